@@ -1,0 +1,63 @@
+//! What a server is started with.
+//!
+//! Owns [`Options`] and its defaults. Made by the `quoit` binary from its arguments; read at start-up only: a running
+//! server changes none of them.
+
+use quoit_log::Durability;
+use quoit_rt::{Cpus, SocketBackend};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
+
+/// Everything a server is started with. `Options::default()` is a server without configuration.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where Bolt listens. `None`: loopback, since nobody can be refused while there are no users.
+    pub bolt_address: Option<IpAddr>,
+    /// Bolt's port.
+    pub bolt_port: u16,
+    /// `host:port` under which clients reach this server's Bolt port, for routing tables. `None`: the address that the
+    /// client itself dialled, which works through port mappings and tunnels.
+    pub advertised_address: Option<String>,
+    /// Where everything durable lives; made if it is missing.
+    pub data_directory: PathBuf,
+    /// How many cores run, and which.
+    pub cpus: Cpus,
+    /// What an answered write has survived.
+    pub durability: Durability,
+    /// What carries sockets.
+    pub socket_backend: SocketBackend,
+    /// How long a SYNC replica may make no progress while work is outstanding.
+    pub replica_timeout: Duration,
+    /// Longest run time of a query unless its client asks for another; zero: no limit.
+    pub query_timeout: Duration,
+    /// Most connections at once.
+    pub connections_max: usize,
+    /// Largest message of a client that is logged in, in bytes.
+    pub message_bytes_max: usize,
+    /// Least grave line of the server's own log.
+    pub log_level: crate::report::Level,
+    /// The name that drivers are told; must begin with `Neo4j/` and a version, as drivers look for it.
+    pub server_name: String,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            bolt_address: None,
+            bolt_port: 7687,
+            advertised_address: None,
+            data_directory: PathBuf::from("quoit_data"),
+            cpus: Cpus::All,
+            durability: Durability::Commit,
+            socket_backend: SocketBackend::OwnRing,
+            replica_timeout: Duration::from_secs(5),
+            query_timeout: Duration::from_secs(600),
+            connections_max: 10_000,
+            message_bytes_max: quoit_protocol::chunk::MESSAGE_LEN_AFTER_LOGIN,
+            log_level: crate::report::Level::Info,
+            server_name: format!(
+                "Neo4j/5.26.0 compatible graph database server - Quoit/{}",
+                env!("CARGO_PKG_VERSION")
+            ),
+        }
+    }
+}
