@@ -1,0 +1,297 @@
+//! Values: the one representation that storage, execution and the log share.
+//!
+//! Owned here: [`Value`] (owned), [`ValueRef`] (a view of stored bytes), the byte forms of both ([`codec`] for
+//! records and log, [`sort_key`] for indexes), order and equality ([`order`]).
+//! Called by everyone above storage.
+//! Always holds: the bytes of a value in a version block are the bytes in the log; decoding trusts nothing and
+//! allocates no more than a small multiple of what it was given; `Ord`, `Eq` and `Hash` agree (orderability and equivalence).
+//! Left to others: arithmetic and functions (`query`), parsing and formatting of temporal values (`query`), the wire (`protocol`).
+
+pub mod codec;
+pub mod order;
+pub mod sort_key;
+mod view;
+
+pub use codec::{DecodeError, NotStorable};
+pub use view::{ListRef, MapRef, ValueRef};
+
+use crate::ids::{EdgeId, TypeId, VertexId};
+use std::sync::Arc;
+
+/// A Cypher value. Cloning is cheap: everything large stands behind an `Arc`.
+///
+/// `PartialEq`, `Eq` and `Hash` are *equivalence* (DISTINCT, grouping: null is null, NaN is NaN, 1 is 1.0); `Ord` is
+/// *orderability* (ORDER BY). Cypher's `=` and `<` with their nulls are [`Value::equals`] and [`Value::compare`].
+#[derive(Clone, Debug, Default)]
+pub enum Value {
+    /// Absence of a value. Never stored.
+    #[default]
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A 64-bit integer.
+    Int(i64),
+    /// An IEEE 754 double.
+    Float(f64),
+    /// UTF-8 text.
+    String(Arc<str>),
+    /// Uninterpreted bytes.
+    Bytes(Arc<[u8]>),
+    /// A list.
+    List(Arc<Vec<Value>>),
+    /// A map with text keys, sorted by key.
+    Map(Arc<ValueMap>),
+    /// A calendar date.
+    Date(Date),
+    /// A time of day with an offset from UTC.
+    Time(Time),
+    /// A time of day.
+    LocalTime(LocalTime),
+    /// A date and time of day.
+    LocalDateTime(LocalDateTime),
+    /// An instant with its offset or zone.
+    DateTime(Arc<DateTime>),
+    /// A calendar duration.
+    Duration(Arc<Duration>),
+    /// A point in two or three dimensions.
+    Point(Arc<Point>),
+    /// A vertex by its id. Never stored in a property.
+    Vertex(VertexId),
+    /// An edge with what is needed to find it. Never stored in a property.
+    Edge(Edge),
+    /// A walk. Never stored in a property.
+    Path(Arc<Path>),
+}
+
+/// What names an edge and leads to it without a search: its id (with its source), its type and its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Edge {
+    /// The id; its upper part is the source.
+    pub id: EdgeId,
+    /// The vertex it ends at.
+    pub target: VertexId,
+    /// Its type.
+    pub type_: TypeId,
+}
+
+impl Edge {
+    /// The vertex it starts at.
+    pub fn source(&self) -> VertexId {
+        self.id.source()
+    }
+
+    /// The other end, seen from `vertex`; a self loop's other end is the vertex itself.
+    pub fn other(&self, vertex: VertexId) -> VertexId {
+        if self.source() == vertex {
+            self.target
+        } else {
+            self.source()
+        }
+    }
+}
+
+/// A walk: `vertices.len() == edges.len() + 1`, edge `i` joins vertices `i` and `i + 1` in either direction.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Path {
+    /// The vertices in the order of the walk, at least one.
+    pub vertices: Vec<VertexId>,
+    /// The edges between them.
+    pub edges: Vec<Edge>,
+}
+
+/// A map with unique text keys in ascending order of their bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ValueMap {
+    entries: Vec<(Arc<str>, Value)>,
+}
+
+impl ValueMap {
+    /// A map of the pairs; of equal keys the last one stands.
+    pub fn new(mut entries: Vec<(Arc<str>, Value)>) -> ValueMap {
+        entries.reverse();
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        entries.dedup_by(|later, kept| later.0 == kept.0);
+        ValueMap { entries }
+    }
+
+    /// The value of a key.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        let at = self
+            .entries
+            .binary_search_by(|(name, _)| (**name).cmp(key))
+            .ok()?;
+        Some(&self.entries[at].1)
+    }
+
+    /// The pairs in ascending order of keys.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &Value)> {
+        self.entries.iter().map(|(key, value)| (key, value))
+    }
+
+    /// The number of keys.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+impl FromIterator<(Arc<str>, Value)> for ValueMap {
+    fn from_iter<I: IntoIterator<Item = (Arc<str>, Value)>>(pairs: I) -> ValueMap {
+        ValueMap::new(pairs.into_iter().collect())
+    }
+}
+
+/// Days since 1970-01-01 in the proleptic Gregorian calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Date {
+    /// Days since the epoch, negative before it.
+    pub days: i64,
+}
+
+/// Nanoseconds since midnight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LocalTime {
+    /// 0 to 86,399,999,999,999.
+    pub nanoseconds: i64,
+}
+
+/// A local time of day with its offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Time {
+    /// Nanoseconds since local midnight.
+    pub nanoseconds: i64,
+    /// Seconds east of UTC.
+    pub offset_seconds: i32,
+}
+
+/// A date and time of day without zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LocalDateTime {
+    /// Seconds since 1970-01-01T00:00:00 of the local clock.
+    pub seconds: i64,
+    /// 0 to 999,999,999, always forward from `seconds`.
+    pub nanoseconds: u32,
+}
+
+/// An instant with the clock it is shown by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DateTime {
+    /// Seconds since 1970-01-01T00:00:00 UTC.
+    pub seconds: i64,
+    /// 0 to 999,999,999, always forward from `seconds`.
+    pub nanoseconds: u32,
+    /// The offset from UTC in force at this instant, in seconds east.
+    pub offset_seconds: i32,
+    /// The IANA zone, where one was given.
+    pub zone: Option<Arc<str>>,
+}
+
+impl DateTime {
+    /// Seconds of the local clock since its own 1970-01-01T00:00:00.
+    pub fn local_seconds(&self) -> i64 {
+        self.seconds.saturating_add(i64::from(self.offset_seconds))
+    }
+}
+
+/// A calendar duration; its parts do not convert into each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Duration {
+    /// Months.
+    pub months: i64,
+    /// Days.
+    pub days: i64,
+    /// Seconds.
+    pub seconds: i64,
+    /// 0 to 999,999,999, always forward from `seconds`.
+    pub nanoseconds: u32,
+}
+
+/// A point; `z` is 0 and meaningless unless the reference system has three dimensions.
+#[derive(Clone, Copy, Debug)]
+pub struct Point {
+    /// 7203 Cartesian, 9157 Cartesian 3D, 4326 WGS-84, 4979 WGS-84 3D.
+    pub srid: u32,
+    /// x or longitude.
+    pub x: f64,
+    /// y or latitude.
+    pub y: f64,
+    /// z or height.
+    pub z: f64,
+}
+
+impl Point {
+    /// Whether the reference system has a third dimension.
+    pub fn is_3d(&self) -> bool {
+        matches!(self.srid, 9157 | 4979)
+    }
+}
+
+impl Value {
+    /// Text, copied once.
+    pub fn string(text: impl AsRef<str>) -> Value {
+        Value::String(Arc::from(text.as_ref()))
+    }
+
+    /// A list of values.
+    pub fn list(items: Vec<Value>) -> Value {
+        Value::List(Arc::new(items))
+    }
+
+    /// A map of the pairs.
+    pub fn map(entries: Vec<(Arc<str>, Value)>) -> Value {
+        Value::Map(Arc::new(ValueMap::new(entries)))
+    }
+
+    /// Whether it is null.
+    pub fn is_null(&self) -> bool {
+        matches!(self, Value::Null)
+    }
+
+    /// The name of its type, as messages show it.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Bool(_) => "boolean",
+            Value::Int(_) => "integer",
+            Value::Float(_) => "float",
+            Value::String(_) => "string",
+            Value::Bytes(_) => "bytes",
+            Value::List(_) => "list",
+            Value::Map(_) => "map",
+            Value::Date(_) => "date",
+            Value::Time(_) => "time",
+            Value::LocalTime(_) => "local time",
+            Value::LocalDateTime(_) => "local datetime",
+            Value::DateTime(_) => "datetime",
+            Value::Duration(_) => "duration",
+            Value::Point(_) => "point",
+            Value::Vertex(_) => "node",
+            Value::Edge(_) => "relationship",
+            Value::Path(_) => "path",
+        }
+    }
+}
+
+macro_rules! value_from {
+    ($($from:ty => |$x:ident| $to:expr),* $(,)?) => {$(
+        impl From<$from> for Value { fn from($x: $from) -> Value { $to } }
+    )*};
+}
+value_from! {
+    bool => |x| Value::Bool(x), i64 => |x| Value::Int(x), i32 => |x| Value::Int(i64::from(x)), u32 => |x| Value::Int(i64::from(x)),
+    f64 => |x| Value::Float(x), &str => |x| Value::string(x), String => |x| Value::String(Arc::from(x)), Arc<str> => |x| Value::String(x),
+    Vec<Value> => |x| Value::list(x), VertexId => |x| Value::Vertex(x), Edge => |x| Value::Edge(x), Path => |x| Value::Path(Arc::new(x)),
+    Date => |x| Value::Date(x), Time => |x| Value::Time(x), LocalTime => |x| Value::LocalTime(x), LocalDateTime => |x| Value::LocalDateTime(x),
+    DateTime => |x| Value::DateTime(Arc::new(x)), Duration => |x| Value::Duration(Arc::new(x)), Point => |x| Value::Point(Arc::new(x)),
+    ValueMap => |x| Value::Map(Arc::new(x)),
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Value {
+        value.map_or(Value::Null, Into::into)
+    }
+}
