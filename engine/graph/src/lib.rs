@@ -9,6 +9,8 @@ pub mod value;
 pub mod delta;
 pub mod door;
 pub mod names;
+pub mod txn;
+pub use txn::*;
 
 mod memory;
 mod sync;
