@@ -56,3 +56,25 @@ pub use group::{Group, GroupError, NotFollowing};
 pub use options::{Durability, LogOptions};
 pub use position::{Chain, CommitSeq, GroupSeq, Incarnation, LogPosition, Term};
 pub use sink::GroupSink;
+
+mod baton;
+mod primitive;
+pub mod recovery;
+pub mod segment;
+mod space;
+mod watermark;
+#[cfg(test)]
+mod tests_rng {
+    pub struct Rng(u64);
+    impl Rng {
+        pub fn new(seed: u64) -> Rng { Rng(seed) }
+        pub fn next_u64(&mut self) -> u64 {
+            self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mut z = self.0;
+            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            z ^ (z >> 31)
+        }
+        pub fn below(&mut self, bound: u64) -> u64 { ((u128::from(self.next_u64()) * u128::from(bound)) >> 64) as u64 }
+    }
+}
