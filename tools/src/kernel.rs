@@ -1,0 +1,137 @@
+//! The few things the tools ask of the kernel that the standard library has no words for.
+//!
+//! Called by the load tool (pinning, clock ticks) and the cluster tool (signals, children that end
+//! with their parent). All `unsafe` of this crate is here; each function is a thin, checked wrapper.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// Pins the calling thread to one CPU. Fails if the CPU does not exist or is not allowed.
+pub fn pin_to_cpu(cpu: usize) -> io::Result<()> {
+    if cpu >= libc::CPU_SETSIZE as usize {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    // SAFETY: an all-zero cpu_set_t is the empty set; CPU_SET writes inside of it because `cpu` is
+    // below CPU_SETSIZE; the kernel reads `size_of` bytes of a live local. Thread 0 is the caller.
+    let failed = unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(cpu, &mut set);
+        libc::sched_setaffinity(0, std::mem::size_of::<libc::cpu_set_t>(), &set) != 0
+    };
+    if failed {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Units of CPU time a second in /proc/PID/stat.
+pub fn clock_ticks_per_second() -> u64 {
+    // SAFETY: sysconf takes no pointers and may be called at any time.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    // 100 is the value of every Linux ABI Rust runs on, should the call ever say nothing.
+    u64::try_from(ticks).ok().filter(|t| *t > 0).unwrap_or(100)
+}
+
+/// The user this process runs as.
+pub fn user_id() -> u32 {
+    // SAFETY: getuid takes nothing and cannot fail.
+    unsafe { libc::getuid() }
+}
+
+/// A signal the cluster tool sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    Terminate,
+    Kill,
+    Stop,
+    Continue,
+}
+
+/// Sends a signal to a child that has not been waited for, so that its number is still its own.
+pub fn signal_child(child: &std::process::Child, signal: Signal) -> io::Result<()> {
+    let number = match signal {
+        Signal::Terminate => libc::SIGTERM,
+        Signal::Kill => libc::SIGKILL,
+        Signal::Stop => libc::SIGSTOP,
+        Signal::Continue => libc::SIGCONT,
+    };
+    let pid =
+        libc::pid_t::try_from(child.id()).map_err(|_| io::Error::from_raw_os_error(libc::ESRCH))?;
+    // SAFETY: kill takes no pointers; `pid` is positive, so it names one process.
+    match unsafe { libc::kill(pid, number) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Makes the child that `command` will start end with SIGKILL when the thread that starts it ends,
+/// however that comes about, and puts it into a process group of its own, so that the terminal's
+/// Ctrl-C reaches only the parent.
+pub fn end_with_parent(command: &mut Command) {
+    let parent = std::process::id();
+    command.process_group(0);
+    // SAFETY: between fork and exec the closure calls only prctl and getppid, which are
+    // async-signal-safe, and allocates nothing; it captures a copied integer.
+    unsafe {
+        command.pre_exec(move || {
+            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            // The parent may have ended before prctl; then nobody would send the signal.
+            if u32::try_from(libc::getppid()).ok() != Some(parent) {
+                return Err(io::Error::from_raw_os_error(libc::ESRCH));
+            }
+            Ok(())
+        });
+    }
+}
+
+/// Columns of the terminal that standard output is, if it is one.
+pub fn terminal_columns() -> Option<usize> {
+    // SAFETY: an all-zero winsize is a valid value, and TIOCGWINSZ writes one into a live local.
+    let columns = unsafe {
+        let mut size: libc::winsize = std::mem::zeroed();
+        match libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, &mut size) {
+            0 => usize::from(size.ws_col),
+            _ => 0,
+        }
+    };
+    (columns > 0).then_some(columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+
+    #[test]
+    fn a_cpu_that_does_not_exist_is_an_error() {
+        assert!(pin_to_cpu(usize::MAX).is_err());
+        assert!(pin_to_cpu(1023).is_err());
+    }
+
+    #[test]
+    fn a_child_receives_the_signal_that_is_sent() {
+        let mut command = Command::new("sleep");
+        command.arg("60");
+        end_with_parent(&mut command);
+        let mut child = command.spawn().unwrap();
+        signal_child(&child, Signal::Kill).unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
+    }
+
+    #[test]
+    fn a_child_ends_when_the_thread_that_started_it_does() {
+        let mut child = std::thread::spawn(|| {
+            let mut command = Command::new("sleep");
+            command.arg("60");
+            end_with_parent(&mut command);
+            command.spawn().unwrap()
+        })
+        .join()
+        .unwrap();
+        assert_eq!(child.wait().unwrap().signal(), Some(libc::SIGKILL));
+    }
+}

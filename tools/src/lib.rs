@@ -1,0 +1,13 @@
+//! The tools around the server, behind the one binary `quoit`.
+//!
+//! Each module is a subcommand or something several of them need. The server itself is `quoit-server`;
+//! nothing here runs on its cores. `quoit` with no configuration works for every subcommand.
+
+pub mod bolt;
+pub mod console;
+pub mod exit;
+pub mod gflags;
+pub mod kernel;
+pub mod load;
+pub mod memgraph_flags;
+pub mod server_args;

@@ -1,0 +1,5 @@
+//! `quoit load`: measures a server under load.
+
+pub mod random;
+pub mod schedule;
+pub mod workload;
