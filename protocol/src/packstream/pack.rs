@@ -92,12 +92,17 @@ impl<'b> Packer<'b> {
     /// A byte array. See [`crate::Version::clients_read_bytes`] for who can take it.
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.out.reserve(bytes.len() + 5);
+        self.bytes_header(bytes.len());
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// Announces a byte array; so many bytes must follow.
+    pub(crate) fn bytes_header(&mut self, len: usize) {
         self.sized(
-            bytes.len(),
+            len,
             None,
             [marker::BYTES_8, marker::BYTES_16, marker::BYTES_32],
         );
-        self.out.extend_from_slice(bytes);
     }
 
     /// Announces a list; `count` values must follow.

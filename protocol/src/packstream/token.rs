@@ -3,7 +3,7 @@
 //! [`Tokens`] gives each value of a message once, containers before their elements. It is the way to
 //! take a whole parameter into another form: one pass, no recursion needed, no allocation.
 
-use super::{SIZE_MAX, marker};
+use super::{SIZE_MAX, Struct, marker};
 
 /// Says why reading cannot fail.
 pub(super) const CHECKED: &str = "the bytes were checked before a reader was made for them";
@@ -67,6 +67,13 @@ impl<'a> Tokens<'a> {
     /// Values still to come, as far as seen: elements count once their container was read.
     pub fn values_left(&self) -> u64 {
         self.left
+    }
+
+    /// The structure whose token was just read, as a whole; moves past its fields.
+    pub fn rest_of_struct(&mut self, tag: u8, fields: u8) -> Struct<'a> {
+        let structure = Struct::of_checked(tag, fields, self.rest);
+        self.skip_values(u64::from(fields));
+        structure
     }
 
     /// Moves past the next `count` values with all their elements. Does not look at strings.

@@ -331,6 +331,11 @@ pub struct Struct<'a> {
 }
 
 impl<'a> Struct<'a> {
+    /// A structure whose fields stand at the start of checked bytes.
+    pub(super) fn of_checked(tag: u8, fields: u8, body: &'a [u8]) -> Self {
+        Self { tag, fields, body }
+    }
+
     /// Which structure, 0..=127.
     pub fn tag(&self) -> u8 {
         self.tag
