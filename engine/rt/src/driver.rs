@@ -1,0 +1,202 @@
+//! The driver: the one task of a core that turns its ring, delivers notifications, and puts the core to sleep.
+//!
+//! A turn: submit what was queued and reap what completed (`ring`), deliver what other cores raised (`notify`), then
+//! let every task it woke have its turn, and begin again. When a turn finds nothing it spins for a while, if that has
+//! paid lately; then it arms the ring's doorbell, announces sleep on the wake board, and waits for the doorbell
+//! through glommio, which runs other queues, and parks the thread when there is nothing at all to do.
+//!
+//! What always holds: before each wait both looks are taken again after the announcement (`arm_doorbell`,
+//! `announce_sleep`), so no completion and no notification is slept through.
+
+use crate::{
+    Notified, Rt,
+    doorbell::{Doorbell, DoorbellWait},
+    live::{LiveMachine, requeue},
+    ring::HotRing,
+    task,
+};
+use std::{
+    cell::{Cell, RefCell},
+    future::{Future, poll_fn},
+    io,
+    rc::Rc,
+    task::{Poll, Waker},
+    time::Duration,
+};
+
+/// One core, ready to run.
+pub(crate) struct Driver {
+    rt: Rt,
+    machine: Rc<LiveMachine>,
+    ring: Option<Rc<HotRing>>,
+    shutdown: Notified,
+    bell: RefCell<DoorbellWait>,
+    spin: Spin,
+    stop: Cell<bool>,
+    /// What stopped the driver, if anything did.
+    failed: RefCell<Option<io::Error>>,
+}
+
+impl Driver {
+    /// Must be called on the core's executor.
+    pub(crate) fn new(
+        rt: Rt,
+        machine: Rc<LiveMachine>,
+        ring: Option<Rc<HotRing>>,
+        shutdown: Notified,
+        spin_max: Duration,
+    ) -> io::Result<Driver> {
+        let bell: &Doorbell = &rt.0.all[rt.core().index()].doorbell;
+        let bell = RefCell::new(DoorbellWait::new(bell)?);
+        Ok(Driver {
+            rt,
+            machine,
+            ring,
+            shutdown,
+            bell,
+            spin: Spin::new(spin_max),
+            stop: Cell::new(false),
+            failed: RefCell::new(None),
+        })
+    }
+
+    /// Runs the core's main future beside the driver, until the main future returns.
+    ///
+    /// # Panics
+    /// When the kernel refuses the ring's service altogether: the core cannot go on, and says so by ending.
+    pub(crate) async fn run(self, main: impl Future<Output = ()> + 'static) {
+        let driver = Rc::new(self);
+        let (runner, main) = task::task(main);
+        driver.machine.spawn_latency(Box::pin(runner));
+        let (runner, turning) = task::task(turn_until_stopped(driver.clone()));
+        driver.machine.spawn_latency(Box::pin(runner));
+        let mut turning = Box::pin(turning);
+        let mut main = Box::pin(main);
+        poll_fn(|cx| {
+            if turning.as_mut().poll(cx).is_ready() {
+                Poll::Ready(())
+            } else {
+                main.as_mut().poll(cx).map(drop)
+            }
+        })
+        .await;
+        driver.stop.set(true);
+        if let Some(ring) = &driver.ring {
+            ring.close();
+        }
+        if let Some(e) = driver.failed.take() {
+            panic!("the hot ring of core {} failed: {e}", driver.rt.core().0);
+        }
+    }
+}
+
+async fn turn_until_stopped(driver: Rc<Driver>) {
+    let board = driver.rt.0.all.clone();
+    let board = &board[driver.rt.core().index()].board;
+    while !driver.stop.get() {
+        let mut progress = false;
+        if let Some(ring) = &driver.ring {
+            match ring.turn() {
+                Ok(turned) => progress |= turned,
+                Err(e) => {
+                    *driver.failed.borrow_mut() = Some(e);
+                    return;
+                }
+            }
+        }
+        progress |= driver.rt.0.slots.deliver(board);
+        if driver.shutdown.take() {
+            driver.rt.announce_shutdown();
+        }
+        if progress {
+            requeue().await;
+            continue;
+        }
+        let has_work =
+            || board.is_raised() || driver.ring.as_ref().is_some_and(|ring| ring.has_waiting());
+        if driver.spin.until(&driver.rt, has_work).await {
+            continue;
+        }
+        if driver
+            .ring
+            .as_ref()
+            .is_some_and(|ring| !ring.arm_doorbell())
+        {
+            continue;
+        }
+        if board.announce_sleep() {
+            poll_fn(|cx| driver.poll_wake(cx.waker(), cx)).await;
+            board.awake();
+        }
+        if let Some(ring) = &driver.ring {
+            ring.disarm_doorbell();
+        }
+    }
+}
+
+impl Driver {
+    fn poll_wake(&self, waker: &Waker, cx: &mut std::task::Context<'_>) -> Poll<()> {
+        let kicked = match &self.ring {
+            Some(ring) => ring.kicked_or_park(waker),
+            None => self.machine.raised_or_park(waker),
+        };
+        if kicked {
+            return Poll::Ready(());
+        }
+        match self.bell.borrow_mut().poll_rung(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) => Poll::Ready(()),
+            Poll::Ready(Err(e)) => {
+                *self.failed.borrow_mut() = Some(e);
+                self.stop.set(true);
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+/// Spinning before sleep, as long as it pays: waking a sleeping core costs tens of microseconds, a spinning one
+/// nothing but the power and whoever else wanted the CPU.
+struct Spin {
+    max: Duration,
+    /// Parks to skip before spinning is tried again.
+    skip: Cell<u32>,
+    /// Consecutive spins in vain; each doubles the parks skipped.
+    vain: Cell<u32>,
+}
+
+/// Up to 2^10 parks without a spin after ten in vain: then it costs a thousandth.
+const VAIN_MAX: u32 = 10;
+
+impl Spin {
+    fn new(max: Duration) -> Spin {
+        Spin {
+            max,
+            skip: Cell::new(0),
+            vain: Cell::new(0),
+        }
+    }
+
+    /// Spins, letting the other tasks of the queue run, until there is work (true) or it has taken too long.
+    async fn until(&self, rt: &Rt, has_work: impl Fn() -> bool) -> bool {
+        if self.max.is_zero() {
+            return false;
+        }
+        if self.skip.get() > 0 {
+            self.skip.set(self.skip.get() - 1);
+            return false;
+        }
+        let deadline = rt.now() + self.max;
+        while rt.now() < deadline {
+            if has_work() {
+                self.vain.set(0);
+                return true;
+            }
+            std::hint::spin_loop();
+            requeue().await;
+        }
+        self.vain.set((self.vain.get() + 1).min(VAIN_MAX));
+        self.skip.set((1 << self.vain.get()) - 2);
+        false
+    }
+}
