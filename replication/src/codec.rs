@@ -46,10 +46,6 @@ impl Writer {
         self.fixed(&value.to_le_bytes());
     }
 
-    pub fn u32(&mut self, value: u32) {
-        self.fixed(&value.to_le_bytes());
-    }
-
     pub fn u64(&mut self, value: u64) {
         self.fixed(&value.to_le_bytes());
     }
@@ -90,21 +86,25 @@ impl<'a> Reader<'a> {
     }
 
     pub fn malformed(&self, what: &'static str) -> Malformed {
-        Malformed { what, offset: self.offset }
-    }
-
-    pub fn offset(&self) -> usize {
-        self.offset
+        Malformed {
+            what,
+            offset: self.offset,
+        }
     }
 
     fn take(&mut self, len: usize, what: &'static str) -> Result<&'a [u8], Malformed> {
-        let taken = self.bytes[self.offset..].get(..len).ok_or(self.malformed(what))?;
+        let taken = self.bytes[self.offset..]
+            .get(..len)
+            .ok_or(self.malformed(what))?;
         self.offset += len;
         Ok(taken)
     }
 
     pub fn fixed<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        Ok(self.take(N, "the bytes end early")?.try_into().expect("N bytes were taken"))
+        Ok(self
+            .take(N, "the bytes end early")?
+            .try_into()
+            .expect("N bytes were taken"))
     }
 
     pub fn u8(&mut self) -> Result<u8, Malformed> {
@@ -121,10 +121,6 @@ impl<'a> Reader<'a> {
 
     pub fn u16(&mut self) -> Result<u16, Malformed> {
         Ok(u16::from_le_bytes(self.fixed()?))
-    }
-
-    pub fn u32(&mut self) -> Result<u32, Malformed> {
-        Ok(u32::from_le_bytes(self.fixed()?))
     }
 
     pub fn u64(&mut self) -> Result<u64, Malformed> {
@@ -152,15 +148,26 @@ impl<'a> Reader<'a> {
         &mut self,
         read: impl FnOnce(&mut Reader<'a>) -> Result<T, Malformed>,
     ) -> Result<Option<T>, Malformed> {
-        if self.bool()? { read(self).map(Some) } else { Ok(None) }
+        if self.bool()? {
+            read(self).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     pub fn term(&mut self) -> Result<Term, Malformed> {
-        Ok(Term { counter: self.u64()?, id: self.u64()? })
+        Ok(Term {
+            counter: self.u64()?,
+            id: self.u64()?,
+        })
     }
 
     /// Nothing may be left.
     pub fn finish(self) -> Result<(), Malformed> {
-        if self.offset == self.bytes.len() { Ok(()) } else { Err(self.malformed("bytes after the end")) }
+        if self.offset == self.bytes.len() {
+            Ok(())
+        } else {
+            Err(self.malformed("bytes after the end"))
+        }
     }
 }

@@ -35,7 +35,9 @@ pub enum Host {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EndpointError {
     /// There is no host.
-    #[error("Invalid socket address! The host is missing; expected \"host:port\" or \"[ipv6]:port\".")]
+    #[error(
+        "Invalid socket address! The host is missing; expected \"host:port\" or \"[ipv6]:port\"."
+    )]
     HostMissing,
     /// The host is neither an address nor a name.
     #[error("Invalid socket address! '{0}' is neither an IP address nor a host name.")]
@@ -77,20 +79,33 @@ impl FromStr for Endpoint {
                 .map_err(|_| EndpointError::HostInvalid(shown(inside)))?;
             let port = match after {
                 "" => DEFAULT_REPLICATION_PORT,
-                _ => parse_port(after.strip_prefix(':').ok_or_else(|| EndpointError::PortInvalid(shown(after)))?)?,
+                _ => parse_port(
+                    after
+                        .strip_prefix(':')
+                        .ok_or_else(|| EndpointError::PortInvalid(shown(after)))?,
+                )?,
             };
-            return Ok(Endpoint { host: Host::Address(IpAddr::V6(address)), port });
+            return Ok(Endpoint {
+                host: Host::Address(IpAddr::V6(address)),
+                port,
+            });
         }
         if let Ok(address) = text.parse::<Ipv6Addr>() {
             // Without brackets the last group could be meant as a port, unless nothing but an address is written.
-            return Ok(Endpoint { host: Host::Address(IpAddr::V6(address)), port: DEFAULT_REPLICATION_PORT });
+            return Ok(Endpoint {
+                host: Host::Address(IpAddr::V6(address)),
+                port: DEFAULT_REPLICATION_PORT,
+            });
         }
         let (host, port) = match text.rsplit_once(':') {
             None => (text, DEFAULT_REPLICATION_PORT),
             Some((host, _)) if host.contains(':') => return Err(EndpointError::BracketsMissing),
             Some((host, port)) => (host, parse_port(port)?),
         };
-        Ok(Endpoint { host: parse_host(host)?, port })
+        Ok(Endpoint {
+            host: parse_host(host)?,
+            port,
+        })
     }
 }
 
@@ -123,12 +138,17 @@ fn parse_host(text: &str) -> Result<Host, EndpointError> {
     let label_fits = |label: &str| {
         !label.is_empty()
             && label.len() <= 63
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
     // A last label of digits only would be a mistyped IPv4 address.
-    let last_is_number = name.rsplit('.').next().is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()));
+    let last_is_number = name
+        .rsplit('.')
+        .next()
+        .is_some_and(|l| l.bytes().all(|b| b.is_ascii_digit()));
     if name.len() > HOST_LEN_MAX || last_is_number || !name.split('.').all(label_fits) {
         return Err(EndpointError::HostInvalid(shown(text)));
     }

@@ -30,17 +30,20 @@
 //! ```
 //!
 //! Modules in reading order: [`statement`] (what clients read), [`endpoint`], [`identity`], [`node_record`],
-//! `message` (the bytes of a link), [`machine`] (the decisions), `links` (rt and TLS), `core` (what the server calls).
+//! [`message`] (the bytes of a link), [`machine`] (the decisions), `links` (rt and TLS), `core` (what the server calls).
 
 mod codec;
 pub mod endpoint;
 pub mod identity;
+pub mod machine;
+pub mod message;
 pub mod node_record;
 pub mod statement;
 
 pub use endpoint::{DEFAULT_REPLICATION_PORT, Endpoint, EndpointError};
 pub use identity::{ClusterId, Fingerprint, NodeId};
 pub use statement::{
-    Confirmation, DataInfo, Mode, ModeWord, Notice, REPLICAS_COLUMNS, ROLE_COLUMN, Reason, Refusal, RegisterFailure,
-    Registration, ReplicaRow, ReplicaStatus, Role, Severity, StatementError, Warning,
+    Confirmation, DataInfo, Mode, ModeWord, Notice, REPLICAS_COLUMNS, ROLE_COLUMN, Reason, Refusal,
+    RegisterFailure, Registration, ReplicaRow, ReplicaStatus, Role, Severity, StatementError,
+    Warning,
 };

@@ -91,7 +91,9 @@ pub struct NodeKey {
 
 impl std::fmt::Debug for NodeKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NodeKey").field("certificate_len", &self.certificate.len()).finish_non_exhaustive()
+        f.debug_struct("NodeKey")
+            .field("certificate_len", &self.certificate.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -168,7 +170,9 @@ pub enum NodeRecordError {
         second: SlotError,
     },
     /// A good slot of a newer version.
-    #[error("the node record {path} has version {version}, this server reads {VERSION}; use a newer server")]
+    #[error(
+        "the node record {path} has version {version}, this server reads {VERSION}; use a newer server"
+    )]
     Newer {
         /// The file.
         path: PathBuf,
@@ -201,7 +205,10 @@ impl NodeRecordFile {
         first: impl FnOnce() -> NodeRecord,
     ) -> Result<(NodeRecordFile, NodeRecord), NodeRecordError> {
         let path = directory.join(FILE_NAME);
-        let io = |source| NodeRecordError::Io { path: path.clone(), source };
+        let io = |source| NodeRecordError::Io {
+            path: path.clone(),
+            source,
+        };
         let file = match OpenOptions::new().read(true).write(true).open(&path) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -212,34 +219,66 @@ impl NodeRecordFile {
         let mut bytes = vec![0; 2 * SLOT_LEN];
         let mut filled = 0;
         while filled < bytes.len() {
-            match file.read_at(&mut bytes[filled..], filled as u64).map_err(io)? {
+            match file
+                .read_at(&mut bytes[filled..], filled as u64)
+                .map_err(io)?
+            {
                 0 => break,
                 n => filled += n,
             }
         }
-        let (generation, record) = newest(&bytes).map_err(|[first, second]| {
-            match [&first, &second].into_iter().find_map(|e| match e {
-                SlotError::Version(version) => Some(*version),
-                _ => None,
-            }) {
-                Some(version) => NodeRecordError::Newer { path: path.clone(), version },
-                None => NodeRecordError::Damaged { path: path.clone(), first, second },
-            }
-        })?;
-        Ok((NodeRecordFile { file, path, generation }, record))
+        let (generation, record) =
+            newest(&bytes).map_err(|[first, second]| match (&first, &second) {
+                (&SlotError::Version(version), _) | (_, &SlotError::Version(version)) => {
+                    NodeRecordError::Newer {
+                        path: path.clone(),
+                        version,
+                    }
+                }
+                _ => NodeRecordError::Damaged {
+                    path: path.clone(),
+                    first,
+                    second,
+                },
+            })?;
+        Ok((
+            NodeRecordFile {
+                file,
+                path,
+                generation,
+            },
+            record,
+        ))
     }
 
-    fn create(directory: &Path, path: &Path, record: NodeRecord) -> io::Result<(NodeRecordFile, NodeRecord)> {
+    fn create(
+        directory: &Path,
+        path: &Path,
+        record: NodeRecord,
+    ) -> io::Result<(NodeRecordFile, NodeRecord)> {
         let aside = directory.join(format!("{FILE_NAME}.new"));
         // The private key is in it: readable by its owner only.
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&aside)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&aside)?;
         file.set_len(2 * SLOT_LEN as u64)?;
         let (offset, bytes) = encode_slot(1, &record);
         file.write_all_at(&bytes, offset)?;
         file.sync_all()?;
         std::fs::rename(&aside, path)?;
         File::open(directory)?.sync_all()?;
-        Ok((NodeRecordFile { file, path: path.to_owned(), generation: 1 }, record))
+        Ok((
+            NodeRecordFile {
+                file,
+                path: path.to_owned(),
+                generation: 1,
+            },
+            record,
+        ))
     }
 
     /// Stores `record` as the newest. When this returns `Ok` it is what the next start finds; on an error the next
@@ -249,7 +288,10 @@ impl NodeRecordFile {
         self.file
             .write_all_at(&bytes, offset)
             .and_then(|()| self.file.sync_data())
-            .map_err(|source| NodeRecordError::Io { path: self.path.clone(), source })?;
+            .map_err(|source| NodeRecordError::Io {
+                path: self.path.clone(),
+                source,
+            })?;
         self.generation += 1;
         Ok(())
     }
@@ -260,7 +302,10 @@ fn encode_slot(generation: u64, record: &NodeRecord) -> (u64, Vec<u8>) {
     let mut writer = Writer::new(vec![0; HEADER_LEN]);
     encode_record(&mut writer, record);
     let mut bytes = writer.into_bytes();
-    assert!(bytes.len() <= SLOT_LEN, "the bounds on names and keys keep a record below a slot");
+    assert!(
+        bytes.len() <= SLOT_LEN,
+        "the bounds on names and keys keep a record below a slot"
+    );
     let mut header = SlotHeader {
         magic: MAGIC,
         version: U32::new(VERSION),
@@ -283,11 +328,9 @@ fn newest(bytes: &[u8]) -> Result<(u64, NodeRecord), [SlotError; 2]> {
     let slot = |n: usize| decode_slot(bytes.get(n * SLOT_LEN..(n + 1) * SLOT_LEN).unwrap_or(&[]));
     match (slot(0), slot(1)) {
         (Ok(a), Ok(b)) => Ok(if a.0 > b.0 { a } else { b }),
-        (Ok(a), Err(SlotError::Version(v))) | (Err(SlotError::Version(v)), Ok(a)) => {
-            // A newer server has written here since: the older record is out of date.
-            let _ = a;
-            Err([SlotError::Version(v), SlotError::Version(v)])
-        }
+        // A newer server has written here since: the record that can be read is out of date.
+        (Ok(_), Err(newer @ SlotError::Version(_)))
+        | (Err(newer @ SlotError::Version(_)), Ok(_)) => Err([newer.clone(), newer]),
         (Ok(good), Err(_)) | (Err(_), Ok(good)) => Ok(good),
         (Err(first), Err(second)) => Err([first, second]),
     }
@@ -298,7 +341,9 @@ fn decode_slot(slot: &[u8]) -> Result<(u64, NodeRecord), SlotError> {
     if header.as_bytes().iter().all(|b| *b == 0) {
         return Err(SlotError::Empty);
     }
-    let payload = rest.get(..header.payload_len.get() as usize).ok_or(SlotError::Torn)?;
+    let payload = rest
+        .get(..header.payload_len.get() as usize)
+        .ok_or(SlotError::Torn)?;
     if header.magic != MAGIC || checksum(header, payload) != header.checksum.get() {
         return Err(SlotError::Torn);
     }
@@ -372,7 +417,11 @@ fn decode_record(r: &mut Reader<'_>) -> Result<NodeRecord, Malformed> {
             if count > REPLICAS_MAX {
                 return Err(r.malformed("more registrations than are allowed"));
             }
-            RoleRecord::Main((0..count).map(|_| decode_replica(r)).collect::<Result<_, _>>()?)
+            RoleRecord::Main(
+                (0..count)
+                    .map(|_| decode_replica(r))
+                    .collect::<Result<_, _>>()?,
+            )
         }
         1 => {
             let ip = match r.u8()? {
@@ -382,13 +431,27 @@ fn decode_record(r: &mut Reader<'_>) -> Result<NodeRecord, Malformed> {
             };
             let listen = SocketAddr::new(ip, r.u16()?);
             let main = r.option(|r| {
-                Ok(ObeyedMain { node: NodeId(r.u128()?), fingerprint: Fingerprint(r.fixed()?), term: r.term()? })
+                Ok(ObeyedMain {
+                    node: NodeId(r.u128()?),
+                    fingerprint: Fingerprint(r.fixed()?),
+                    term: r.term()?,
+                })
             })?;
             RoleRecord::Replica { listen, main }
         }
         _ => return Err(r.malformed("role")),
     };
-    Ok(NodeRecord { node, key: NodeKey { certificate, private_key }, cluster, term, fenced, role })
+    Ok(NodeRecord {
+        node,
+        key: NodeKey {
+            certificate,
+            private_key,
+        },
+        cluster,
+        term,
+        fenced,
+        role,
+    })
 }
 
 fn decode_replica(r: &mut Reader<'_>) -> Result<RegisteredReplica, Malformed> {
@@ -402,7 +465,13 @@ fn decode_replica(r: &mut Reader<'_>) -> Result<RegisteredReplica, Malformed> {
     let endpoint = r.text(300)?.parse().map_err(|_| r.malformed("endpoint"))?;
     let node = NodeId(r.u128()?);
     let fingerprint = Fingerprint(r.fixed()?);
-    Ok(RegisteredReplica { name, mode, endpoint, node, fingerprint })
+    Ok(RegisteredReplica {
+        name,
+        mode,
+        endpoint,
+        node,
+        fingerprint,
+    })
 }
 
 #[cfg(test)]
@@ -412,16 +481,28 @@ mod tests {
     fn main_record(replicas: usize) -> NodeRecord {
         let replica = |n: usize| RegisteredReplica {
             name: format!("r{n}"),
-            mode: [Mode::Async, Mode::Sync, Mode::SyncTimeout(Duration::from_millis(250))][n % 3],
-            endpoint: ["127.0.0.1:10001", "[::1]:10002", "replica.example:10003"][n % 3].parse().unwrap(),
+            mode: [
+                Mode::Async,
+                Mode::Sync,
+                Mode::SyncTimeout(Duration::from_millis(250)),
+            ][n % 3],
+            endpoint: ["127.0.0.1:10001", "[::1]:10002", "replica.example:10003"][n % 3]
+                .parse()
+                .unwrap(),
             node: NodeId(n as u128 + 1),
             fingerprint: Fingerprint([n as u8; 32]),
         };
         NodeRecord {
             node: NodeId(7),
-            key: NodeKey { certificate: vec![1; 400], private_key: vec![2; 130] },
+            key: NodeKey {
+                certificate: vec![1; 400],
+                private_key: vec![2; 130],
+            },
             cluster: Some(ClusterId(9)),
-            term: Some(Term { counter: 3, id: 0xfeed }),
+            term: Some(Term {
+                counter: 3,
+                id: 0xfeed,
+            }),
             fenced: false,
             role: RoleRecord::Main((0..replicas).map(replica).collect()),
         }
@@ -459,7 +540,8 @@ mod tests {
             pub fn new() -> TempDir {
                 static NEXT: AtomicU32 = AtomicU32::new(0);
                 let n = NEXT.fetch_add(1, Ordering::Relaxed);
-                let path = std::env::temp_dir().join(format!("quoit-node-record-{}-{n}", std::process::id()));
+                let path = std::env::temp_dir()
+                    .join(format!("quoit-node-record-{}-{n}", std::process::id()));
                 std::fs::create_dir_all(&path).unwrap();
                 TempDir(path)
             }
@@ -479,14 +561,21 @@ mod tests {
     #[test]
     fn a_stored_record_is_what_the_next_start_finds() {
         let dir = directory();
-        let records = [main_record(0), main_record(3), replica_record(), main_record(REPLICAS_MAX)];
-        let (mut file, found) = NodeRecordFile::open_or_create(dir.path(), || records[0].clone()).unwrap();
+        let records = [
+            main_record(0),
+            main_record(3),
+            replica_record(),
+            main_record(REPLICAS_MAX),
+        ];
+        let (mut file, found) =
+            NodeRecordFile::open_or_create(dir.path(), || records[0].clone()).unwrap();
         assert_eq!(found, records[0]);
         for record in &records {
             file.store(record).unwrap();
             drop(file);
             let found;
-            (file, found) = NodeRecordFile::open_or_create(dir.path(), || panic!("the record exists")).unwrap();
+            (file, found) =
+                NodeRecordFile::open_or_create(dir.path(), || panic!("the record exists")).unwrap();
             assert_eq!(&found, record);
         }
     }
@@ -494,12 +583,19 @@ mod tests {
     #[test]
     fn the_largest_record_fits_a_slot() {
         let mut record = main_record(REPLICAS_MAX);
-        record.key = NodeKey { certificate: vec![0; KEY_LEN_MAX], private_key: vec![0; KEY_LEN_MAX] };
-        let RoleRecord::Main(replicas) = &mut record.role else { unreachable!() };
+        record.key = NodeKey {
+            certificate: vec![0; KEY_LEN_MAX],
+            private_key: vec![0; KEY_LEN_MAX],
+        };
+        let RoleRecord::Main(replicas) = &mut record.role else {
+            unreachable!()
+        };
         for replica in replicas {
             replica.name = "n".repeat(NAME_LEN_MAX);
             let label = "h".repeat(61);
-            replica.endpoint = format!("{label}.{label}.{label}.{label}:65535").parse().unwrap();
+            replica.endpoint = format!("{label}.{label}.{label}.{label}:65535")
+                .parse()
+                .unwrap();
             replica.mode = Mode::SyncTimeout(Duration::from_secs(1));
         }
         let (_, bytes) = encode_slot(1, &record);
@@ -522,11 +618,19 @@ mod tests {
         for cut in 0..=bytes.len() {
             let mut torn = file.clone();
             torn[at..at + cut].copy_from_slice(&bytes[..cut]);
-            let expected = if torn[at..at + bytes.len()] == bytes[..] { (6, after.clone()) } else { (5, before.clone()) };
+            let expected = if torn[at..at + bytes.len()] == bytes[..] {
+                (6, after.clone())
+            } else {
+                (5, before.clone())
+            };
             assert_eq!(newest(&torn), Ok(expected), "cut at {cut}");
         }
         let sectors: Vec<_> = bytes.chunks(64).enumerate().collect();
-        assert!((3..20).contains(&sectors.len()), "{} small sectors", sectors.len());
+        assert!(
+            (3..20).contains(&sectors.len()),
+            "{} small sectors",
+            sectors.len()
+        );
         for kept in 0u32..1 << sectors.len().min(14) {
             let mut torn = file.clone();
             for (n, sector) in &sectors {
@@ -536,7 +640,15 @@ mod tests {
             }
             let whole = torn[at..at + bytes.len()] == bytes[..];
             let found = newest(&torn).unwrap();
-            assert_eq!(found, if whole { (6, after.clone()) } else { (5, before.clone()) }, "sectors {kept:b}");
+            assert_eq!(
+                found,
+                if whole {
+                    (6, after.clone())
+                } else {
+                    (5, before.clone())
+                },
+                "sectors {kept:b}"
+            );
         }
     }
 
@@ -551,7 +663,10 @@ mod tests {
             slot[bit / 8] ^= 1 << (bit % 8);
             match decode_slot(&slot) {
                 // The four bytes of padding are the only ones that say nothing.
-                Ok(found) => assert!((28 * 8..32 * 8).contains(&bit) && found == (2, record.clone()), "bit {bit}"),
+                Ok(found) => assert!(
+                    (28 * 8..32 * 8).contains(&bit) && found == (2, record.clone()),
+                    "bit {bit}"
+                ),
                 Err(_) => assert!(!(28 * 8..32 * 8).contains(&bit), "bit {bit}"),
             }
             slot[bit / 8] ^= 1 << (bit % 8);
@@ -564,10 +679,12 @@ mod tests {
         NodeRecordFile::open_or_create(dir.path(), || main_record(1)).unwrap();
         let path = dir.path().join(FILE_NAME);
         std::fs::write(&path, vec![0xff; 2 * SLOT_LEN]).unwrap();
-        let error = NodeRecordFile::open_or_create(dir.path(), || panic!("no new identity")).unwrap_err();
+        let error =
+            NodeRecordFile::open_or_create(dir.path(), || panic!("no new identity")).unwrap_err();
         assert!(matches!(error, NodeRecordError::Damaged { .. }), "{error}");
         std::fs::write(&path, b"").unwrap();
-        let error = NodeRecordFile::open_or_create(dir.path(), || panic!("no new identity")).unwrap_err();
+        let error =
+            NodeRecordFile::open_or_create(dir.path(), || panic!("no new identity")).unwrap_err();
         assert!(matches!(error, NodeRecordError::Damaged { .. }), "{error}");
     }
 
@@ -581,7 +698,10 @@ mod tests {
         file[offset as usize..offset as usize + bytes.len()].copy_from_slice(&bytes);
         let (offset, bytes) = encode_slot(1, &main_record(1));
         file[offset as usize..offset as usize + bytes.len()].copy_from_slice(&bytes);
-        assert_eq!(newest(&file), Err([SlotError::Version(2), SlotError::Version(2)]));
+        assert_eq!(
+            newest(&file),
+            Err([SlotError::Version(2), SlotError::Version(2)])
+        );
     }
 
     #[cfg(unix)]
@@ -590,7 +710,10 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let dir = directory();
         NodeRecordFile::open_or_create(dir.path(), || main_record(1)).unwrap();
-        let mode = std::fs::metadata(dir.path().join(FILE_NAME)).unwrap().permissions().mode();
+        let mode = std::fs::metadata(dir.path().join(FILE_NAME))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 }

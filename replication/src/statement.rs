@@ -101,7 +101,9 @@ impl ModeWord {
             (ModeWord::Async, Some(_)) => Err(StatementError::TimeoutOnAsync),
             (ModeWord::Async, None) => Ok(Mode::Async),
             (ModeWord::Sync, None) => Ok(Mode::Sync),
-            (ModeWord::Sync, Some(s)) if (TIMEOUT_SECONDS_MIN..=TIMEOUT_SECONDS_MAX).contains(&s) => {
+            (ModeWord::Sync, Some(s))
+                if (TIMEOUT_SECONDS_MIN..=TIMEOUT_SECONDS_MAX).contains(&s) =>
+            {
                 Ok(Mode::SyncTimeout(Duration::from_secs_f64(s)))
             }
             (ModeWord::Sync, Some(s)) => Err(StatementError::TimeoutOutOfRange(s)),
@@ -132,7 +134,9 @@ pub const REPLICAS_MAX: usize = 64;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum StatementError {
     /// Inside BEGIN … COMMIT.
-    #[error("Managing replication is not allowed in multicommand transactions. Run the statement on its own.")]
+    #[error(
+        "Managing replication is not allowed in multicommand transactions. Run the statement on its own."
+    )]
     InTransaction,
     /// `SET REPLICATION ROLE TO REPLICA` on a replica.
     #[error("Couldn't set role to replica! This instance already is one.")]
@@ -182,10 +186,14 @@ pub enum StatementError {
     #[error("Timeout should be a integer or double literal!")]
     TimeoutNotNumber,
     /// A timeout outside the range.
-    #[error("Timeout must be between {TIMEOUT_SECONDS_MIN} and {TIMEOUT_SECONDS_MAX} seconds, not {0}.")]
+    #[error(
+        "Timeout must be between {TIMEOUT_SECONDS_MIN} and {TIMEOUT_SECONDS_MAX} seconds, not {0}."
+    )]
     TimeoutOutOfRange(f64),
     /// `STRICT_SYNC`.
-    #[error("STRICT_SYNC is not available yet. Use SYNC, which answers only when the replica has the write on its disk, and warns when it has not.")]
+    #[error(
+        "STRICT_SYNC is not available yet. Use SYNC, which answers only when the replica has the write on its disk, and warns when it has not."
+    )]
     StrictSyncUnavailable,
     /// DROP on a replica.
     #[error("Replica can't unregister a replica! Run DROP REPLICA on the main.")]
@@ -248,13 +256,19 @@ pub enum RegisterFailure {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// A replica.
-    #[error("Write queries are forbidden on the replica instance. Replica instances accept only read queries; the main instance accepts read and write queries. Please retry your query on the main instance.")]
+    #[error(
+        "Write queries are forbidden on the replica instance. Replica instances accept only read queries; the main instance accepts read and write queries. Please retry your query on the main instance."
+    )]
     Replica,
     /// A MAIN that has learnt of a newer term.
-    #[error("Write queries currently forbidden on the main instance. Another instance was promoted after it; make this one its replica with SET REPLICATION ROLE TO REPLICA.")]
+    #[error(
+        "Write queries currently forbidden on the main instance. Another instance was promoted after it; make this one its replica with SET REPLICATION ROLE TO REPLICA."
+    )]
     Fenced,
     /// The role is changing at this moment.
-    #[error("Write queries currently forbidden on the main instance. Its replication role is changing; please retry.")]
+    #[error(
+        "Write queries currently forbidden on the main instance. Its replication role is changing; please retry."
+    )]
     Changing,
 }
 
@@ -292,7 +306,12 @@ pub struct Notice {
 
 impl Notice {
     pub(crate) fn info(code: &'static str, title: impl Into<String>) -> Notice {
-        Notice { severity: Severity::Info, code, title: title.into(), description: String::new() }
+        Notice {
+            severity: Severity::Info,
+            code,
+            title: title.into(),
+            description: String::new(),
+        }
     }
 
     pub(crate) fn role_replica(port: u16, bolt_port: u16) -> Vec<Notice> {
@@ -301,7 +320,8 @@ impl Notice {
             notices.push(Notice {
                 severity: Severity::Warning,
                 code: "ReplicaPortWarning",
-                title: "Be careful the replication port must be different from the memgraph port!".into(),
+                title: "Be careful the replication port must be different from the memgraph port!"
+                    .into(),
                 description: String::new(),
             });
         }
@@ -314,11 +334,17 @@ impl Notice {
 
     pub(crate) fn registered(name: &str, description: String) -> Vec<Notice> {
         let title = format!("Replica {name} is registered.");
-        vec![Notice { description, ..Notice::info("RegisterReplica", title) }]
+        vec![Notice {
+            description,
+            ..Notice::info("RegisterReplica", title)
+        }]
     }
 
     pub(crate) fn dropped(name: &str) -> Vec<Notice> {
-        vec![Notice::info("DropReplica", format!("Replica {name} is dropped."))]
+        vec![Notice::info(
+            "DropReplica",
+            format!("Replica {name} is dropped."),
+        )]
     }
 }
 
@@ -346,7 +372,12 @@ impl Warning {
              Transaction is still committed on the main instance and other alive replicas.",
             self.replica, self.reason
         );
-        Notice { severity: Severity::Warning, code: "SyncReplicationFailure", title, description: String::new() }
+        Notice {
+            severity: Severity::Warning,
+            code: "SyncReplicationFailure",
+            title,
+            description: String::new(),
+        }
     }
 }
 
@@ -475,41 +506,86 @@ mod tests {
 
     #[test]
     fn mode_words_and_timeouts_combine_as_the_statement_allows() {
-        assert_eq!(ModeWord::Sync.with_timeout(Some(1.5)), Ok(Mode::SyncTimeout(Duration::from_millis(1500))));
+        assert_eq!(
+            ModeWord::Sync.with_timeout(Some(1.5)),
+            Ok(Mode::SyncTimeout(Duration::from_millis(1500)))
+        );
         assert_eq!(ModeWord::Sync.with_timeout(None), Ok(Mode::Sync));
         assert_eq!(ModeWord::Async.with_timeout(None), Ok(Mode::Async));
-        assert_eq!(ModeWord::Async.with_timeout(Some(1.0)), Err(StatementError::TimeoutOnAsync));
+        assert_eq!(
+            ModeWord::Async.with_timeout(Some(1.0)),
+            Err(StatementError::TimeoutOnAsync)
+        );
         for seconds in [0.0, -1.0, 1e9, f64::INFINITY] {
-            assert_eq!(ModeWord::Sync.with_timeout(Some(seconds)), Err(StatementError::TimeoutOutOfRange(seconds)));
+            assert_eq!(
+                ModeWord::Sync.with_timeout(Some(seconds)),
+                Err(StatementError::TimeoutOutOfRange(seconds))
+            );
         }
-        assert!(matches!(ModeWord::Sync.with_timeout(Some(f64::NAN)), Err(StatementError::TimeoutOutOfRange(_))));
-        assert_eq!(ModeWord::StrictSync.with_timeout(None), Err(StatementError::StrictSyncUnavailable));
+        assert!(matches!(
+            ModeWord::Sync.with_timeout(Some(f64::NAN)),
+            Err(StatementError::TimeoutOutOfRange(_))
+        ));
+        assert_eq!(
+            ModeWord::StrictSync.with_timeout(None),
+            Err(StatementError::StrictSyncUnavailable)
+        );
     }
 
     #[test]
     fn texts_begin_as_memgraphs_do() {
         for (error, text) in [
-            (StatementError::RegisterOnReplica, "Replica can't register another replica!"),
-            (StatementError::ShowOnReplica, "Show replicas query should only be run on the main instance."),
-            (StatementError::AlreadyReplica, "Couldn't set role to replica!"),
-            (StatementError::AlreadyMain, "Couldn't set replication role to main!"),
+            (
+                StatementError::RegisterOnReplica,
+                "Replica can't register another replica!",
+            ),
+            (
+                StatementError::ShowOnReplica,
+                "Show replicas query should only be run on the main instance.",
+            ),
+            (
+                StatementError::AlreadyReplica,
+                "Couldn't set role to replica!",
+            ),
+            (
+                StatementError::AlreadyMain,
+                "Couldn't set replication role to main!",
+            ),
             (StatementError::MainWithPort, "Main can't set a port!"),
             (StatementError::PortInvalid, "Port number invalid!"),
-            (StatementError::DropUnknown("r".into()), "Failed to unregister the replica r."),
             (
-                StatementError::Register { name: "r".into(), failure: RegisterFailure::NameExists },
+                StatementError::DropUnknown("r".into()),
+                "Failed to unregister the replica r.",
+            ),
+            (
+                StatementError::Register {
+                    name: "r".into(),
+                    failure: RegisterFailure::NameExists,
+                },
                 "Couldn't register replica r. Error: 1",
             ),
         ] {
             assert!(error.to_string().starts_with(text), "{error}");
         }
-        assert!(Refusal::Replica.to_string().starts_with("Write queries are forbidden on the replica instance."));
-        assert!(Refusal::Fenced.to_string().starts_with("Write queries currently forbidden on the main instance."));
+        assert!(
+            Refusal::Replica
+                .to_string()
+                .starts_with("Write queries are forbidden on the replica instance.")
+        );
+        assert!(
+            Refusal::Fenced
+                .to_string()
+                .starts_with("Write queries currently forbidden on the main instance.")
+        );
     }
 
     #[test]
     fn a_warning_names_the_replica_and_the_reason() {
-        let notice = Warning { replica: "r1".into(), reason: Reason::NotCaughtUp }.notice();
+        let notice = Warning {
+            replica: "r1".into(),
+            reason: Reason::NotCaughtUp,
+        }
+        .notice();
         assert_eq!(notice.code, "SyncReplicationFailure");
         assert_eq!(
             notice.title,
