@@ -10,5 +10,7 @@
 pub mod ast;
 pub mod error;
 pub mod functions;
+pub mod parser;
 pub mod span;
 pub mod suggest;
+pub mod token;
