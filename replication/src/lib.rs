@@ -35,6 +35,7 @@
 mod codec;
 pub mod endpoint;
 pub mod identity;
+mod keys;
 pub mod machine;
 pub mod message;
 pub mod node_record;

@@ -153,6 +153,8 @@ pub struct Welcome {
     pub durable: LogPosition,
     /// What its readers see.
     pub visible: GroupSeq,
+    /// Where it speaks Bolt, on the host of its endpoint; for routing tables.
+    pub bolt_port: u16,
 }
 
 /// One triple, always a prefix without gaps.
@@ -302,6 +304,7 @@ impl Message {
                 w.bool(welcome.empty);
                 position(&mut w, &welcome.durable);
                 w.u64(welcome.visible.0);
+                w.u16(welcome.bolt_port);
             }
             Message::Refused { code, term, text } => {
                 w.u8(*code as u8);
@@ -398,6 +401,7 @@ fn decode_plain(kind: u8, r: &mut Reader<'_>) -> Result<Option<Message>, Malform
             empty: r.bool()?,
             durable: read_position(r)?,
             visible: GroupSeq(r.u64()?),
+            bolt_port: r.u16()?,
         }),
         66 => Message::Refused {
             code: RefusalCode::from_u8(r.u8()?).ok_or(r.malformed("refusal code"))?,
@@ -634,6 +638,7 @@ pub(crate) mod tests {
                 empty: true,
                 durable: some_position(),
                 visible: GroupSeq(6),
+                bolt_port: 7687,
             }),
             Message::Refused {
                 code: RefusalCode::Key,

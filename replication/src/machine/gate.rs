@@ -40,6 +40,17 @@ pub enum GateState {
     },
 }
 
+/// The answer to a leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admit {
+    /// The session feeds it.
+    No,
+    /// Send it.
+    Yes,
+    /// Send it, and tell the session, which waits for the stamp.
+    Opened,
+}
+
 const TAG_SHIFT: u32 = 62;
 const CLOSED: u64 = 0;
 const REQUESTED: u64 = 1;
@@ -72,11 +83,11 @@ impl Gate {
     }
 
     /// The leader of `group` asks whether it is to send it. Leaders call this once a group, in the groups' order.
-    pub fn admits(&self, group: GroupSeq) -> bool {
+    pub fn admit(&self, group: GroupSeq) -> Admit {
         match self.state() {
-            GateState::Closed { .. } => false,
-            GateState::Open { .. } => true,
-            GateState::Requested => self
+            GateState::Closed { .. } => Admit::No,
+            GateState::Open { .. } => Admit::Yes,
+            GateState::Requested => match self
                 .0
                 .compare_exchange(
                     GateState::Requested.to_word(),
@@ -84,7 +95,11 @@ impl Gate {
                     SeqCst,
                     SeqCst,
                 )
-                .is_ok(),
+                {
+                Ok(_) => Admit::Opened,
+                // The session has shut the gate meanwhile.
+                Err(_) => Admit::No,
+            },
         }
     }
 
@@ -143,11 +158,11 @@ mod tests {
     #[test]
     fn the_first_leader_after_the_request_stamps_its_group() {
         let gate = Gate::new();
-        assert!(!gate.admits(GroupSeq(1)));
+        assert_eq!(gate.admit(GroupSeq(1)), Admit::No);
         gate.request();
         assert_eq!(gate.state(), GateState::Requested);
-        assert!(gate.admits(GroupSeq(2)));
-        assert!(gate.admits(GroupSeq(3)));
+        assert_eq!(gate.admit(GroupSeq(2)), Admit::Opened);
+        assert_eq!(gate.admit(GroupSeq(3)), Admit::Yes);
         assert_eq!(gate.state(), GateState::Open { since: GroupSeq(2) });
     }
 
@@ -155,10 +170,10 @@ mod tests {
     fn a_leader_that_cannot_send_closes_at_its_group() {
         let gate = Gate::new();
         gate.request();
-        assert!(gate.admits(GroupSeq(5)));
+        assert_eq!(gate.admit(GroupSeq(5)), Admit::Opened);
         gate.close_at(GroupSeq(7));
         assert_eq!(gate.state(), GateState::Closed { from: GroupSeq(7) });
-        assert!(!gate.admits(GroupSeq(8)));
+        assert_eq!(gate.admit(GroupSeq(8)), Admit::No);
         gate.close_at(GroupSeq(8));
         assert_eq!(
             gate.state(),
@@ -171,7 +186,7 @@ mod tests {
     fn a_request_changes_nothing_while_the_gate_is_open() {
         let gate = Gate::new();
         gate.request();
-        assert!(gate.admits(GroupSeq(1)));
+        assert_eq!(gate.admit(GroupSeq(1)), Admit::Opened);
         gate.request();
         assert_eq!(gate.state(), GateState::Open { since: GroupSeq(1) });
     }

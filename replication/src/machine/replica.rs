@@ -57,6 +57,8 @@ pub struct Facts {
     pub term: Option<Term>,
     /// Whom it obeys.
     pub main: Option<ObeyedMain>,
+    /// Where it speaks Bolt.
+    pub bolt_port: u16,
 }
 
 /// What the machine is told.
@@ -418,6 +420,7 @@ impl Replica {
             empty: self.facts.cluster.is_none() && self.durable.is_empty(),
             durable: self.durable,
             visible: self.visible,
+            bolt_port: self.facts.bolt_port,
         };
         out.push(Action::Send(link, Message::Welcome(welcome)));
     }
