@@ -4,6 +4,7 @@
 //! nothing here runs on its cores. `quoit` with no configuration works for every subcommand.
 
 pub mod bolt;
+pub mod cli;
 pub mod console;
 pub mod exit;
 pub mod gflags;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The `quoit` binary.
+
+fn main() -> std::process::ExitCode {
+    quoit_tools::cli::main()
+}
