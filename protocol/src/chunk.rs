@@ -327,7 +327,6 @@ mod tests {
             .chain([0, 0])
             .collect();
         assert!(feed(&[&large[..9], &large[9..]]) >= 4 * 0xFFFF);
-        feed(&[&[0, 1], &[1, 0, 0]]);
-        assert_eq!(feed(&[&[0, 1, 1, 0, 0]]), 0);
+        assert!(feed(&[&[0, 1], &[1, 0, 0]]) <= ASSEMBLY_KEPT);
     }
 }

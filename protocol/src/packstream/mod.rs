@@ -33,6 +33,12 @@ pub use pack::{ListWriter, MapWriter, Packer};
 pub use token::{Token, Tokens};
 pub use value::{List, ListIter, Map, MapIter, Struct, Value};
 
+/// Reads bytes that are exactly one value. Messages have decoders of their own in [`crate::message`].
+pub fn decode<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Value<'a>, DecodeError> {
+    check(bytes, limits)?;
+    Ok(Value::read(&mut Tokens::of_checked(bytes, 1)))
+}
+
 /// The bytes that announce a value's form.
 pub(crate) mod marker {
     pub const NULL: u8 = 0xC0;
