@@ -7,20 +7,9 @@
 use super::tag;
 use crate::packstream::{MapWriter, Packer};
 
-/// A vertex to be written.
-#[derive(Clone, Copy, Debug)]
-pub struct Vertex<L, P> {
-    /// Its id.
-    pub id: i64,
-    /// Its labels' names.
-    pub labels: L,
-    /// Writes its properties.
-    pub properties: P,
-}
-
-/// An edge to be written.
-#[derive(Clone, Copy, Debug)]
-pub struct Edge<'t, P> {
+/// An edge to be written: everything but its properties.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edge<'t> {
     /// Its id.
     pub id: i64,
     /// The vertex it leaves.
@@ -29,19 +18,6 @@ pub struct Edge<'t, P> {
     pub target: i64,
     /// Its type's name.
     pub edge_type: &'t str,
-    /// Writes its properties.
-    pub properties: P,
-}
-
-/// An edge of a path to be written; its ends are told by the path.
-#[derive(Clone, Copy, Debug)]
-pub struct UnboundEdge<'t, P> {
-    /// Its id.
-    pub id: i64,
-    /// Its type's name.
-    pub edge_type: &'t str,
-    /// Writes its properties.
-    pub properties: P,
 }
 
 /// One step of a path: over an edge to a vertex, as positions in the path's lists.
@@ -56,36 +32,37 @@ pub struct PathStep {
 }
 
 impl Packer<'_> {
-    /// A vertex.
+    /// A vertex: its id, the names of its labels, and what writes its properties.
     pub fn vertex<'l, R>(
         &mut self,
-        vertex: Vertex<impl IntoIterator<Item = &'l str>, impl FnOnce(&mut MapWriter<'_>) -> R>,
+        id: i64,
+        labels: impl IntoIterator<Item = &'l str>,
+        properties: impl FnOnce(&mut MapWriter<'_>) -> R,
     ) -> R {
         let element_ids = self.format().element_ids();
         self.struct_header(tag::NODE, if element_ids { 4 } else { 3 });
-        self.int(vertex.id);
-        self.list(|list| {
-            vertex
-                .labels
-                .into_iter()
-                .for_each(|label| list.string(label))
-        });
-        let result = self.map(vertex.properties);
+        self.int(id);
+        self.list(|list| labels.into_iter().for_each(|label| list.string(label)));
+        let result = self.map(properties);
         if element_ids {
-            self.element_id(vertex.id);
+            self.element_id(id);
         }
         result
     }
 
-    /// An edge with its ends.
-    pub fn edge<R>(&mut self, edge: Edge<'_, impl FnOnce(&mut MapWriter<'_>) -> R>) -> R {
+    /// An edge with its ends, and what writes its properties.
+    pub fn edge<R>(
+        &mut self,
+        edge: Edge<'_>,
+        properties: impl FnOnce(&mut MapWriter<'_>) -> R,
+    ) -> R {
         let element_ids = self.format().element_ids();
         self.struct_header(tag::RELATIONSHIP, if element_ids { 8 } else { 5 });
         self.int(edge.id);
         self.int(edge.source);
         self.int(edge.target);
         self.string(edge.edge_type);
-        let result = self.map(edge.properties);
+        let result = self.map(properties);
         if element_ids {
             self.element_id(edge.id);
             self.element_id(edge.source);
@@ -94,18 +71,20 @@ impl Packer<'_> {
         result
     }
 
-    /// An edge within a path.
+    /// An edge within a path, which tells its ends: its id, its type's name, and what writes its properties.
     pub fn unbound_edge<R>(
         &mut self,
-        edge: UnboundEdge<'_, impl FnOnce(&mut MapWriter<'_>) -> R>,
+        id: i64,
+        edge_type: &str,
+        properties: impl FnOnce(&mut MapWriter<'_>) -> R,
     ) -> R {
         let element_ids = self.format().element_ids();
         self.struct_header(tag::UNBOUND_RELATIONSHIP, if element_ids { 4 } else { 3 });
-        self.int(edge.id);
-        self.string(edge.edge_type);
-        let result = self.map(edge.properties);
+        self.int(id);
+        self.string(edge_type);
+        let result = self.map(properties);
         if element_ids {
-            self.element_id(edge.id);
+            self.element_id(id);
         }
         result
     }

@@ -30,7 +30,7 @@ mod scalar;
 
 pub use element::{EdgeView, Element, PathPart, PathView, VertexView};
 pub use extended::{Extended, StructureError, StructureErrorKind, VectorElements, VectorView};
-pub use graph::{Edge, PathStep, UnboundEdge, Vertex};
+pub use graph::{Edge, PathStep};
 
 /// Structure tags of values.
 pub mod tag {
