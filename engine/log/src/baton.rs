@@ -34,7 +34,10 @@ pub(crate) struct Held<'a, T> {
 
 impl<T> Baton<T> {
     pub(crate) fn new(value: T) -> Baton<T> {
-        Baton { held: AtomicBool::new(false), value: UnsafeCell::new(Some(value)) }
+        Baton {
+            held: AtomicBool::new(false),
+            value: UnsafeCell::new(Some(value)),
+        }
     }
 
     /// Takes the baton if nobody holds it. Work that the caller published before this call is either
@@ -47,7 +50,10 @@ impl<T> Baton<T> {
     fn try_take(&self) -> Option<Held<'_, T>> {
         // A look before the exchange, so that a crowd of committing cores shares the line.
         if self.held.load(Ordering::Relaxed)
-            || self.held.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_err()
+            || self
+                .held
+                .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
+                .is_err()
         {
             return None;
         }
@@ -80,12 +86,16 @@ impl<T> Drop for Held<'_, T> {
 impl<T> std::ops::Deref for Held<'_, T> {
     type Target = T;
     fn deref(&self) -> &T {
-        self.value.as_ref().expect("the value is here until the baton is put down")
+        self.value
+            .as_ref()
+            .expect("the value is here until the baton is put down")
     }
 }
 
 impl<T> std::ops::DerefMut for Held<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.value.as_mut().expect("the value is here until the baton is put down")
+        self.value
+            .as_mut()
+            .expect("the value is here until the baton is put down")
     }
 }

@@ -46,8 +46,11 @@ use crate::position::{Chain, GroupSeq, Incarnation, LogPosition, Term};
 /// Bytes of a group's header.
 pub const GROUP_HEADER: usize = 104;
 
-/// The most bytes of frames in a group: one frame of the greatest length.
-pub const GROUP_FRAMES_BYTES_MAX: usize = FRAME_BODY_BYTES_MAX + FRAME_HEADER;
+/// A leader stops gathering when it has this many bytes, at most: frames below it and one above.
+pub const GATHERED_BYTES_MAX: usize = 64 << 20;
+
+/// The most bytes of frames in a group.
+pub const GROUP_FRAMES_BYTES_MAX: usize = GATHERED_BYTES_MAX + FRAME_BODY_BYTES_MAX + FRAME_HEADER;
 
 const MAGIC: [u8; 8] = *b"QUOITGRP";
 const VERSION: u16 = 1;
@@ -468,8 +471,10 @@ impl Group {
         &self.bytes
     }
 
-    /// Its frames. They were verified when the group was parsed; the walk verifies them again only
-    /// in debug builds' spirit of [`frames`] — it is the same walk — so an error is a broken invariant.
+    /// Its frames, each verified once more on the way, so that what is applied is what was read.
+    ///
+    /// # Panics
+    /// When memory changed since the group was verified.
     pub fn frames(&self) -> impl Iterator<Item = Frame<'_>> {
         frames(&self.bytes[GROUP_HEADER..]).map(|f| f.expect("the frames of a group were verified"))
     }

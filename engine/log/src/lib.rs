@@ -8,15 +8,18 @@
 //! MAIN and who must be waited for is replication's; the lock on the data directory is rt's.
 //!
 //! Modules in reading order: [`position`] (where a history stands), [`frame`], [`group`] (the bytes
-//! that are equal on every node), [`options`], [`fatal`], [`sink`].
+//! that are equal on every node), [`segment`] (a node's own bytes around them), [`recovery`] (what
+//! they mean after a stop) — pure so far; then `log` (what cores share), `baton`, `space`, `core`,
+//! `leader`, `keeper` (writing), `role`, `follower`, `catch_up`, `cut`, `open`.
 //!
 //! # The interface
 //!
 //! ```text
 //! let log   = Log::new(LogOptions { directory, durability, cores, .. }) -> Arc<Log>;   // no I/O; it is the door's journal
 //! let graph = Graph::new(GraphConfig { journal: log.clone(), .. });
-//! let report = log.recover(&rt, &graph).await? -> RecoveryReport;                      // once, on one core, before anything else
-//! let core  = LogCore::new(&log, &graph, &rt, core_id) -> Rc<LogCore>;                 // one per core, !Send
+//! let ledger = Rc::new(GraphLedger::new(graph.core(n), on_setting));                   // one per core, !Send
+//! let report = log.recover(&rt, &*ledger, RecoverAs::Main).await? -> RecoveryReport;   // once, on one core, before anything else
+//! let core  = LogCore::new(&log, ledger, &rt) -> Rc<LogCore>;                          // one per core, !Send
 //!
 //! // A MAIN. On a log with data: opens the next incarnation, durable on return. On an empty log: nothing is
 //! // written; the first commit (or `found`) opens term 1 by itself.
@@ -26,6 +29,7 @@
 //!                                                               // term counter+1 with a random id, durable on return
 //! core.set_sink(Rc<dyn GroupSink>)                              // this core's replication lanes
 //! core.durable(seq: CommitSeq).await -> Result<(), LogError>    // ready when seq is durable (and visible) here
+//! core.room(frame_bytes).await       -> Result<(), LogError>    // after a commit was refused as busy: wait, then commit again
 //!
 //! // A replica.
 //! core.start_as_follower().await -> Result<LogPosition, LogError>
@@ -43,38 +47,42 @@
 //! core.close().await                   // shutdown: waits for the write in flight, writes the mark
 //! ```
 
-pub mod fatal;
+mod baton;
+mod catch_up;
+mod core;
+mod cut;
+mod error;
+mod fatal;
+mod follower;
 pub mod frame;
 pub mod group;
-pub mod options;
+mod index;
+mod keeper;
+mod leader;
+mod ledger;
+mod log;
+mod open;
+mod options;
 pub mod position;
-pub mod sink;
-
-pub use fatal::Fatal;
-pub use frame::{FRAME_HEADER, FrameKind, OpeningReason};
-pub use group::{Group, GroupError, NotFollowing};
-pub use options::{Durability, LogOptions};
-pub use position::{Chain, CommitSeq, GroupSeq, Incarnation, LogPosition, Term};
-pub use sink::GroupSink;
-
-mod baton;
 mod primitive;
 pub mod recovery;
+mod role;
+mod scan;
 pub mod segment;
+mod sink;
 mod space;
 mod watermark;
-#[cfg(test)]
-mod tests_rng {
-    pub struct Rng(u64);
-    impl Rng {
-        pub fn new(seed: u64) -> Rng { Rng(seed) }
-        pub fn next_u64(&mut self) -> u64 {
-            self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-            let mut z = self.0;
-            z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-            z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-            z ^ (z >> 31)
-        }
-        pub fn below(&mut self, bound: u64) -> u64 { ((u128::from(self.next_u64()) * u128::from(bound)) >> 64) as u64 }
-    }
-}
+
+pub use core::LogCore;
+pub use cut::{CutBack, Rescue};
+pub use error::{AppendError, LogError, Role};
+pub use fatal::{EXIT_LOG_DAMAGED, EXIT_LOG_WRITE, Fatal};
+pub use frame::{FRAME_HEADER, FrameKind, OpeningReason};
+pub use group::{Group, GroupError, NotFollowing};
+pub use ledger::{GraphLedger, Ledger};
+pub use log::{Counters, Log};
+pub use open::{RecoverAs, RecoveryReport};
+pub use options::{Durability, LogOptions};
+pub use position::{Chain, GroupSeq, Incarnation, LogPosition, Term};
+pub use quoit_graph::ids::CommitSeq;
+pub use sink::GroupSink;

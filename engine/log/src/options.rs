@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fatal::Fatal;
+use crate::group::GATHERED_BYTES_MAX;
+use crate::segment::BLOCK;
 
 /// When an answer may be given (`--durability`, design D11).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,19 +32,38 @@ pub struct LogOptions {
     pub durability: Durability,
     /// Number of cores that commit; core ids are below it.
     pub cores: u16,
-    /// Size of a segment file in bytes: a multiple of 4096, at least 64 KiB. A group that does not
-    /// fit gets a segment of its own size.
+    /// Size of a segment file in bytes: 64 KiB to 4 GiB, rounded up to 4096. A group that does not fit
+    /// gets a segment of its own size.
     pub segment_bytes: u64,
     /// A leader stops gathering at this many bytes of frames; one frame may exceed it alone.
     pub group_bytes: usize,
-    /// Bytes of recent groups kept in memory for catch-up and, on a replica, for applying.
-    pub recent_bytes: usize,
+    /// On a replica, bytes of appended groups a core keeps in memory until they are applied; what is
+    /// beyond is read back from the log.
+    pub held_bytes: usize,
     /// After this long without a write the durable mark is written, so that the last group cannot
     /// pass for a torn tail.
     pub idle_mark: Duration,
     /// What to do when the log cannot go on. Default: say so on standard error and leave the process
     /// with [`Fatal::exit_code`]. Whatever it does, the log acknowledges nothing any more.
     pub on_fatal: Arc<dyn Fn(&Fatal) + Send + Sync>,
+    /// A defect put in on purpose, to show that the tests notice it.
+    #[cfg(test)]
+    pub(crate) mutant: Option<Mutant>,
+}
+
+/// Smallest segment: the segment's own block and a few groups.
+const SEGMENT_BYTES_MIN: u64 = 64 << 10;
+/// Largest segment: beyond it, starting with an empty directory would take seconds.
+const SEGMENT_BYTES_MAX: u64 = 4 << 30;
+
+/// Defects for tests.
+#[cfg(test)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mutant {
+    /// Publishes a group when its write is submitted, not when it is complete.
+    AcknowledgeEarly,
+    /// Opens no incarnation at a start as MAIN.
+    SameIncarnation,
 }
 
 impl LogOptions {
@@ -52,14 +73,26 @@ impl LogOptions {
             directory,
             durability: Durability::Commit,
             cores,
-            segment_bytes: 64 << 20,
+            segment_bytes: 32 << 20,
             group_bytes: 1 << 20,
-            recent_bytes: 16 << 20,
+            held_bytes: 16 << 20,
             idle_mark: Duration::from_millis(10),
             on_fatal: Arc::new(|fatal| {
                 eprintln!("quoit: {fatal}");
                 std::process::exit(fatal.exit_code());
             }),
+            #[cfg(test)]
+            mutant: None,
         }
+    }
+
+    /// The same with every size moved into its range.
+    pub(crate) fn within_bounds(mut self) -> LogOptions {
+        self.segment_bytes = self
+            .segment_bytes
+            .clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)
+            .next_multiple_of(BLOCK as u64);
+        self.group_bytes = self.group_bytes.clamp(BLOCK, GATHERED_BYTES_MAX);
+        self
     }
 }

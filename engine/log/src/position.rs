@@ -9,9 +9,7 @@
 
 use std::fmt;
 
-/// The number of a commit (the graph's; named here too until the door stands).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub struct CommitSeq(pub u64);
+use crate::CommitSeq;
 
 /// A reign of one MAIN. Changed only by promotion; a random id tells apart two nodes that both
 /// counted to the same number (design D12).

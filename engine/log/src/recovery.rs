@@ -50,7 +50,12 @@ pub enum Accepted {
 impl Walk {
     /// Before the first record of a log.
     pub fn from_start() -> Walk {
-        Walk { position: LogPosition::EMPTY, marks: Marks::default(), groups: 0, commits: 0 }
+        Walk {
+            position: LogPosition::EMPTY,
+            marks: Marks::default(),
+            groups: 0,
+            commits: 0,
+        }
     }
 
     /// Takes the record in `slot`.
@@ -65,7 +70,9 @@ impl Walk {
             Slot::Blank => Err(Stop::Blank),
             Slot::Bad(error) if error.is_foreign() => Err(Stop::Foreign(error)),
             Slot::Bad(error) => Err(Stop::Damaged(error)),
-            Slot::Short { needed } => unreachable!("the reader gave less than the {needed} bytes it was asked for"),
+            Slot::Short { needed } => {
+                unreachable!("the reader gave less than the {needed} bytes it was asked for")
+            }
             Slot::Local(local) => {
                 if local.kind == RecordKind::Mark {
                     self.note(&local.marks);
@@ -166,11 +173,22 @@ pub enum Decision {
 /// | any | no | any | no | clean |
 pub fn decide(evidence: &Evidence) -> Decision {
     match *evidence {
-        Evidence { stop: StopKind::Foreign, .. } => Decision::Refuse,
-        Evidence { mark_above: true, .. } => Decision::Refuse,
-        Evidence { stop: StopKind::SegmentHeader, records_behind: true, .. } => Decision::Refuse,
+        Evidence {
+            stop: StopKind::Foreign,
+            ..
+        } => Decision::Refuse,
+        Evidence {
+            mark_above: true, ..
+        } => Decision::Refuse,
+        Evidence {
+            stop: StopKind::SegmentHeader,
+            records_behind: true,
+            ..
+        } => Decision::Refuse,
         Evidence { leftover: true, .. } => Decision::Cut,
-        Evidence { leftover: false, .. } => Decision::Clean,
+        Evidence {
+            leftover: false, ..
+        } => Decision::Clean,
     }
 }
 
@@ -189,10 +207,22 @@ mod tests {
         use StopKind::{Blank, Damaged, Foreign, NotFollowing, SegmentHeader};
         // Decisions for (mark above, records behind, leftover) counted in binary from 000 to 111.
         let table = [
-            (Blank, [Clean, Cut, Clean, Cut, Refuse, Refuse, Refuse, Refuse]),
-            (Damaged, [Clean, Cut, Clean, Cut, Refuse, Refuse, Refuse, Refuse]),
-            (NotFollowing, [Clean, Cut, Clean, Cut, Refuse, Refuse, Refuse, Refuse]),
-            (SegmentHeader, [Clean, Cut, Refuse, Refuse, Refuse, Refuse, Refuse, Refuse]),
+            (
+                Blank,
+                [Clean, Cut, Clean, Cut, Refuse, Refuse, Refuse, Refuse],
+            ),
+            (
+                Damaged,
+                [Clean, Cut, Clean, Cut, Refuse, Refuse, Refuse, Refuse],
+            ),
+            (
+                NotFollowing,
+                [Clean, Cut, Clean, Cut, Refuse, Refuse, Refuse, Refuse],
+            ),
+            (
+                SegmentHeader,
+                [Clean, Cut, Refuse, Refuse, Refuse, Refuse, Refuse, Refuse],
+            ),
             (Foreign, [Refuse; 8]),
         ];
         let mut cases = 0;

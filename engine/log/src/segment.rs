@@ -15,7 +15,7 @@
 //! offset size
 //!      0    8  magic "QUOITREC"
 //!      8    2  version, 1
-//!     10    2  kind: 1 segment, 2 group, 3 mark
+//!     10    2  kind: 1 segment, 2 group, 3 mark; 4 stands in no segment (see `cut`)
 //!     12    4  CRC-32C of bytes 0..12 and 16..64
 //!     16    8  number of the segment
 //!     24    8  id of the log, random
@@ -114,6 +114,8 @@ pub enum RecordKind {
     Group = 2,
     /// Only marks.
     Mark = 3,
+    /// Not in segments: the intent of a cut, see [`crate::cut`].
+    Cut = 4,
 }
 
 /// The local part's values, verified.
@@ -219,13 +221,18 @@ impl RecordError {
     /// bytes are never a torn write and are never cut.
     pub fn is_foreign(&self) -> bool {
         match self {
-            RecordError::Newer { .. } | RecordError::Elsewhere { .. } | RecordError::Length { .. } => true,
+            RecordError::Newer { .. }
+            | RecordError::Elsewhere { .. }
+            | RecordError::Length { .. } => true,
             RecordError::Group(error) => matches!(
                 error,
                 GroupError::Version { .. }
                     | GroupError::Header { .. }
                     | GroupError::FrameCount { .. }
-                    | GroupError::Frame { error: FrameError::UnknownKind { .. }, .. }
+                    | GroupError::Frame {
+                        error: FrameError::UnknownKind { .. },
+                        ..
+                    }
             ),
             _ => false,
         }
@@ -277,6 +284,7 @@ pub fn read_local(
         (VERSION, 1) => RecordKind::Segment,
         (VERSION, 2) => RecordKind::Group,
         (VERSION, 3) => RecordKind::Mark,
+        (VERSION, 4) => RecordKind::Cut,
         (version, kind) => return Err(RecordError::Newer { version, kind }),
     };
     if header.segment.get() != segment.0 || header.log_id.get() != log_id.0 {
@@ -288,10 +296,10 @@ pub fn read_local(
     let payload_bytes = header.payload_bytes.get();
     let possible = match kind {
         RecordKind::Segment => payload_bytes >= BLOCK as u64,
-        RecordKind::Group => {
-            (GROUP_HEADER as u64..=(GROUP_HEADER + GROUP_FRAMES_BYTES_MAX) as u64).contains(&payload_bytes)
-        }
+        RecordKind::Group => (GROUP_HEADER as u64..=(GROUP_HEADER + GROUP_FRAMES_BYTES_MAX) as u64)
+            .contains(&payload_bytes),
         RecordKind::Mark => payload_bytes == 0,
+        RecordKind::Cut => payload_bytes.is_multiple_of(BLOCK as u64),
     };
     if !possible {
         return Err(RecordError::Length { payload_bytes });
@@ -314,7 +322,10 @@ pub fn read_local(
 pub fn peek_log_id(bytes: &[u8], segment: SegmentNumber) -> Option<LogId> {
     let (header, _) = LocalHeader::read_from_prefix(bytes).ok()?;
     let log_id = LogId(header.log_id.get());
-    read_local(bytes, segment, log_id).ok().flatten().map(|local| local.log_id)
+    read_local(bytes, segment, log_id)
+        .ok()
+        .flatten()
+        .map(|local| local.log_id)
 }
 
 /// Reads the record at the start of `bytes`, which is at a block boundary of segment `segment`.
@@ -327,8 +338,15 @@ pub fn read_record(bytes: &Bytes, segment: SegmentNumber, log_id: LogId) -> Slot
         Ok(None) => return Slot::Blank,
         Err(error) => return Slot::Bad(error),
     };
-    if local.kind != RecordKind::Group {
-        return Slot::Local(local);
+    match local.kind {
+        RecordKind::Group => {}
+        RecordKind::Segment | RecordKind::Mark => return Slot::Local(local),
+        RecordKind::Cut => {
+            return Slot::Bad(RecordError::Newer {
+                version: VERSION,
+                kind: RecordKind::Cut as u16,
+            });
+        }
     }
     let group_bytes = local.payload_bytes as usize;
     let needed = record_bytes(group_bytes);
@@ -337,7 +355,9 @@ pub fn read_record(bytes: &Bytes, segment: SegmentNumber, log_id: LogId) -> Slot
     }
     match Group::parse(&bytes.slice(RECORD_HEADER..RECORD_HEADER + group_bytes)) {
         Ok(group) if group.bytes().len() == group_bytes => Slot::Group(local, group),
-        Ok(_) => Slot::Bad(RecordError::Length { payload_bytes: local.payload_bytes }),
+        Ok(_) => Slot::Bad(RecordError::Length {
+            payload_bytes: local.payload_bytes,
+        }),
         Err(error) => Slot::Bad(error.into()),
     }
 }
@@ -376,10 +396,16 @@ mod tests {
 
     #[test]
     fn a_record_is_read_only_in_its_own_segment_and_log() {
-        assert!(matches!(read_record(&record(), SEGMENT, LOG), Slot::Group(..)));
+        assert!(matches!(
+            read_record(&record(), SEGMENT, LOG),
+            Slot::Group(..)
+        ));
         for (segment, log_id) in [(SegmentNumber(4), LOG), (SEGMENT, LogId(1))] {
             let slot = read_record(&record(), segment, log_id);
-            assert!(matches!(slot, Slot::Bad(RecordError::Elsewhere { .. })), "{slot:?}");
+            assert!(
+                matches!(slot, Slot::Bad(RecordError::Elsewhere { .. })),
+                "{slot:?}"
+            );
         }
         assert_eq!(peek_log_id(&record(), SEGMENT), Some(LOG));
         assert_eq!(peek_log_id(&record(), SegmentNumber(4)), None);
@@ -388,14 +414,19 @@ mod tests {
     #[test]
     fn every_bit_flip_of_a_record_is_noticed_and_every_flip_of_its_pad_is_harmless() {
         let good = record();
-        let Slot::Group(local, group) = read_record(&good, SEGMENT, LOG) else { panic!("a group") };
+        let Slot::Group(local, group) = read_record(&good, SEGMENT, LOG) else {
+            panic!("a group")
+        };
         let used = RECORD_HEADER + group.bytes().len();
         for bit in 0..BLOCK * 8 {
             let mut bad = good.to_vec();
             bad[bit / 8] ^= 1 << (bit % 8);
             let slot = read_record(&bad.into(), SEGMENT, LOG);
             if bit / 8 < used {
-                assert!(matches!(slot, Slot::Bad(_) | Slot::Short { .. }), "bit {bit}: {slot:?}");
+                assert!(
+                    matches!(slot, Slot::Bad(_) | Slot::Short { .. }),
+                    "bit {bit}: {slot:?}"
+                );
             } else {
                 assert_eq!(slot, Slot::Group(local, group.clone()));
             }
@@ -410,7 +441,13 @@ mod tests {
         for (number, name) in numbers.iter().zip(&names) {
             assert_eq!(SegmentNumber::from_file_name(name), Some(*number));
         }
-        for other in ["1.log", "0000000000000001.new", "+000000000000001.log", ".log", "rescue.log"] {
+        for other in [
+            "1.log",
+            "0000000000000001.new",
+            "+000000000000001.log",
+            ".log",
+            "rescue.log",
+        ] {
             assert_eq!(SegmentNumber::from_file_name(other), None, "{other}");
         }
     }

@@ -100,10 +100,18 @@ impl Space {
                     continue;
                 }
                 self.demand.fetch_max(blocks as u32, Ordering::AcqRel);
-                return Err(if self.full.load(Ordering::Acquire) { NoRoom::Full } else { NoRoom::Busy });
+                return Err(if self.full.load(Ordering::Acquire) {
+                    NoRoom::Full
+                } else {
+                    NoRoom::Busy
+                });
             }
-            let exchanged =
-                self.promised.compare_exchange(word, promised.pack(), Ordering::AcqRel, Ordering::Relaxed);
+            let exchanged = self.promised.compare_exchange(
+                word,
+                promised.pack(),
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            );
             if exchanged.is_ok() {
                 return Ok(());
             }
@@ -118,15 +126,20 @@ impl Space {
 
     /// See [`Space::release`].
     pub(crate) fn release_blocks(&self, blocks: u64) {
-        let taken = self.promised.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
-            let mut promised = Promised::unpack(word);
-            promised.blocks = promised.blocks.checked_sub(blocks)?;
-            if promised.blocks == 0 {
-                promised.largest = 0;
-            }
-            Some(promised.pack())
-        });
-        assert!(taken.is_ok(), "no more blocks are released than were promised");
+        let taken = self
+            .promised
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+                let mut promised = Promised::unpack(word);
+                promised.blocks = promised.blocks.checked_sub(blocks)?;
+                if promised.blocks == 0 {
+                    promised.largest = 0;
+                }
+                Some(promised.pack())
+            });
+        assert!(
+            taken.is_ok(),
+            "no more blocks are released than were promised"
+        );
     }
 
     /// What fits for certain when the largest record has `largest` blocks. The current segment is read
@@ -141,7 +154,10 @@ impl Space {
     /// The writer used `blocks` of the current segment up.
     pub(crate) fn used(&self, blocks: u64) {
         let before = self.free[0].fetch_sub(blocks as u32, Ordering::AcqRel);
-        assert!(u64::from(before) >= blocks, "the writer looked at the room that is left");
+        assert!(
+            u64::from(before) >= blocks,
+            "the writer looked at the room that is left"
+        );
     }
 
     /// Free blocks of the current segment.
@@ -189,7 +205,7 @@ impl Space {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests_rng::Rng;
+    use quoit_rt::Rng;
 
     #[test]
     fn whatever_was_promised_can_be_written_in_any_order() {
@@ -230,7 +246,10 @@ mod tests {
                 }
             }
         }
-        assert!(refused > 100 && switches > 100, "the walk met both: {refused} refused, {switches} switches");
+        assert!(
+            refused > 100 && switches > 100,
+            "the walk met both: {refused} refused, {switches} switches"
+        );
     }
 
     #[test]

@@ -7,7 +7,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
-use crate::position::{Chain, CommitSeq, GroupSeq, Incarnation, LogPosition, Term};
+use crate::CommitSeq;
+use crate::position::{Chain, GroupSeq, Incarnation, LogPosition, Term};
 
 pub(crate) struct PositionCell {
     /// Even when at rest. The store of an even value (release) publishes the words below to a reader
@@ -18,7 +19,10 @@ pub(crate) struct PositionCell {
 
 impl PositionCell {
     pub(crate) fn new() -> PositionCell {
-        PositionCell { count: AtomicU64::new(0), words: [const { AtomicU64::new(0) }; 7] }
+        PositionCell {
+            count: AtomicU64::new(0),
+            words: [const { AtomicU64::new(0) }; 7],
+        }
     }
 
     /// Stores `position`. One caller at a time: the holder of a baton.
@@ -52,7 +56,10 @@ impl PositionCell {
             if before.is_multiple_of(2) && self.count.load(Ordering::Relaxed) == before {
                 return LogPosition {
                     term: Term { counter, id: term },
-                    incarnation: Incarnation { number, id: incarnation },
+                    incarnation: Incarnation {
+                        number,
+                        id: incarnation,
+                    },
                     group: GroupSeq(group),
                     commit: CommitSeq(commit),
                     chain: Chain(chain),
@@ -98,7 +105,10 @@ mod tests {
                 let seen = cell.load();
                 let n = seen.group.0;
                 assert!(n >= last);
-                assert_eq!((seen.term.counter, seen.term.id, seen.commit.0, seen.chain.0), (n, n, n, n));
+                assert_eq!(
+                    (seen.term.counter, seen.term.id, seen.commit.0, seen.chain.0),
+                    (n, n, n, n)
+                );
                 last = n;
             }
         });

@@ -28,7 +28,11 @@ struct Log {
 
 impl Log {
     fn new() -> Arc<Log> {
-        Arc::new(Log { sealed: AtomicU64::new(0), gathered: AtomicU64::new(0), baton: Baton::new(0) })
+        Arc::new(Log {
+            sealed: AtomicU64::new(0),
+            gathered: AtomicU64::new(0),
+            baton: Baton::new(0),
+        })
     }
 
     fn unled(&self) -> bool {
@@ -77,7 +81,11 @@ fn model(commit: fn(&Log)) {
             thread.join().unwrap();
         }
         fence(Ordering::SeqCst);
-        assert_eq!(log.gathered.load(Ordering::Relaxed), 2, "a sealed commit was led by nobody");
+        assert_eq!(
+            log.gathered.load(Ordering::Relaxed),
+            2,
+            "a sealed commit was led by nobody"
+        );
     });
 }
 

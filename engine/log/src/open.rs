@@ -1,0 +1,554 @@
+//! Opening a log: recovery with its I/O.
+//!
+//! Owns the order of recovery. Called once, by the server at start, before any other core uses the
+//! log. What always holds: the graph has exactly a prefix of the history afterwards, all of it synced;
+//! nothing that was synced is changed; what is cut is kept in a rescue file and reported. Steps:
+//!
+//! 1. Leftovers of making (`*.new`) are removed; an interrupted cut back is finished.
+//! 2. Segments are walked in order ([`crate::recovery::Walk`]); groups go to the graph as they are
+//!    accepted (on a replica, up to the MAIN's mark that the log itself speaks of).
+//! 3. Where the walk stopped, evidence is gathered to the end of the last file and
+//!    [`crate::recovery::decide`] says: clean, cut, or refuse.
+//! 4. Segments with groups above the durable mark are synced; the writer stands behind the last group;
+//!    blank segments behind it are spares.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use quoit_rt::{Disk, OpenMode, Rt};
+
+use crate::cut::{
+    Leftover, Rescue, cut_behind, leftover_at, read_intent, remove_intent, segments_after,
+};
+use crate::error::{LogError, Role};
+use crate::fatal::Fatal;
+use crate::follower::apply_group;
+use crate::group::Group;
+use crate::index::Place;
+use crate::ledger::Ledger;
+use crate::log::{Applied, Log, Spare, Writer};
+use crate::position::{GroupSeq, LogPosition};
+use crate::recovery::{Accepted, Decision, Evidence, Stop, Walk, decide, highest_mark};
+use crate::scan::{Scanner, io_error};
+use crate::segment::{
+    BLOCK, LogId, RECORD_HEADER, RecordKind, SegmentNumber, Slot, peek_log_id, record_bytes,
+};
+
+/// How much of the log is given to the graph at recovery.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RecoverAs {
+    /// All of it.
+    Main,
+    /// Up to the MAIN's mark as far as it is written in this log; the rest is held.
+    Replica,
+}
+
+/// What recovery found and did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RecoveryReport {
+    /// The end of the log.
+    pub position: LogPosition,
+    /// The end of what was given to the graph: below `position` on a replica that holds groups.
+    pub applied: LogPosition,
+    /// Groups accepted.
+    pub groups: u64,
+    /// Transactions accepted.
+    pub frames: u64,
+    /// The end of what marks call synced; groups above it may or may not have been acknowledged.
+    pub durable_mark: GroupSeq,
+    /// What was cut off behind the end, and where it is kept. Not empty: a commit whose answer was on
+    /// its way when the server stopped may be in there.
+    pub cut: Vec<Rescue>,
+    /// Why it was cut; empty when nothing was.
+    pub cut_reason: String,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Accepted groups that are not applied yet, in memory at most this many bytes; beyond, they are read
+/// back after the walk.
+const PENDING_BYTES_MAX: usize = 64 << 20;
+
+impl Log {
+    /// Recovers the log in its directory (made if missing) into `ledger`, and makes it idle: the next
+    /// call is [`crate::LogCore::new`] on every core, then [`crate::LogCore::start_as_main`] or
+    /// [`crate::LogCore::start_as_follower`] on one.
+    ///
+    /// # Errors
+    /// [`LogError::Fatal`] with [`Fatal::Damaged`] when synced groups are missing or damaged (nothing
+    /// was changed), or [`Fatal::Apply`]; [`LogError::Io`].
+    ///
+    /// # Panics
+    /// When the log was recovered before.
+    pub async fn recover(
+        self: &Arc<Log>,
+        rt: &Rt,
+        ledger: &dyn Ledger,
+        recover_as: RecoverAs,
+    ) -> Result<RecoveryReport, LogError> {
+        assert_eq!(self.role(), Role::Closed, "a log is recovered once");
+        let started = rt.now();
+        let disk = rt.disk();
+        let directory = self.options.directory.clone();
+        disk.create_dir(&directory)
+            .await
+            .map_err(|e| io_error(&directory, &e))?;
+        self.remove_unfinished(&disk).await?;
+        let segments = segments_after(&disk, &directory, SegmentNumber(0)).await?;
+        let last = segments.last().copied().unwrap_or_default();
+        self.next_segment.store(last.0 + 1, Ordering::Relaxed);
+        let log_id = self
+            .find_log_id(&disk, &segments)
+            .await?
+            .unwrap_or(LogId(rt.random()));
+        self.log_id.set(log_id).expect("a log is recovered once");
+
+        if let Some(place) = read_intent(&disk, &directory, log_id).await? {
+            let later: Vec<_> = segments
+                .iter()
+                .copied()
+                .filter(|n| *n > place.segment)
+                .collect();
+            cut_behind(&disk, &directory, place, &later, log_id).await?;
+            remove_intent(&disk, &directory).await?;
+        }
+
+        let segments = segments_after(&disk, &directory, SegmentNumber(0)).await?;
+        let mut recovery = Recovery {
+            log: self,
+            rt,
+            ledger,
+            recover_as,
+            scanner: Scanner::new(disk.clone(), directory.clone()),
+            walk: Walk::from_start(),
+            end: None,
+            applied: LogPosition::EMPTY,
+            pending: VecDeque::new(),
+            pending_bytes: 0,
+            pending_cut: false,
+            segment_ends: Vec::new(),
+        };
+        let stop = recovery.walk_segments(&segments).await?;
+        let (rescued, cut_reason) = recovery.settle_end(&disk, &segments, stop).await?;
+        recovery.apply_rest().await?;
+        let Recovery {
+            walk,
+            end,
+            applied,
+            segment_ends,
+            ..
+        } = recovery;
+
+        self.sync_unmarked(&disk, &segment_ends, walk.marks.durable)
+            .await?;
+        ledger.door().restart_at(applied.commit);
+        self.stand_at_end(&disk, end, &walk).await?;
+        self.durable.store(&walk.position);
+        self.visible.store(&applied);
+        let mut applier = self.applier.arrive().expect("nobody uses the log yet");
+        *applier = Applied { position: applied };
+        drop(applier);
+        self.set_role(Role::Idle);
+        Ok(RecoveryReport {
+            position: walk.position,
+            applied,
+            groups: walk.groups,
+            frames: walk.commits,
+            durable_mark: walk.marks.durable,
+            cut: rescued,
+            cut_reason,
+            took: rt.now() - started,
+        })
+    }
+
+    async fn remove_unfinished(&self, disk: &Disk) -> Result<(), LogError> {
+        let directory = &self.options.directory;
+        let names = disk
+            .list(directory)
+            .await
+            .map_err(|e| io_error(directory, &e))?;
+        for name in names.iter().filter(|name| name.ends_with(".new")) {
+            let path = directory.join(name);
+            disk.remove(&path).await.map_err(|e| io_error(&path, &e))?;
+        }
+        Ok(())
+    }
+
+    /// The id of the log in this directory: that of the first intact record in the first segment that
+    /// has one.
+    async fn find_log_id(
+        &self,
+        disk: &Disk,
+        segments: &[SegmentNumber],
+    ) -> Result<Option<LogId>, LogError> {
+        let mut scanner = Scanner::new(disk.clone(), self.options.directory.clone());
+        for &segment in segments {
+            let size = scanner.size(segment).await?;
+            let mut offset = 0;
+            while offset < size {
+                let block = scanner.bytes_at(segment, offset, BLOCK).await?;
+                if block.len() >= RECORD_HEADER
+                    && let Some(log_id) = peek_log_id(&block, segment)
+                {
+                    return Ok(Some(log_id));
+                }
+                offset += BLOCK as u64;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Syncs what was found above the mark: it is acknowledged from now on.
+    async fn sync_unmarked(
+        &self,
+        disk: &Disk,
+        segment_ends: &[(SegmentNumber, GroupSeq)],
+        mark: GroupSeq,
+    ) -> Result<(), LogError> {
+        for (segment, _) in segment_ends.iter().filter(|(_, last)| *last > mark) {
+            let path = self.path(*segment);
+            let mode = OpenMode {
+                create: quoit_rt::Create::Never,
+                ..OpenMode::read_write()
+            };
+            let synced = async { disk.open(&path, mode).await?.sync().await };
+            synced.await.map_err(|e| io_error(&path, &e))?;
+        }
+        let directory = &self.options.directory;
+        disk.sync_dir(directory)
+            .await
+            .map_err(|e| io_error(directory, &e))
+    }
+
+    /// Puts the writer behind the last group and takes blank segments behind it as spares; makes the
+    /// first segment of an empty log.
+    async fn stand_at_end(
+        &self,
+        disk: &Disk,
+        end: Option<Place>,
+        walk: &Walk,
+    ) -> Result<(), LogError> {
+        let directory = &self.options.directory;
+        let mut blank = segments_after(
+            disk,
+            directory,
+            end.map_or(SegmentNumber(0), |place| place.segment),
+        )
+        .await?;
+        let mut scanner = Scanner::new(disk.clone(), directory.clone());
+        let place = match end {
+            Some(place) => place,
+            None if !blank.is_empty() => Place {
+                segment: blank.remove(0),
+                offset: BLOCK as u64,
+            },
+            None => {
+                let (segment, _) = self.make_segment(disk, 0).await?;
+                Place {
+                    segment,
+                    offset: BLOCK as u64,
+                }
+            }
+        };
+        let blocks_from = |size: u64, offset: u64| size.saturating_sub(offset) / BLOCK as u64;
+        self.space.switch(
+            None,
+            blocks_from(scanner.size(place.segment).await?, place.offset),
+        );
+        for number in blank {
+            let blocks = blocks_from(scanner.size(number).await?, BLOCK as u64);
+            if blocks > 0
+                && let Some(slot) = self.space.add_spare(blocks)
+            {
+                self.spares().push_back(Spare {
+                    number,
+                    blocks,
+                    slot,
+                });
+            }
+        }
+        let mut writer = self.writer.arrive().expect("nobody uses the log yet");
+        *writer = Writer {
+            tail: walk.position,
+            marks: crate::segment::Marks {
+                durable: walk.position.group,
+                durable_chain: walk.position.chain,
+                published: walk.marks.published,
+            },
+            marks_on_disk: walk.marks,
+            opened: None,
+            segment: place.segment,
+            offset: place.offset,
+            in_flight: false,
+            gathered: Vec::new(),
+        };
+        Ok(())
+    }
+}
+
+/// Recovery under way.
+struct Recovery<'a> {
+    log: &'a Log,
+    rt: &'a Rt,
+    ledger: &'a dyn Ledger,
+    recover_as: RecoverAs,
+    scanner: Scanner,
+    walk: Walk,
+    /// Behind the last accepted record; `None` before the first.
+    end: Option<Place>,
+    applied: LogPosition,
+    pending: VecDeque<Group>,
+    pending_bytes: usize,
+    /// Groups were left out of `pending` for want of room.
+    pending_cut: bool,
+    segment_ends: Vec<(SegmentNumber, GroupSeq)>,
+}
+
+impl Recovery<'_> {
+    /// Walks to the first record that does not continue the log; tells where and why.
+    async fn walk_segments(
+        &mut self,
+        segments: &[SegmentNumber],
+    ) -> Result<Option<(Place, Stop)>, LogError> {
+        let mut stop = None;
+        for &segment in segments {
+            let header = Place { segment, offset: 0 };
+            match self.scanner.record_at(segment, 0, self.log.id()).await? {
+                Slot::Local(local) if local.kind == RecordKind::Segment => {}
+                slot => {
+                    let error = match slot {
+                        Slot::Bad(error) if error.is_foreign() => {
+                            return Ok(Some((header, Stop::Foreign(error))));
+                        }
+                        Slot::Bad(error) => error,
+                        _ => crate::segment::RecordError::Magic,
+                    };
+                    return Ok(Some((header, Stop::SegmentHeader(error))));
+                }
+            }
+            let mut place = Place {
+                segment,
+                offset: BLOCK as u64,
+            };
+            // Spares stand behind the end and are not passed through.
+            stop = loop {
+                let slot = self
+                    .scanner
+                    .record_at(segment, place.offset, self.log.id())
+                    .await?;
+                let next = match self.walk.accept(slot) {
+                    Ok(Accepted::Group(group)) => {
+                        let bytes = record_bytes(group.bytes().len()) as u64;
+                        self.log.index().note(group.seq(), place);
+                        self.take(group).await?;
+                        place.offset + bytes
+                    }
+                    Ok(Accepted::Local(_)) => place.offset + BLOCK as u64,
+                    Err(stop) => break Some((place, stop)),
+                };
+                place.offset = next;
+                self.end = Some(place);
+            };
+            if place.offset > BLOCK as u64 {
+                self.segment_ends.push((segment, self.walk.position.group));
+            }
+            if !matches!(stop, Some((_, Stop::Blank))) {
+                return Ok(stop);
+            }
+        }
+        Ok(stop)
+    }
+
+    /// Applies an accepted group, or keeps it until the mark allows it.
+    async fn take(&mut self, group: Group) -> Result<(), LogError> {
+        let bytes = group.bytes().len();
+        if self.pending_bytes + bytes > PENDING_BYTES_MAX && !self.pending.is_empty() {
+            self.pending_cut = true;
+        }
+        if !self.pending_cut {
+            self.pending_bytes += bytes;
+            self.pending.push_back(group);
+        }
+        while let Some(group) = self.pending.pop_front_if(|group| match self.recover_as {
+            RecoverAs::Main => true,
+            RecoverAs::Replica => group.seq() <= self.walk.marks.published,
+        }) {
+            self.pending_bytes -= group.bytes().len();
+            self.apply(&group).await?;
+        }
+        Ok(())
+    }
+
+    async fn apply(&mut self, group: &Group) -> Result<(), LogError> {
+        let fits = group
+            .follows(&self.applied)
+            .map_err(|error| error.to_string());
+        fits.and_then(|()| apply_group(self.ledger, group))
+            .map_err(|error| Fatal::Apply {
+                group: group.seq(),
+                error,
+            })?;
+        self.applied = group.position();
+        self.rt.yield_if_needed().await;
+        Ok(())
+    }
+
+    /// Applies what the last mark allows and was not applied on the way.
+    async fn apply_rest(&mut self) -> Result<(), LogError> {
+        let target = match self.recover_as {
+            RecoverAs::Main => self.walk.position.group,
+            RecoverAs::Replica => self.walk.marks.published.min(self.walk.position.group),
+        };
+        while self.applied.group < target
+            && let Some(group) = self.pending.pop_front()
+        {
+            self.apply(&group).await?;
+        }
+        if self.applied.group >= target {
+            return Ok(());
+        }
+        // More was pending than memory was given to: read it back.
+        let (_, mut place) = self
+            .log
+            .index()
+            .before(self.applied.group.next())
+            .expect("accepted groups are in the index");
+        while self.applied.group < target {
+            match self
+                .scanner
+                .record_at(place.segment, place.offset, self.log.id())
+                .await?
+            {
+                Slot::Group(_, group) => {
+                    place.offset += record_bytes(group.bytes().len()) as u64;
+                    if group.seq() > self.applied.group {
+                        self.apply(&group).await?;
+                    }
+                }
+                Slot::Local(_) => place.offset += BLOCK as u64,
+                _ => {
+                    let next = self.log.index().first_after(place.segment);
+                    place = next.expect("accepted groups are in the index");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gathers the evidence behind the end and does what the table says.
+    async fn settle_end(
+        &mut self,
+        disk: &Disk,
+        segments: &[SegmentNumber],
+        stop: Option<(Place, Stop)>,
+    ) -> Result<(Vec<Rescue>, String), LogError> {
+        let Some((stop_place, stop)) = stop else {
+            return Ok((Vec::new(), String::new()));
+        };
+        let log_id = self.log.id();
+        let first = segments
+            .first()
+            .map(|&segment| Place { segment, offset: 0 });
+        let end = self.end.or(first).expect("a stop is in a segment");
+        let mut leftovers: Vec<Leftover> = Vec::new();
+        for &segment in segments.iter().filter(|&&segment| segment >= end.segment) {
+            // A segment's own record is no leftover, unless it is what is bad.
+            let intact = segment != stop_place.segment || stop_place.offset > 0;
+            let offset = if segment == end.segment {
+                end.offset
+            } else {
+                0
+            };
+            let place = Place {
+                segment,
+                offset: if intact {
+                    offset.max(BLOCK as u64)
+                } else {
+                    offset
+                },
+            };
+            leftovers.push(leftover_at(&mut self.scanner, place, log_id).await?);
+        }
+        let behind = leftovers
+            .iter()
+            .map(|l| l.durable)
+            .max()
+            .unwrap_or_default();
+        let mark = highest_mark(&self.walk, behind);
+        let evidence = Evidence {
+            stop: stop.kind(),
+            mark_above: mark > self.walk.position.group,
+            records_behind: leftovers.iter().any(|l| l.records > 0),
+            leftover: leftovers.iter().any(|l| l.bytes > 0),
+        };
+        match decide(&evidence) {
+            Decision::Clean => Ok((Vec::new(), String::new())),
+            Decision::Refuse => Err(Fatal::Damaged {
+                path: self.log.path(stop_place.segment),
+                offset: stop_place.offset,
+                what: stop.describe(),
+                group: self.walk.position.group.next(),
+                durable: mark,
+            }
+            .into()),
+            Decision::Cut => {
+                let directory = &self.log.options.directory;
+                // A segment whose own record is bad is of no more use; its bytes are kept like the rest.
+                let bad = matches!(stop, Stop::SegmentHeader(_)).then_some(stop_place);
+                let cut_place = match bad {
+                    Some(place) if place.segment == end.segment => place,
+                    _ => Place {
+                        offset: end.offset.max(BLOCK as u64),
+                        ..end
+                    },
+                };
+                let later: Vec<_> = segments
+                    .iter()
+                    .copied()
+                    .filter(|segment| *segment > end.segment)
+                    .collect();
+                let mut rescued = cut_behind(disk, directory, cut_place, &later, log_id).await?;
+                if let Some(place) = bad {
+                    // Its own block, where the bytes behind it were nothing.
+                    let leftover = leftover_at(
+                        &mut Scanner::new(disk.clone(), directory.clone()),
+                        place,
+                        log_id,
+                    )
+                    .await;
+                    if let Ok(leftover) = leftover
+                        && leftover.bytes > 0
+                    {
+                        let mut scanner = Scanner::new(disk.clone(), directory.clone());
+                        rescued.push(
+                            crate::cut::rescue(disk, directory, &mut scanner, &leftover).await?,
+                        );
+                    }
+                    let path = self.log.path(place.segment);
+                    match disk.remove(&path).await {
+                        Ok(()) => {}
+                        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                        Err(error) => return Err(io_error(&path, &error)),
+                    }
+                    disk.sync_dir(directory)
+                        .await
+                        .map_err(|e| io_error(directory, &e))?;
+                    if self.end.is_some_and(|end| end.segment == place.segment) {
+                        self.end = None;
+                    }
+                }
+                self.scanner.forget();
+                Ok((
+                    rescued,
+                    format!(
+                        "{}: {}",
+                        self.log.path(stop_place.segment).display(),
+                        stop.describe()
+                    ),
+                ))
+            }
+        }
+    }
+}
