@@ -268,7 +268,8 @@ fn a_received_reset_interrupts_and_what_waits_before_it_is_ignored() {
 
 #[test]
 fn an_interrupted_request_that_succeeds_after_all_changes_nothing() {
-    let finish: [(S, R, fn(&mut Session)); 4] = [
+    type Succeeded = fn(&mut Session);
+    let finish: [(S, R, Succeeded); 4] = [
         (S::TxReady, R::Commit, Session::transaction_ended),
         (S::Ready, R::Begin, Session::begin_succeeded),
         (S::Ready, R::Run, |s| s.run_succeeded(Change::None)),

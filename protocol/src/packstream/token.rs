@@ -40,6 +40,7 @@ pub enum Token<'a> {
 
 impl Token<'_> {
     /// Values that follow as this token's elements; a map's keys are counted too.
+    #[inline]
     pub(super) fn elements(&self) -> u64 {
         match *self {
             Token::List(count) => u64::from(count),
@@ -77,7 +78,14 @@ impl<'a> Tokens<'a> {
     }
 
     /// Moves past the next `count` values with all their elements. Does not look at strings.
+    #[inline]
     pub fn skip_values(&mut self, count: u64) {
+        if count > 0 {
+            self.skip(count);
+        }
+    }
+
+    fn skip(&mut self, count: u64) {
         let mut pending = count.min(self.left);
         self.left -= pending;
         while pending > 0 {
@@ -114,6 +122,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// Reads the next token; the caller knows that one is left.
+    #[inline]
     pub(super) fn read(&mut self) -> Token<'a> {
         debug_assert!(self.left > 0);
         let first = self.take_byte();
@@ -152,6 +161,7 @@ impl<'a> Tokens<'a> {
     }
 
     /// The bytes of the next value, which must be a string. Spares the look at its UTF-8.
+    #[inline]
     pub(super) fn read_string_bytes(&mut self) -> &'a [u8] {
         let first = self.take_byte();
         self.left -= 1;
@@ -165,24 +175,28 @@ impl<'a> Tokens<'a> {
         self.take_slice(size)
     }
 
+    #[inline]
     fn take_byte(&mut self) -> u8 {
         let (&first, rest) = self.rest.split_first().expect(CHECKED);
         self.rest = rest;
         first
     }
 
+    #[inline]
     fn take_array<const N: usize>(&mut self) -> &'a [u8; N] {
         let (array, rest) = self.rest.split_first_chunk().expect(CHECKED);
         self.rest = rest;
         array
     }
 
+    #[inline]
     fn take_slice(&mut self, len: usize) -> &'a [u8] {
         let (slice, rest) = self.rest.split_at(len);
         self.rest = rest;
         slice
     }
 
+    #[inline]
     fn take_size(&mut self, width: u8) -> u32 {
         let size = match width {
             0 => u32::from(self.take_byte()),
@@ -193,6 +207,7 @@ impl<'a> Tokens<'a> {
         size
     }
 
+    #[inline]
     fn take_str(&mut self, len: usize) -> &'a str {
         // Without `unsafe` the way from bytes to `str` is to look again; for short strings that is a
         // few nanoseconds, and only for strings that somebody reads.
@@ -203,6 +218,7 @@ impl<'a> Tokens<'a> {
 impl<'a> Iterator for Tokens<'a> {
     type Item = Token<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Token<'a>> {
         (self.left > 0).then(|| self.read())
     }

@@ -96,6 +96,7 @@ impl<'a> Value<'a> {
     }
 
     /// Reads the value at the front; of a container, the part before its elements.
+    #[inline]
     pub(crate) fn read(tokens: &mut Tokens<'a>) -> Self {
         match tokens.read() {
             Token::Null => Value::Null,
@@ -122,12 +123,14 @@ impl<'a> Value<'a> {
     }
 
     /// Reads the value at the front and steps over its elements.
+    #[inline]
     pub(crate) fn read_whole(tokens: &mut Tokens<'a>) -> Self {
         let value = Self::read(tokens);
         tokens.skip_values(value.elements());
         value
     }
 
+    #[inline]
     fn elements(&self) -> u64 {
         match self {
             Value::List(list) => u64::from(list.len),
@@ -208,6 +211,7 @@ pub struct ListIter<'a> {
 impl<'a> Iterator for ListIter<'a> {
     type Item = Value<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Value<'a>> {
         self.left = self.left.checked_sub(1)?;
         self.tokens.skip_values(self.unread);
@@ -304,6 +308,7 @@ pub struct MapIter<'a> {
 impl<'a> Iterator for MapIter<'a> {
     type Item = (&'a str, Value<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<(&'a str, Value<'a>)> {
         self.left = self.left.checked_sub(1)?;
         self.tokens.skip_values(self.unread);

@@ -1,7 +1,10 @@
-//! Bytes as the Bolt page writes them, and values written back from their views.
+//! What several tests need: bytes as the Bolt page writes them, values written back from their views, and
+//! messages taken out of and put into streams.
 
-use quoit_protocol::packstream::{Packer, Value};
-use quoit_protocol::{Version, WireFormat};
+use quoit_protocol::chunk::Dechunker;
+use quoit_protocol::message::Response;
+use quoit_protocol::packstream::{Map, Packer, Value};
+use quoit_protocol::{SendBuffer, Version, WireFormat};
 
 /// The bytes of a text like `A1 81 61 01`.
 #[allow(dead_code)]
@@ -54,4 +57,64 @@ pub fn write_value(packer: &mut Packer<'_>, value: Value<'_>) {
                 .for_each(|field| write_value(packer, field));
         }
     }
+}
+
+/// An empty buffer of a connection of this version.
+#[allow(dead_code)]
+pub fn buffer(version: Version) -> SendBuffer {
+    SendBuffer::new(WireFormat::new(version))
+}
+
+/// The messages in `stream`, one behind another.
+#[allow(dead_code)]
+pub fn messages(stream: &[u8]) -> Vec<Vec<u8>> {
+    let mut stream = stream.to_vec();
+    let mut input = stream.as_mut_slice();
+    let mut dechunker = Dechunker::new(1 << 20);
+    let mut found = Vec::new();
+    while let Some(message) = dechunker.next(&mut input).unwrap() {
+        found.push(message.to_vec());
+    }
+    found
+}
+
+/// The only message that `write` writes for this version.
+#[allow(dead_code)]
+pub fn written(version: Version, write: impl FnOnce(&mut SendBuffer)) -> Vec<u8> {
+    let mut send = buffer(version);
+    write(&mut send);
+    let mut all = messages(send.as_slice());
+    assert_eq!(all.len(), 1);
+    all.remove(0)
+}
+
+/// The metadata of a summary.
+#[allow(dead_code)]
+pub fn metadata(message: &[u8]) -> Map<'_> {
+    match Response::decode(message) {
+        Ok(Response::Success(metadata) | Response::Failure { metadata, .. }) => metadata,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The keys of a map, in order.
+#[allow(dead_code)]
+pub fn keys<'a>(map: Map<'a>) -> Vec<&'a str> {
+    map.iter().map(|(key, _)| key).collect()
+}
+
+/// The string under a key that must be there.
+#[allow(dead_code)]
+pub fn string<'a>(map: Map<'a>, key: &str) -> &'a str {
+    map.get(key)
+        .and_then(|v| v.as_str())
+        .unwrap_or_else(|| panic!("no {key} in {map:?}"))
+}
+
+/// The map under a key that must be there.
+#[allow(dead_code)]
+pub fn child<'a>(map: Map<'a>, key: &str) -> Map<'a> {
+    map.get(key)
+        .and_then(|v| v.as_map())
+        .unwrap_or_else(|| panic!("no {key} in {map:?}"))
 }
