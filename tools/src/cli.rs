@@ -3,10 +3,11 @@
 //! Called by `main` alone. Arguments pass through [`gflags`](crate::gflags) first, then clap. Errors go
 //! to standard error as lines that begin with `error:`, warnings with `warning:`.
 
+use crate::console::{self, ConsoleArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::gflags::{Vocabulary, normalize};
 use crate::load::LoadArgs;
-use crate::memgraph_flags::ACCEPTED_WITHOUT_EFFECT;
+use crate::memgraph_flags;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -21,6 +22,8 @@ pub struct Cli {
 /// What `quoit` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Type Cypher, or run statements from a file or a pipe
+    Console(ConsoleArgs),
     /// Measure a server under load
     Load(LoadArgs),
 }
@@ -53,7 +56,8 @@ pub fn parse(args: &[String]) -> Result<Cli, Failure> {
     match subcommand {
         Some(subcommand) if !subcommand.has_subcommands() => {
             let ignored = match subcommand.get_name() {
-                "server" => ACCEPTED_WITHOUT_EFFECT,
+                "server" => memgraph_flags::ACCEPTED_WITHOUT_EFFECT,
+                "console" => console::ACCEPTED_WITHOUT_EFFECT,
                 _ => &[],
             };
             let name = subcommand.get_name();
@@ -80,6 +84,7 @@ pub fn parse(args: &[String]) -> Result<Cli, Failure> {
 
 fn run(cli: Cli) -> Outcome {
     match cli.command {
+        Command::Console(args) => console::run(&args),
         Command::Load(args) => crate::load::run(&args),
     }
 }

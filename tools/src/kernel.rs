@@ -101,6 +101,42 @@ pub fn terminal_columns() -> Option<usize> {
     (columns > 0).then_some(columns)
 }
 
+/// While it lives, the terminal that standard input is shows nothing of what is typed.
+pub struct EchoOff {
+    before: libc::termios,
+}
+
+impl EchoOff {
+    /// Turns the echo off. Fails if standard input is no terminal.
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: termios is plain data for which zeros are valid; tcgetattr fills a live local.
+        let before = unsafe {
+            let mut before: libc::termios = std::mem::zeroed();
+            match libc::tcgetattr(libc::STDIN_FILENO, &mut before) {
+                0 => before,
+                _ => return Err(io::Error::last_os_error()),
+            }
+        };
+        let mut silent = before;
+        silent.c_lflag &= !libc::ECHO;
+        // SAFETY: tcsetattr only reads the settings, which came from tcgetattr.
+        match unsafe { libc::tcsetattr(libc::STDIN_FILENO, libc::TCSANOW, &silent) } {
+            0 => Ok(EchoOff { before }),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+impl Drop for EchoOff {
+    fn drop(&mut self) {
+        // SAFETY: as in `new`; the settings are those found there. A failure leaves a terminal
+        // that is gone, and nothing could be done about it here.
+        unsafe {
+            libc::tcsetattr(libc::STDIN_FILENO, libc::TCSANOW, &self.before);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

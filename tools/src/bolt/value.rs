@@ -305,7 +305,7 @@ fn path(nodes: &[Value], relationships: &[Value], indices: &[Value]) -> Option<P
         Some(Value::Node(node)) => Some(node.clone()),
         _ => None,
     };
-    if indices.len() % 2 != 0 {
+    if !indices.len().is_multiple_of(2) {
         return None;
     }
     let mut steps = Vec::with_capacity(indices.len() / 2);

@@ -267,7 +267,7 @@ fn write_offset(out: &mut String, offset: i64) {
         out,
         format_args!("{sign}{:02}:{:02}", offset / 3_600, offset / 60 % 60),
     );
-    if offset % 60 != 0 {
+    if !offset.is_multiple_of(60) {
         push(out, format_args!(":{:02}", offset % 60));
     }
 }

@@ -205,7 +205,9 @@ impl BoltWire {
 
     fn failure_code(&self) -> String {
         match Response::decode(&self.head) {
-            Ok(Response::Failure { code, message, .. }) if code.is_empty() => message.to_owned(),
+            Ok(Response::Failure {
+                code: "", message, ..
+            }) => message.to_owned(),
             Ok(Response::Failure { code, .. }) => code.to_owned(),
             _ => "failure without a code".to_owned(),
         }
