@@ -7,9 +7,16 @@
 //! wire (`protocol`), what a query means (`cypher`, `query`), storage (`graph`), the log (`log`), replicas
 //! (`replication`), cores and sockets (`rt`).
 
+mod admin;
 mod bookmark;
 mod dialect;
+mod listener;
+mod node;
 pub mod options;
 pub mod report;
+mod session;
+mod start;
+mod wire;
 
 pub use options::Options;
+pub use start::{StartError, run};

@@ -46,7 +46,7 @@ impl Default for Options {
             bolt_port: 7687,
             advertised_address: None,
             data_directory: PathBuf::from("quoit_data"),
-            cpus: Cpus::All,
+            cpus: quoit_rt::Config::default().cpus,
             durability: Durability::Commit,
             socket_backend: SocketBackend::OwnRing,
             replica_timeout: Duration::from_secs(5),

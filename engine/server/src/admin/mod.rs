@@ -1,0 +1,152 @@
+//! Admin statements: everything that is about the server and not about the graph's data.
+//!
+//! Owns which statement is run where, and the answer's shape. Called by the session when RUN brings an admin statement.
+//! What always holds: a statement that is not available is refused by its name; none blocks its core.
+
+mod replication;
+mod show;
+
+pub(crate) use show::durability;
+
+use crate::node::Node;
+use quoit_cypher::ast::admin::AdminStatement;
+use quoit_cypher::ast::{Expr, ExprKind, LiteralValue};
+use quoit_cypher::error::{Error, ErrorKind};
+use quoit_graph::value::Value;
+use quoit_protocol::message::plan::{PlanArgument, PlanNode};
+use quoit_query::{Parameters, PlanDescription};
+use quoit_replication::Notice;
+use std::borrow::Cow;
+use std::rc::Rc;
+
+/// What an admin statement answers.
+#[derive(Default)]
+pub(crate) struct Answer {
+    /// Names of the columns.
+    pub(crate) columns: Vec<Cow<'static, str>>,
+    /// As many values a row as columns.
+    pub(crate) rows: Vec<Vec<Value>>,
+    /// What its author should know.
+    pub(crate) notices: Vec<Notice>,
+}
+
+impl Answer {
+    fn table<const N: usize>(columns: [&'static str; N], rows: Vec<[Value; N]>) -> Answer {
+        Answer {
+            columns: columns.into_iter().map(Cow::Borrowed).collect(),
+            rows: rows.into_iter().map(Vec::from).collect(),
+            notices: Vec::new(),
+        }
+    }
+
+    fn notices(notices: Vec<Notice>) -> Answer {
+        Answer { notices, ..Answer::default() }
+    }
+}
+
+/// `BEGIN`, `COMMIT`, `ROLLBACK` as queries: the session itself runs them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TransactionWord {
+    Begin,
+    Commit,
+    Rollback,
+}
+
+impl TransactionWord {
+    /// The word that a statement is, if it is one.
+    pub(crate) fn of(statement: &AdminStatement) -> Option<TransactionWord> {
+        match statement {
+            AdminStatement::Begin => Some(TransactionWord::Begin),
+            AdminStatement::Commit => Some(TransactionWord::Commit),
+            AdminStatement::Rollback => Some(TransactionWord::Rollback),
+            _ => None,
+        }
+    }
+}
+
+/// Runs a statement that is no [`TransactionWord`]. `explicit`: within BEGIN and COMMIT.
+///
+/// # Errors
+/// What the statement says is wrong; `Unsupported` for a statement that is not available.
+pub(crate) async fn run(
+    node: &Rc<Node>,
+    statement: &AdminStatement,
+    parameters: &Parameters,
+    explicit: bool,
+) -> Result<Answer, Error> {
+    use AdminStatement as S;
+    match statement {
+        S::SetReplicationRole { .. }
+        | S::ShowReplicationRole
+        | S::RegisterReplica(_)
+        | S::DropReplica { .. }
+        | S::ShowReplicas
+        | S::ShowReplicationLag => replication::run(node, statement, parameters, explicit).await,
+        S::Show(kind) => show::run(node, *kind),
+        S::UseDatabase { name } if crate::node::is_database(&name.name) => Ok(Answer::default()),
+        S::UseDatabase { name } => {
+            Err(Error::of(ErrorKind::SchemaError, format!("database `{}` does not exist", name.name)).at(name.span))
+        }
+        S::FreeMemory => {
+            while node.core.maintain(1_000) {
+                node.rt.yield_now().await;
+            }
+            Ok(Answer::default())
+        }
+        other => Err(Error::unsupported(format!("{} is not available in this version", name_of(other)))),
+    }
+}
+
+/// A statement's words, for an error.
+fn name_of(statement: &AdminStatement) -> &'static str {
+    use AdminStatement as S;
+    match statement {
+        S::SetIsolationLevel { .. } => "SET ISOLATION LEVEL",
+        S::SetStorageMode(_) => "STORAGE MODE",
+        S::EdgeImportMode { .. } => "EDGE IMPORT MODE",
+        S::ShowDatabaseSetting { .. } => "SHOW DATABASE SETTING",
+        S::SetDatabaseSetting { .. } => "SET DATABASE SETTING",
+        S::ShowTransactions { .. } => "SHOW TRANSACTIONS",
+        S::TerminateTransactions { .. } => "TERMINATE TRANSACTIONS",
+        S::CreateSnapshot => "CREATE SNAPSHOT",
+        S::RecoverSnapshot { .. } => "RECOVER SNAPSHOT",
+        S::DumpDatabase => "DUMP DATABASE",
+        S::LockDataDirectory | S::UnlockDataDirectory | S::DataDirectoryLockStatus => "DATA DIRECTORY LOCK",
+        S::CreateDatabase { .. } | S::DropDatabase { .. } => "creating and dropping databases",
+        S::CreateUser { .. } | S::DropUser { .. } | S::SetPassword { .. } => "managing users",
+        S::CreateRole { .. } | S::DropRole { .. } | S::SetRole { .. } | S::ClearRole { .. } => "managing roles",
+        S::ShowRoleFor { .. } | S::ShowUsersFor { .. } => "SHOW ROLE",
+        S::ShowPrivilegesFor { .. } | S::Privileges(_) => "managing privileges",
+        S::CreateTrigger(_) | S::DropTrigger { .. } => "triggers",
+        S::ShowStorageInfoOn { .. } => "SHOW STORAGE INFO ON DATABASE",
+        S::EnableTtl { .. } | S::DisableTtl | S::StopTtl => "TTL",
+        S::SetSessionTrace { .. } => "SET SESSION TRACE",
+        _ => "this statement",
+    }
+}
+
+/// A literal or parameter in a statement; `None` for anything else.
+fn constant(expression: &Expr, parameters: &Parameters) -> Option<Value> {
+    match &expression.kind {
+        ExprKind::Literal(literal) => Some(match &literal.value {
+            LiteralValue::Null => Value::Null,
+            LiteralValue::Boolean(truth) => Value::Bool(*truth),
+            LiteralValue::Integer(int) => Value::Int(*int),
+            LiteralValue::Float(float) => Value::Float(*float),
+            LiteralValue::String(text) => Value::string(text),
+        }),
+        ExprKind::Parameter(name) => parameters.get(name).cloned(),
+        _ => None,
+    }
+}
+
+/// A plan as the protocol writes it.
+pub(crate) fn plan_node(plan: &PlanDescription) -> PlanNode {
+    PlanNode {
+        operator: plan.operator.to_string(),
+        identifiers: plan.identifiers.iter().map(ToString::to_string).collect(),
+        arguments: vec![("Details".to_owned(), PlanArgument::Text(plan.details.to_string()))],
+        profile: None,
+        children: plan.children.iter().map(plan_node).collect(),
+    }
+}

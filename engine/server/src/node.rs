@@ -1,0 +1,84 @@
+//! One core's share of the server: what every session on it uses.
+//!
+//! Owns [`Node`], made once a core at start, and [`Shared`], what all cores count together. Sessions hold it in an
+//! `Rc`; nothing in it is changed by a request except counters.
+
+use crate::options::Options;
+use quoit_graph::Core;
+use quoit_log::{Log, LogCore};
+use quoit_query::QueryCore;
+use quoit_replication::ReplicationCore;
+use quoit_rt::Rt;
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+
+/// What a session reaches.
+pub(crate) struct Node {
+    /// This core.
+    pub(crate) rt: Rt,
+    /// What the server was started with.
+    pub(crate) options: Arc<Options>,
+    /// The graph, as this core sees it.
+    pub(crate) core: Core,
+    /// Plans.
+    pub(crate) queries: QueryCore,
+    /// The log, this core's share.
+    pub(crate) log_core: Rc<LogCore>,
+    /// Replication, this core's share.
+    pub(crate) replication: Rc<ReplicationCore>,
+    /// What all cores count.
+    pub(crate) shared: Arc<Shared>,
+    /// The cluster's id once there is one: it never changes then, and asking replication takes a lock.
+    cluster: Cell<Option<u128>>,
+}
+
+impl Node {
+    /// A core's share, made of its handles.
+    pub(crate) fn new(
+        rt: Rt,
+        options: Arc<Options>,
+        core: Core,
+        queries: QueryCore,
+        log_core: Rc<LogCore>,
+        replication: Rc<ReplicationCore>,
+        shared: Arc<Shared>,
+    ) -> Node {
+        Node { rt, options, core, queries, log_core, replication, shared, cluster: Cell::new(None) }
+    }
+
+    /// The id of this node's cluster; 0 while it has none.
+    pub(crate) fn cluster(&self) -> u128 {
+        if let Some(id) = self.cluster.get() {
+            return id;
+        }
+        let id = self.replication.shared().identity().cluster.map(|cluster| cluster.0);
+        self.cluster.set(id);
+        id.unwrap_or(0)
+    }
+
+    /// The log.
+    pub(crate) fn log(&self) -> &Arc<Log> {
+        self.log_core.log()
+    }
+}
+
+/// What the cores of a server count together.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    /// Connections that are open. Relaxed everywhere: a bound on memory, nothing is published by it.
+    pub(crate) connections: AtomicUsize,
+    /// The last connection id given out.
+    pub(crate) connection_id: AtomicU64,
+    /// Bolt sessions that ended in a panic: a defect, and an operator's first question.
+    pub(crate) panics: AtomicU64,
+}
+
+/// The name of the one database, as clients are told.
+pub(crate) const DATABASE: &str = "memgraph";
+
+/// Whether a client may call the one database so. Applications hard-code the names of both worlds.
+pub(crate) fn is_database(name: &str) -> bool {
+    ["", DATABASE, "neo4j", "quoit", "system"].iter().any(|known| known.eq_ignore_ascii_case(name))
+}

@@ -1,0 +1,119 @@
+//! What a client has sent and the session has not yet handled.
+//!
+//! Owns the connection's receiving side: cutting bytes into messages, the queue of requests that wait while one runs,
+//! and what of them must not wait. Called by the session's loop. What always holds: messages are handled in the order
+//! of their arrival; a full queue stops the reading; after the end of the stream nothing is read.
+
+use super::transport::Transport;
+use quoit_protocol::chunk::{Dechunker, MESSAGE_LEN_BEFORE_LOGIN, MessageTooLarge};
+use quoit_protocol::queue::{RequestQueue, Urgent};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll};
+
+/// The receiving side of a session.
+pub(crate) struct Intake {
+    /// Cuts bytes into messages.
+    pub(crate) dechunker: Dechunker,
+    /// Requests behind the one that runs.
+    pub(crate) queue: RequestQueue,
+    /// What arrived and cannot wait.
+    pub(crate) urgent: Notices,
+}
+
+/// What arrived behind the request that runs.
+#[derive(Debug, Default)]
+pub(crate) struct Notices {
+    /// RESETs that were queued since the session last looked.
+    pub(crate) resets: u32,
+    /// The client has left, or its bytes cannot be trusted: nothing more is read, what runs is given up.
+    pub(crate) gone: bool,
+    /// A message was larger than allowed: to be answered once what is queued has been.
+    pub(crate) too_large: Option<MessageTooLarge>,
+}
+
+impl Notices {
+    /// Whether what runs is to be cancelled.
+    pub(crate) fn interrupt(&self) -> bool {
+        self.resets > 0 || self.gone
+    }
+}
+
+impl Intake {
+    /// Of a connection whose client has not logged in.
+    pub(crate) fn new() -> Intake {
+        Intake {
+            dechunker: Dechunker::new(MESSAGE_LEN_BEFORE_LOGIN),
+            queue: RequestQueue::new(),
+            urgent: Notices::default(),
+        }
+    }
+
+    /// Puts every message of `input` into the queue.
+    pub(crate) fn enqueue(&mut self, mut input: &mut [u8]) {
+        loop {
+            match self.dechunker.next(&mut input) {
+                Ok(Some(message)) => match self.queue.push(message) {
+                    Some(Urgent::Reset) => self.urgent.resets += 1,
+                    Some(Urgent::Goodbye) => self.urgent.gone = true,
+                    None => {}
+                },
+                Ok(None) => return,
+                Err(error) => {
+                    self.urgent.too_large = Some(error);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Takes in what has arrived, without waiting; registers `cx` for more.
+    fn poll_listen(&mut self, transport: &mut Transport, cx: &mut Context<'_>) {
+        while !self.urgent.gone && self.urgent.too_large.is_none() && !self.queue.is_full() {
+            match transport.poll_recv(cx) {
+                Poll::Ready(Ok(mut received)) if !received.is_empty() => self.enqueue(&mut received),
+                Poll::Ready(_) => self.urgent.gone = true,
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    /// Takes in what has arrived, without waiting.
+    pub(crate) async fn listen(&mut self, transport: &mut Transport) {
+        poll_fn(|cx| {
+            self.poll_listen(transport, cx);
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    /// Runs `work` to its end while taking in what arrives.
+    pub(crate) async fn attend<F: Future>(&mut self, transport: &mut Transport, work: F) -> F::Output {
+        let mut work = pin!(work);
+        poll_fn(|cx| {
+            if let Poll::Ready(output) = work.as_mut().poll(cx) {
+                return Poll::Ready(output);
+            }
+            self.poll_listen(transport, cx);
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Runs `work` until it ends or something arrives that cannot wait; `None` then.
+    pub(crate) async fn attend_until_urgent<F: Future>(
+        &mut self,
+        transport: &mut Transport,
+        work: F,
+    ) -> Option<F::Output> {
+        let mut work = pin!(work);
+        poll_fn(|cx| {
+            if let Poll::Ready(output) = work.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
+            }
+            self.poll_listen(transport, cx);
+            if self.urgent.interrupt() { Poll::Ready(None) } else { Poll::Pending }
+        })
+        .await
+    }
+}

@@ -1,0 +1,70 @@
+//! ROUTE: who serves what, as this server knows it.
+//!
+//! Owns the routing table. Called by the session. What always holds: every table has a router and a reader, since
+//! drivers reject it otherwise; addresses are such as the client can reach: what was configured, else for this server
+//! the address that the client itself dialled.
+
+use super::answer::Refused;
+use super::{Next, Session};
+use crate::node::{DATABASE, is_database};
+use quoit_protocol::message::Route;
+use quoit_protocol::message::routing::RoutingTable;
+use quoit_replication::Role;
+
+/// How long a client may keep a table, in seconds.
+const TTL_S: u32 = 300;
+
+impl Session {
+    /// ROUTE.
+    pub(super) fn route(&mut self, route: Route<'_>) -> Next {
+        if let Some(name) = route.database
+            && !is_database(name)
+        {
+            self.refuse(Refused::DATABASE_NOT_FOUND, &format!("database `{name}` does not exist"));
+            return Next::Go;
+        }
+        match self.await_bookmarks(route.bookmarks) {
+            Ok(None) => {}
+            Ok(Some(seq)) => return Next::Later(seq),
+            Err(next) => return next,
+        }
+        let dialled = route.routing.get("address").and_then(|value| value.as_str());
+        let own = self
+            .node
+            .options
+            .advertised_address
+            .as_deref()
+            .or(dialled)
+            .or(self.dialled.as_deref())
+            .unwrap_or_default()
+            .to_owned();
+        let peers = self.node.replication.peers();
+        // A replica tells its Bolt port; the host is the one that the main itself reaches it by.
+        let in_step: Vec<String> = peers
+            .iter()
+            .filter(|peer| peer.in_step && peer.bolt_port != 0)
+            .map(|peer| match peer.host.contains(':') {
+                true => format!("[{}]:{}", peer.host, peer.bolt_port),
+                false => format!("{}:{}", peer.host, peer.bolt_port),
+            })
+            .collect();
+        let in_step: Vec<&str> = in_step.iter().map(String::as_str).collect();
+        let own = own.as_str();
+        let (readers, writers): (Vec<&str>, Vec<&str>) = match self.node.replication.role() {
+            Role::Main if in_step.is_empty() => (vec![own], vec![own]),
+            Role::Main => (in_step, vec![own]),
+            // A replica does not know where its main speaks Bolt.
+            Role::Replica => (vec![own], Vec::new()),
+        };
+        let mut routers = vec![own];
+        routers.extend(readers.iter().chain(&writers).copied().filter(|address| *address != own));
+        self.out.route_success(&RoutingTable {
+            ttl_s: TTL_S,
+            database: DATABASE,
+            routers: &routers,
+            readers: &readers,
+            writers: &writers,
+        });
+        Next::Go
+    }
+}

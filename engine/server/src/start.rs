@@ -1,0 +1,385 @@
+//! Starting and stopping a server.
+//!
+//! Owns the order of things: the data directory and its lock, the port, the node record, the cores, recovery, the role,
+//! the listeners; and the same backwards. Called by `quoit server`. What always holds: until the listeners run nobody is
+//! answered; whatever cannot be had ends the start with one line that says what to do, and an exit code of its own;
+//! after a shutdown what was acknowledged is synced and marked.
+
+use crate::listener;
+use crate::node::{Node, Shared};
+use crate::options::Options;
+use crate::report;
+use quoit_graph::door::Journal;
+use quoit_graph::{Graph, GraphConfig};
+use quoit_log::{GraphLedger, Ledger, Log, LogCore, LogError, LogOptions, RecoverAs, RecoveryReport};
+use quoit_query::{QueryCore, QueryOptions};
+use quoit_replication::{OpenError, Replication, ReplicationConfig, ReplicationCore, Role};
+use quoit_rt::mesh::{self, DealerEnd};
+use quoit_rt::{Config, ListenOptions, Priority, Rt};
+use std::fs::{DirBuilder, File, TryLockError};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Pieces of housekeeping that a core does in one turn.
+const MAINTENANCE_PIECES: usize = 64;
+
+/// How long a core without housekeeping to do waits before it looks again.
+const MAINTENANCE_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long sessions may take to end at shutdown.
+const SESSIONS_TIME: Duration = Duration::from_secs(5);
+
+/// Why a server did not start, or stopped. `Display` is one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory cannot be used.
+    #[error("the data directory {path} cannot be used: {error}; choose another with --data-directory, or mend its permissions")]
+    DataDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Another server has it.
+    #[error("the data directory {0} is locked by another server; stop that one, or choose another with --data-directory")]
+    Locked(PathBuf),
+    /// The Bolt port cannot be listened on.
+    #[error("{address} is in use; stop what listens there, or choose another with --bolt-port")]
+    AddressInUse {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The Bolt port cannot be listened on for another reason.
+    #[error("{address} cannot be listened on: {error}; choose another with --bolt-port and --bolt-address")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The node record or key.
+    #[error(transparent)]
+    Replication(#[from] OpenError),
+    /// The runtime.
+    #[error(transparent)]
+    Runtime(#[from] quoit_rt::StartError),
+    /// The log could not be recovered.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The recorded role could not be taken up.
+    #[error(transparent)]
+    Role(#[from] quoit_replication::StartError),
+    /// A core ended in a panic.
+    #[error("{0}; the server stopped, since its other cores cannot do that one's work")]
+    Core(#[from] quoit_rt::CoreFailed),
+}
+
+impl StartError {
+    /// The process's exit status.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            StartError::DataDirectory { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => 12,
+            StartError::DataDirectory { .. } | StartError::Core(_) => 1,
+            StartError::Locked(_) => 14,
+            StartError::AddressInUse { .. } => 17,
+            StartError::Listen { .. } => 1,
+            StartError::Replication(_) => 18,
+            StartError::Runtime(error) => error.exit_code(),
+            StartError::Log(LogError::Fatal(fatal)) => fatal.exit_code() as u8,
+            StartError::Log(_) => 1,
+            StartError::Role(quoit_replication::StartError::Listen { error, .. })
+                if error.kind() == io::ErrorKind::AddrInUse =>
+            {
+                17
+            }
+            StartError::Role(_) => 1,
+        }
+    }
+}
+
+/// Runs a server until it is told to stop. Says on standard output what it runs on, and when it is ready.
+///
+/// # Errors
+/// See [`StartError`].
+pub fn run(mut options: Options) -> Result<(), StartError> {
+    report::set_level(options.log_level);
+    let _lock = take_directory(&options.data_directory)?;
+    let bolt = SocketAddr::new(options.bolt_address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), options.bolt_port);
+    let bolt = find_port(bolt)?;
+    options.bolt_port = bolt.port();
+    if options.bolt_address.is_some_and(|address| !address.is_loopback()) {
+        report::warning("Bolt listens beyond this machine, and without users nobody can be refused");
+    }
+    let options = Arc::new(options);
+
+    let config = Config { cpus: options.cpus.clone(), backend: options.socket_backend, ..Config::default() };
+    let cores = config.cores();
+    let replication = Replication::open(ReplicationConfig {
+        replica_timeout: options.replica_timeout,
+        say: |line| report::info(line),
+        ..ReplicationConfig::new(options.data_directory.clone(), cores, options.bolt_port, options.durability)
+    })?;
+    let log = Log::new(LogOptions {
+        durability: options.durability,
+        on_fatal: Arc::new(|fatal| {
+            report::error(fatal);
+            // Nothing that was not synced may be acknowledged, so nothing else may run (design D11).
+            std::process::exit(fatal.exit_code());
+        }),
+        ..LogOptions::new(options.data_directory.join("log"), cores)
+    });
+    let journal: Arc<dyn Journal> = log.clone();
+    let graph = Graph::new(GraphConfig { shards: cores, cores, journal });
+    let start = Arc::new(Start {
+        options: options.clone(),
+        bolt,
+        replication,
+        log,
+        graph,
+        shared: Arc::new(Shared::default()),
+        gate: Gate::default(),
+        failure: Mutex::new(None),
+    });
+
+    let mut dealers: Vec<Option<DealerEnd>> = mesh::dealer(cores).into_iter().map(Some).collect();
+    let running = {
+        let start = start.clone();
+        quoit_rt::start(config, move |core| {
+            let start = start.clone();
+            let dealer = dealers[core.index()].take().expect("each core starts once");
+            move |rt: Rt| async move { start.run_core(rt, dealer).await }
+        })?
+    };
+    let stopper = running.stopper();
+    stop_on_signals(move || stopper.shut_down());
+    running.join()?;
+    match start.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take() {
+        Some(error) => Err(error),
+        None => {
+            report::info("stopped");
+            Ok(())
+        }
+    }
+}
+
+/// Makes the data directory if it is missing, and takes its lock for the life of the guard.
+fn take_directory(path: &Path) -> Result<File, StartError> {
+    let refused = |error| StartError::DataDirectory { path: path.to_owned(), error };
+    if !path.is_dir() {
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(refused)?;
+    }
+    let lock = File::create(path.join(".lock")).map_err(refused)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StartError::Locked(path.to_owned())),
+        Err(TryLockError::Error(error)) => Err(refused(error)),
+    }
+}
+
+/// The address that the cores will listen on: asked of the kernel before anything slow happens, so that a taken port
+/// is said at once; port 0 becomes a free one.
+fn find_port(address: SocketAddr) -> Result<SocketAddr, StartError> {
+    match TcpListener::bind(address).and_then(|listener| listener.local_addr()) {
+        Ok(found) => Ok(found),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(StartError::AddressInUse { address }),
+        Err(error) => Err(StartError::Listen { address, error }),
+    }
+}
+
+/// First SIGINT or SIGTERM: `stop`. Second: the process ends now.
+fn stop_on_signals(stop: impl Fn() + Send + 'static) {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]);
+    let Ok(mut signals) = signals else {
+        report::warning("signals cannot be caught; stop the server with SIGKILL");
+        return;
+    };
+    std::thread::spawn(move || {
+        for (received, _) in signals.forever().enumerate() {
+            if received > 0 {
+                std::process::exit(1);
+            }
+            report::info("stopping");
+            stop();
+        }
+    });
+}
+
+/// What the cores of a starting server share.
+struct Start {
+    options: Arc<Options>,
+    bolt: SocketAddr,
+    replication: Arc<Replication>,
+    log: Arc<Log>,
+    graph: Arc<Graph>,
+    shared: Arc<Shared>,
+    gate: Gate,
+    /// The first thing that went wrong.
+    failure: Mutex<Option<StartError>>,
+}
+
+/// Steps that all cores take together. At start and stop only, so it polls.
+#[derive(Default)]
+struct Gate {
+    arrived: [AtomicUsize; STEPS],
+}
+
+const STEPS: usize = 4;
+const RECOVERED: usize = 0;
+const HANDLES: usize = 1;
+const ROLE_TAKEN: usize = 2;
+const SESSIONS_ENDED: usize = 3;
+
+impl Gate {
+    fn arrive(&self, step: usize) {
+        self.arrived[step].fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Waits until `count` cores have arrived; false when the start was given up.
+    async fn pass(&self, step: usize, count: usize, rt: &Rt) -> bool {
+        while self.arrived[step].load(Ordering::Acquire) < count {
+            if rt.shutting_down() && step != SESSIONS_ENDED {
+                return false;
+            }
+            rt.sleep(Duration::from_millis(1)).await;
+        }
+        true
+    }
+}
+
+impl Start {
+    /// One core's life.
+    async fn run_core(self: Arc<Self>, rt: Rt, dealer: DealerEnd) {
+        let (dealer, dealt) = dealer.bind(&rt);
+        if let Err(error) = self.live(&rt, dealer, dealt).await {
+            self.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get_or_insert(error);
+            rt.shut_down();
+        }
+    }
+
+    async fn live(
+        &self,
+        rt: &Rt,
+        dealer: mesh::Dealer,
+        dealt: mesh::MeshReceiver<quoit_rt::Accepted>,
+    ) -> Result<(), StartError> {
+        let home = rt.core().0 == 0;
+        let cores = usize::from(rt.cores());
+        let core = self.graph.core(rt.core().0);
+        // Settings that frames carry have no reader yet: what they set comes with the features that have settings.
+        let ledger: Rc<dyn Ledger> = Rc::new(GraphLedger::new(core.clone(), Rc::new(|_| {})));
+        if home {
+            let recover_as = match self.replication.role() {
+                Role::Main => RecoverAs::Main,
+                Role::Replica => RecoverAs::Follower,
+            };
+            let report = self.log.recover(rt, &*ledger, recover_as).await?;
+            tell_recovery(&report);
+            self.gate.arrive(RECOVERED);
+        }
+        if !self.gate.pass(RECOVERED, 1, rt).await {
+            return Ok(());
+        }
+        let log_core = LogCore::new(&self.log, ledger, rt);
+        let replication = ReplicationCore::new(&self.replication, rt, &log_core);
+        self.gate.arrive(HANDLES);
+        if home {
+            if !self.gate.pass(HANDLES, cores, rt).await {
+                return Ok(());
+            }
+            replication.start().await?;
+            self.gate.arrive(ROLE_TAKEN);
+        }
+        if !self.gate.pass(ROLE_TAKEN, 1, rt).await {
+            return Ok(());
+        }
+        let node = Rc::new(Node::new(
+            rt.clone(),
+            self.options.clone(),
+            core,
+            QueryCore::new(QueryOptions::default()),
+            log_core,
+            replication,
+            self.shared.clone(),
+        ));
+        rt.spawn(Priority::Background, maintain(node.clone()));
+        rt.spawn(Priority::Latency, listener::serve_dealt(node.clone(), dealt));
+        let listening = rt
+            .listen(self.bolt, ListenOptions::default())
+            .map_err(|error| StartError::Listen { address: self.bolt, error })?;
+        let accepting = rt.spawn(Priority::Latency, listener::accept(node.clone(), listening, dealer));
+        if home {
+            self.tell_ready(rt);
+        }
+        rt.shutdown_requested().await;
+        accepting.cancel();
+        self.end(node, home, cores).await
+    }
+
+    /// The way down: sessions end, then replication, then the log writes its mark.
+    async fn end(&self, node: Rc<Node>, home: bool, cores: usize) -> Result<(), StartError> {
+        let rt = &node.rt;
+        let deadline = rt.now() + SESSIONS_TIME;
+        while self.shared.connections.load(Ordering::Relaxed) > 0 && rt.now() < deadline {
+            rt.sleep(Duration::from_millis(2)).await;
+        }
+        self.gate.arrive(SESSIONS_ENDED);
+        if home {
+            self.gate.pass(SESSIONS_ENDED, cores, rt).await;
+            node.replication.stop();
+            node.log_core.close().await?;
+            self.gate.arrive(SESSIONS_ENDED);
+        }
+        // The other cores stay until the log is closed: home may need them to let go of it.
+        self.gate.pass(SESSIONS_ENDED, cores + 1, rt).await;
+        Ok(())
+    }
+
+    fn tell_ready(&self, rt: &Rt) {
+        let identity = self.replication.identity();
+        let backend = match self.options.socket_backend {
+            quoit_rt::SocketBackend::OwnRing => "own ring",
+            quoit_rt::SocketBackend::Glommio => "glommio",
+        };
+        println!("Quoit {}", env!("CARGO_PKG_VERSION"));
+        println!("  cores           {} (sockets: {backend})", rt.cores());
+        println!("  durability      {}", crate::admin::durability(&self.options));
+        println!("  data directory  {}", self.options.data_directory.display());
+        println!("  role            {}", self.replication.role().as_str());
+        println!("  fingerprint     {}", identity.fingerprint);
+        println!("  bolt            {}", self.bolt);
+        println!("ready");
+    }
+}
+
+fn tell_recovery(report: &RecoveryReport) {
+    if report.groups > 0 {
+        report::info(format_args!(
+            "recovered {} transactions in {} groups within {:?}; the log ends at {}",
+            report.frames, report.groups, report.took, report.position
+        ));
+    }
+    if !report.cut.is_empty() {
+        report::warning(format_args!(
+            "the end of the log was cut ({}); what was cut may hold commits whose answer was on its way, and is kept in {:?}",
+            report.cut_reason, report.cut
+        ));
+    }
+}
+
+/// Folds, prunes and frees in the core's spare time.
+async fn maintain(node: Rc<Node>) {
+    loop {
+        if node.core.maintain(MAINTENANCE_PIECES) {
+            node.rt.yield_now().await;
+        } else {
+            node.rt.sleep(MAINTENANCE_PAUSE).await;
+        }
+    }
+}

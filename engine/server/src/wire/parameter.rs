@@ -1,0 +1,109 @@
+//! Parameters: from a received message to values of the engine.
+//!
+//! Owns the one copy that a parameter ever needs. Called by RUN. What always holds: nesting was bounded by the
+//! protocol's check, so the walk is too; a value the engine does not know is an error for this query, never dropped.
+
+use quoit_cypher::error::{Error, ErrorKind};
+use quoit_graph::value::{Date, Duration, LocalDateTime, LocalTime, Point, Time, Value};
+use quoit_protocol::WireFormat;
+use quoit_protocol::packstream::{self, Map};
+use quoit_protocol::structure::{Extended, StructureError, VectorElements};
+use quoit_query::Parameters;
+use quoit_query::temporal::{Moment, Zone, value_of};
+use std::sync::Arc;
+
+/// All parameters of a RUN.
+///
+/// # Errors
+/// The first parameter that is no value a client may send, by name.
+pub(crate) fn parameters(map: Map<'_>, format: WireFormat) -> Result<Parameters, Error> {
+    let mut parameters = Parameters::new();
+    for (name, value) in map {
+        let value = owned(value, format).map_err(|reason| {
+            Error::of(ErrorKind::ProtocolError, format!("parameter ${name} cannot be used: {reason}"))
+        })?;
+        parameters.insert(name, value);
+    }
+    Ok(parameters)
+}
+
+/// Why a value of a message is none of ours.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error(transparent)]
+    Structure(#[from] StructureError),
+    #[error("`{0}` is not a time zone")]
+    Zone(String),
+    #[error("the duration is too long")]
+    Duration,
+    #[error("a point's coordinate system must be 4326, 4979, 7203 or 9157, not {0}")]
+    Srid(i64),
+    #[error("a UUID is not a value that can be used here; send it as a string")]
+    Uuid,
+}
+
+fn owned(value: packstream::Value<'_>, format: WireFormat) -> Result<Value, Unusable> {
+    use packstream::Value as V;
+    Ok(match value {
+        V::Null => Value::Null,
+        V::Bool(truth) => Value::Bool(truth),
+        V::Int(int) => Value::Int(int),
+        V::Float(float) => Value::Float(float),
+        V::Bytes(bytes) => Value::Bytes(Arc::from(bytes)),
+        V::String(text) => Value::string(text),
+        V::Uuid(_) => return Err(Unusable::Uuid),
+        V::List(list) => Value::list(list.iter().map(|item| owned(item, format)).collect::<Result<_, _>>()?),
+        V::Map(map) => Value::map(
+            map.iter().map(|(key, item)| Ok((Arc::from(key), owned(item, format)?))).collect::<Result<_, Unusable>>()?,
+        ),
+        V::Struct(structure) => extended(Extended::read(structure, format)?)?,
+    })
+}
+
+fn extended(value: Extended<'_>) -> Result<Value, Unusable> {
+    Ok(match value {
+        Extended::Date { days } => Value::Date(Date { days }),
+        Extended::Time { ns, offset_s } => Value::Time(Time { nanoseconds: ns, offset_seconds: offset_s }),
+        Extended::LocalTime { ns } => Value::LocalTime(LocalTime { nanoseconds: ns }),
+        Extended::LocalDateTime { seconds, ns } => Value::LocalDateTime(LocalDateTime { seconds, nanoseconds: ns }),
+        Extended::DateTime { utc_seconds, ns, offset_s } => {
+            quoit_graph::value::DateTime { seconds: utc_seconds, nanoseconds: ns, offset_seconds: offset_s, zone: None }
+                .into()
+        }
+        Extended::ZonedDateTime { utc_seconds, ns, zone } => {
+            value_of(&Moment::at_instant(utc_seconds, i64::from(ns), named(zone)?))
+        }
+        Extended::WallClockZoned { wall_seconds, ns, zone } => {
+            let nanos = wall_seconds.rem_euclid(86_400) * 1_000_000_000 + i64::from(ns);
+            value_of(&Moment::zoned(wall_seconds.div_euclid(86_400), nanos, named(zone)?))
+        }
+        Extended::Duration { months, days, seconds, ns } => {
+            // The wire's nanoseconds have a sign of their own; the engine's go forward from the seconds.
+            let seconds = seconds.checked_add(ns.div_euclid(1_000_000_000));
+            let seconds = seconds.ok_or(Unusable::Duration)?;
+            Duration { months, days, seconds, nanoseconds: ns.rem_euclid(1_000_000_000) as u32 }.into()
+        }
+        Extended::Point2d { srid, x, y } => point(srid, x, y, None)?,
+        Extended::Point3d { srid, x, y, z } => point(srid, x, y, Some(z))?,
+        Extended::Vector(vector) => Value::list(match vector.elements() {
+            VectorElements::I8(all) => all.iter().map(|e| Value::Int(i64::from(*e))).collect(),
+            VectorElements::I16(all) => all.iter().map(|e| Value::Int(i64::from(*e))).collect(),
+            VectorElements::I32(all) => all.iter().map(|e| Value::Int(i64::from(*e))).collect(),
+            VectorElements::I64(all) => all.iter().map(|e| Value::Int(*e)).collect(),
+            VectorElements::F32(all) => all.iter().map(|e| Value::Float(f64::from(*e))).collect(),
+            VectorElements::F64(all) => all.iter().map(|e| Value::Float(*e)).collect(),
+        }),
+    })
+}
+
+fn named(zone: &str) -> Result<Zone, Unusable> {
+    Zone::named(zone).ok_or_else(|| Unusable::Zone(zone.chars().take(80).collect()))
+}
+
+fn point(srid: i64, x: f64, y: f64, z: Option<f64>) -> Result<Value, Unusable> {
+    match (srid, z) {
+        (4326 | 7203, None) => Ok(Point { srid: srid as u32, x, y, z: 0.0 }.into()),
+        (4979 | 9157, Some(z)) => Ok(Point { srid: srid as u32, x, y, z }.into()),
+        _ => Err(Unusable::Srid(srid)),
+    }
+}
