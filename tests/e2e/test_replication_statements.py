@@ -26,7 +26,7 @@ def test_a_new_server_is_a_main_without_replicas(alone):
         assert session.run("SHOW REPLICATION ROLE").keys() == ["replication role"]
         result = session.run("SHOW REPLICAS")
         assert result.keys() == ["name", "socket_address", "sync_mode", "system_info", "data_info",
-                                 "timeout", "effective_mode", "lag_transactions", "lag_seconds"]
+                                 "timeout", "effective_mode", "lag_transactions", "lag_seconds", "detail"]
         assert list(result) == []
 
 
