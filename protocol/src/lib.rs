@@ -20,6 +20,64 @@
 //!
 //! Left to others: sockets, TLS, timeouts, authentication, running queries, choosing error codes.
 
+//!
+//! One received buffer, on a connection that has shaken hands and logged in:
+//!
+//! ```
+//! use quoit_protocol::chunk::{Dechunker, MESSAGE_LEN_AFTER_LOGIN};
+//! use quoit_protocol::message::answer::{EncodedFields, RunAnswer};
+//! use quoit_protocol::message::{Request, RequestError};
+//! use quoit_protocol::packstream::Limits;
+//! use quoit_protocol::state::{Session, TransactionChange, Verdict};
+//! use quoit_protocol::{SendBuffer, Version, WireFormat};
+//!
+//! fn received(
+//!     mut input: &mut [u8],
+//!     dechunker: &mut Dechunker,
+//!     session: &mut Session,
+//!     send: &mut SendBuffer,
+//! ) -> Result<(), RequestError> {
+//!     let version = send.format().version();
+//!     while let Some(message) = dechunker.next(&mut input).expect("within the limit") {
+//!         let request = Request::decode(message, version, &Limits::AFTER_LOGIN)?;
+//!         match (session.on_request(request.kind()), request) {
+//!             (Verdict::Accept, Request::Run(run)) => {
+//!                 assert_eq!(run.query, "RETURN $x AS x");
+//!                 send.run_success(&RunAnswer {
+//!                     fields: &EncodedFields::new(["x"]),
+//!                     t_first_ms: 0,
+//!                     qid: None,
+//!                     database: None,
+//!                 });
+//!                 session.run_succeeded(TransactionChange::None);
+//!             }
+//!             (Verdict::Accept, Request::Pull(_)) => {
+//!                 let mut record = send.record(1);
+//!                 record.int(1);
+//!                 record.finish();
+//!                 session.stream_ended();
+//!             }
+//!             (Verdict::Ignore, _) => send.ignored(),
+//!             (verdict, request) => panic!("{verdict:?} {request:?}"),
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! # let format = WireFormat::new(Version::V5_8);
+//! # let mut session = Session::new(Version::V5_8);
+//! # session.on_request(quoit_protocol::message::RequestKind::Hello);
+//! # session.hello_succeeded();
+//! # session.on_request(quoit_protocol::message::RequestKind::Logon);
+//! # session.logon_succeeded();
+//! # let mut client = SendBuffer::new(format);
+//! # client.ask_run("RETURN $x AS x", |map| map.int("x", 1), &Default::default());
+//! # let mut bytes = client.as_slice().to_vec();
+//! # let mut send = SendBuffer::new(format);
+//! # let mut dechunker = Dechunker::new(MESSAGE_LEN_AFTER_LOGIN);
+//! # received(&mut bytes, &mut dechunker, &mut session, &mut send).unwrap();
+//! # assert!(!send.is_empty());
+//! ```
+
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 

@@ -21,6 +21,12 @@ use std::ops::{Deref, DerefMut};
 /// Most bytes that one chunk can carry.
 pub const CHUNK_LEN_MAX: usize = 0xFFFF;
 
+/// A place between messages in a [`SendBuffer`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    len: usize,
+}
+
 /// Encoded messages that wait to be sent.
 #[derive(Debug)]
 pub struct SendBuffer {
@@ -65,6 +71,23 @@ impl SendBuffer {
     /// Forgets the waiting bytes, which have been sent; keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
+    }
+
+    /// The end of what has been written, to come back to with [`SendBuffer::return_to`].
+    pub fn mark(&self) -> Mark {
+        Mark {
+            len: self.bytes.len(),
+        }
+    }
+
+    /// Takes back every message written since `mark`, for a statement that is tried again. Nothing
+    /// may have been handed out since.
+    pub fn return_to(&mut self, mark: Mark) {
+        assert!(
+            mark.len <= self.bytes.len(),
+            "what was handed out cannot be taken back"
+        );
+        self.bytes.truncate(mark.len);
     }
 
     /// Hands out the waiting bytes and goes on in `spare`, whose contents are dropped. The sender gives
@@ -181,6 +204,17 @@ mod tests {
             send.as_slice(),
             [0, 2, 0xB0, 0x7E, 0, 0, 0, 2, 0xB0, 0x0F, 0, 0]
         );
+    }
+
+    #[test]
+    fn messages_since_a_mark_can_be_taken_back() {
+        let mut send = buffer();
+        send.message(0x7E, 0).finish();
+        let mark = send.mark();
+        send.message(0x71, 0).finish();
+        send.message(0x71, 0).finish();
+        send.return_to(mark);
+        assert_eq!(send.as_slice(), [0, 2, 0xB0, 0x7E, 0, 0]);
     }
 
     #[test]

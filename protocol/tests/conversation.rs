@@ -4,11 +4,13 @@ mod wire;
 
 use proptest::prelude::*;
 use quoit_protocol::chunk::{Dechunker, MESSAGE_LEN_AFTER_LOGIN, MESSAGE_LEN_BEFORE_LOGIN};
-use quoit_protocol::handshake::ServerHandshake;
+use quoit_protocol::handshake::{ClientHandshake, Proposal, ServerHandshake};
 use quoit_protocol::message::{Request, RequestKind, Response};
 use quoit_protocol::packstream::Limits;
 use quoit_protocol::queue::{RequestQueue, Urgent};
+use quoit_protocol::sniff::MAGIC;
 use quoit_protocol::state::{Session, State, TransactionChange, Verdict};
+use quoit_protocol::websocket::{FrameDecoder, HttpRequest, Incoming};
 use quoit_protocol::{SendBuffer, Version, WireFormat};
 use wire::hex;
 
@@ -261,6 +263,39 @@ proptest! {
                 }
             }
         }
+    }
+
+    #[test]
+    fn random_handshakes_and_frames_never_panic(
+        slots in prop::collection::vec(prop_oneof![0..10_u8, any::<u8>()], 0..40),
+        frames in prop::collection::vec(prop_oneof![Just(0x82_u8), Just(0x80), any::<u8>()], 0..300),
+        piece in 1..50_usize,
+    ) {
+        let mut out = Vec::new();
+        let mut server = ServerHandshake::new();
+        let _ = server.advance(&mut &[&MAGIC, &slots[..]].concat()[..], &mut out);
+        for proposal in [Proposal::Newest, Proposal::Exactly(Version::V5_4)] {
+            let mut client = ClientHandshake::new(proposal, &mut out);
+            let _ = client.advance(&mut &[&[0, 0, 1, 0xFF], &slots[..]].concat()[..], &mut out);
+            let mut client = ClientHandshake::new(proposal, &mut out);
+            let _ = client.advance(&mut &slots[..], &mut out);
+        }
+        let mut decoder = FrameDecoder::new(100);
+        let mut taken = 0;
+        'frames: for received in frames.chunks(piece) {
+            let mut received = received.to_vec();
+            let mut input = received.as_mut_slice();
+            loop {
+                match decoder.next(&mut input) {
+                    Ok(Some(Incoming::Data(data))) => taken += data.len(),
+                    Ok(Some(_)) => {}
+                    Ok(None) => break,
+                    Err(_) => break 'frames,
+                }
+            }
+        }
+        prop_assert!(taken <= frames.len());
+        let _ = HttpRequest::parse(&[b"GET ", &frames[..]].concat());
     }
 
     /// Random fields behind real tags reach deeper than random bytes.

@@ -119,9 +119,14 @@ impl Packer<'_> {
         }
     }
 
-    /// Stands for a value that the client's version cannot carry (6.0): its type as users know it,
-    /// the first version that can, and why.
+    /// Stands for a value that the client's version cannot carry: its type as users know it, the first
+    /// version that can, and why. Only for versions where [`crate::Version::has_vectors`] holds; older ones
+    /// have no such structure.
     pub fn unsupported_type(&mut self, name: &str, since: (u8, u8), message: &str) {
+        assert!(
+            self.format().version().has_vectors(),
+            "Bolt has UnsupportedType from 6.0 on"
+        );
         self.struct_header(tag::UNSUPPORTED_TYPE, 4);
         self.string(name);
         self.int(i64::from(since.0));
