@@ -13,8 +13,8 @@ use rustls::crypto::{WebPkiSupportedAlgorithms, ring, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme,
-    version::TLS13,
+    CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, Error, ServerConfig,
+    SignatureScheme, version::TLS13,
 };
 
 use crate::identity::Fingerprint;
@@ -40,14 +40,23 @@ pub enum KeyError {
 /// A new key pair and its self-signed certificate.
 pub fn make_key() -> Result<NodeKey, KeyError> {
     let made = rcgen::generate_simple_self_signed([SERVER_NAME.to_owned()])?;
-    Ok(NodeKey { certificate: made.cert.der().to_vec(), private_key: made.signing_key.serialize_der() })
+    Ok(NodeKey {
+        certificate: made.cert.der().to_vec(),
+        private_key: made.signing_key.serialize_der(),
+    })
 }
 
 /// The calling end. With a `pin` the handshake fails unless the replica shows that certificate; without, the caller
 /// learns which one it showed.
-pub fn client_config(key: &NodeKey, pin: Option<Fingerprint>) -> Result<Arc<ClientConfig>, KeyError> {
+pub fn client_config(
+    key: &NodeKey,
+    pin: Option<Fingerprint>,
+) -> Result<Arc<ClientConfig>, KeyError> {
     let provider = Arc::new(ring::default_provider());
-    let verifier = Arc::new(PinnedPeer { pin, algorithms: provider.signature_verification_algorithms });
+    let verifier = Arc::new(PinnedPeer {
+        pin,
+        algorithms: provider.signature_verification_algorithms,
+    });
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
@@ -62,7 +71,10 @@ pub fn client_config(key: &NodeKey, pin: Option<Fingerprint>) -> Result<Arc<Clie
 /// The listening end: whoever calls must show a certificate and prove its key.
 pub fn server_config(key: &NodeKey) -> Result<Arc<ServerConfig>, KeyError> {
     let provider = Arc::new(ring::default_provider());
-    let verifier = Arc::new(PinnedPeer { pin: None, algorithms: provider.signature_verification_algorithms });
+    let verifier = Arc::new(PinnedPeer {
+        pin: None,
+        algorithms: provider.signature_verification_algorithms,
+    });
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
         .with_client_cert_verifier(verifier)
@@ -90,9 +102,9 @@ struct PinnedPeer {
 impl PinnedPeer {
     fn judge(&self, certificate: &CertificateDer<'_>) -> Result<(), Error> {
         match self.pin {
-            Some(pin) if pin != Fingerprint::of_certificate(certificate) => {
-                Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
-            }
+            Some(pin) if pin != Fingerprint::of_certificate(certificate) => Err(
+                Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure),
+            ),
             _ => Ok(()),
         }
     }
@@ -107,7 +119,8 @@ impl ServerCertVerifier for PinnedPeer {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.judge(end_entity).map(|()| ServerCertVerified::assertion())
+        self.judge(end_entity)
+            .map(|()| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -144,7 +157,8 @@ impl ClientCertVerifier for PinnedPeer {
         _intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.judge(end_entity).map(|()| ClientCertVerified::assertion())
+        self.judge(end_entity)
+            .map(|()| ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -174,10 +188,11 @@ impl ClientCertVerifier for PinnedPeer {
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     use ::ring::rand::{SecureRandom, SystemRandom};
     let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).expect("the operating system has random bits");
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .expect("the operating system has random bits");
     bytes
 }
-
 
 #[cfg(test)]
 mod tests {
@@ -212,7 +227,10 @@ mod tests {
 
     fn ends(client: Arc<ClientConfig>, server: Arc<ServerConfig>) -> (Connection, Connection) {
         let name = ServerName::try_from(SERVER_NAME).unwrap();
-        (ClientConnection::new(client, name).unwrap().into(), ServerConnection::new(server).unwrap().into())
+        (
+            ClientConnection::new(client, name).unwrap().into(),
+            ServerConnection::new(server).unwrap().into(),
+        )
     }
 
     #[test]
@@ -220,9 +238,14 @@ mod tests {
         let (main, replica) = (make_key().unwrap(), make_key().unwrap());
         let fingerprint = |key: &NodeKey| Fingerprint::of_certificate(&key.certificate);
         for pin in [None, Some(fingerprint(&replica))] {
-            let (mut client, mut server) = ends(client_config(&main, pin).unwrap(), server_config(&replica).unwrap());
+            let (mut client, mut server) = ends(
+                client_config(&main, pin).unwrap(),
+                server_config(&replica).unwrap(),
+            );
             shake(&mut client, &mut server).unwrap();
-            let shown = |end: &Connection| Fingerprint::of_certificate(&end.peer_certificates().unwrap()[0]);
+            let shown = |end: &Connection| {
+                Fingerprint::of_certificate(&end.peer_certificates().unwrap()[0])
+            };
             assert_eq!(shown(&client), fingerprint(&replica));
             assert_eq!(shown(&server), fingerprint(&main));
             client.writer().write_all(b"hello").unwrap();
@@ -235,18 +258,32 @@ mod tests {
 
     #[test]
     fn a_replica_with_another_key_than_the_pinned_one_is_refused() {
-        let (main, replica, other) = (make_key().unwrap(), make_key().unwrap(), make_key().unwrap());
+        let (main, replica, other) = (
+            make_key().unwrap(),
+            make_key().unwrap(),
+            make_key().unwrap(),
+        );
         let pin = Fingerprint::of_certificate(&other.certificate);
-        let (mut client, mut server) = ends(client_config(&main, Some(pin)).unwrap(), server_config(&replica).unwrap());
+        let (mut client, mut server) = ends(
+            client_config(&main, Some(pin)).unwrap(),
+            server_config(&replica).unwrap(),
+        );
         let error = shake(&mut client, &mut server).unwrap_err();
         assert!(matches!(error, Error::InvalidCertificate(_)), "{error}");
     }
 
     #[test]
     fn a_caller_without_a_certificate_or_without_its_key_is_refused() {
-        let (main, replica, thief) = (make_key().unwrap(), make_key().unwrap(), make_key().unwrap());
+        let (main, replica, thief) = (
+            make_key().unwrap(),
+            make_key().unwrap(),
+            make_key().unwrap(),
+        );
         let provider = Arc::new(ring::default_provider());
-        let verifier = Arc::new(PinnedPeer { pin: None, algorithms: provider.signature_verification_algorithms });
+        let verifier = Arc::new(PinnedPeer {
+            pin: None,
+            algorithms: provider.signature_verification_algorithms,
+        });
         let mut anonymous = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13])
             .unwrap()
@@ -257,8 +294,14 @@ mod tests {
         let (mut client, mut server) = ends(Arc::new(anonymous), server_config(&replica).unwrap());
         assert!(shake(&mut client, &mut server).is_err());
         // The MAIN's certificate, another's key: rustls itself refuses the pair.
-        let stolen = NodeKey { certificate: main.certificate, private_key: thief.private_key };
-        assert!(matches!(client_config(&stolen, None), Err(KeyError::Use(_))));
+        let stolen = NodeKey {
+            certificate: main.certificate,
+            private_key: thief.private_key,
+        };
+        assert!(matches!(
+            client_config(&stolen, None),
+            Err(KeyError::Use(_))
+        ));
     }
 
     #[test]

@@ -33,16 +33,23 @@
 //! [`message`] (the bytes of a link), [`machine`] (the decisions), `links` (rt and TLS), `core` (what the server calls).
 
 mod codec;
+mod core;
 pub mod endpoint;
 pub mod identity;
 mod keys;
+mod lag;
+mod links;
 pub mod machine;
 pub mod message;
 pub mod node_record;
+mod shared;
 pub mod statement;
+mod words;
 
+pub use self::core::{Confirming, Peer, ReplicationCore, Standing, StartError};
 pub use endpoint::{DEFAULT_REPLICATION_PORT, Endpoint, EndpointError};
 pub use identity::{ClusterId, Fingerprint, NodeId};
+pub use shared::{Counters, Identity, OpenError, Replication, ReplicationConfig};
 pub use statement::{
     Confirmation, DataInfo, Mode, ModeWord, Notice, REPLICAS_COLUMNS, ROLE_COLUMN, Reason, Refusal,
     RegisterFailure, Registration, ReplicaRow, ReplicaStatus, Role, Severity, StatementError,

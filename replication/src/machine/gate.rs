@@ -87,15 +87,12 @@ impl Gate {
         match self.state() {
             GateState::Closed { .. } => Admit::No,
             GateState::Open { .. } => Admit::Yes,
-            GateState::Requested => match self
-                .0
-                .compare_exchange(
-                    GateState::Requested.to_word(),
-                    GateState::Open { since: group }.to_word(),
-                    SeqCst,
-                    SeqCst,
-                )
-                {
+            GateState::Requested => match self.0.compare_exchange(
+                GateState::Requested.to_word(),
+                GateState::Open { since: group }.to_word(),
+                SeqCst,
+                SeqCst,
+            ) {
                 Ok(_) => Admit::Opened,
                 // The session has shut the gate meanwhile.
                 Err(_) => Admit::No,

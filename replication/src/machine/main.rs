@@ -324,6 +324,12 @@ impl Session {
         matches!(self.phase, Phase::Feeding(_))
     }
 
+    /// Whether nothing but a lost lane, a closed gate or a demotion can change what is to be done: acknowledgements need
+    /// not be reported meanwhile.
+    pub fn is_settled(&self) -> bool {
+        matches!(&self.phase, Phase::Feeding(feeding) if feeding.in_step && !self.promotion.demoted)
+    }
+
     /// Time has passed.
     pub fn tick(&mut self, now: Time, out: &mut Vec<Action>) {
         match &self.phase {
