@@ -42,9 +42,11 @@ impl LiveMachine {
     pub(crate) fn new(ring: Option<Rc<HotRing>>, buffers: Rc<BufferStore>) -> LiveMachine {
         let executor = glommio::executor();
         LiveMachine {
+            // Not `Latency::Matters`: that would put the doorbell's read on glommio's second ring, and a core parked
+            // on its first was seen to sleep through it. The preemption timer is 2 ms for every queue anyway.
             latency: executor.create_task_queue(
                 Shares::Static(1000),
-                Latency::Matters(Duration::from_millis(1)),
+                Latency::NotImportant,
                 "latency",
             ),
             background: executor.create_task_queue(
