@@ -108,11 +108,12 @@ def main():
                 if (workload, connections, name) not in runs:
                     continue
                 these = runs[workload, connections, name]
-                own = name == "Quoit"
-                lines.append(
-                    f"| {workload} | {connections} | {name} | {rate(name):,.0f} "
-                    f"| {median(these, lambda r: r['total']['latency_us']['p50']):,.0f} | {median(these, lambda r: r['total']['latency_us']['p99']):,.0f} "
-                    f"| {cpu(name):.1f} | {'' if own else f'{rate('Quoit') / rate(name):.1f}'} | {'' if own else f'{cpu('Quoit') / cpu(name):.2f}'} |")
+                latency = [median(these, lambda r, q=q: r["total"]["latency_us"][q]) for q in ("p50", "p99")]
+                ratios = ("", "")
+                if name != "Quoit":
+                    ratios = (f"{rate('Quoit') / rate(name):.1f}", f"{cpu('Quoit') / cpu(name):.2f}")
+                lines.append(f"| {workload} | {connections} | {name} | {rate(name):,.0f} | {latency[0]:,.0f} | {latency[1]:,.0f} "
+                             f"| {cpu(name):.1f} | {ratios[0]} | {ratios[1]} |")
     text = "\n".join(lines)
     print(text)
     if arguments.record:
