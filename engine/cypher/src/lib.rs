@@ -8,6 +8,7 @@
 //! than linear time.
 
 pub mod ast;
+pub mod check;
 pub mod error;
 pub mod functions;
 pub mod parser;
