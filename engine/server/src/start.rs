@@ -277,7 +277,7 @@ impl Start {
         if home {
             let recover_as = match self.replication.role() {
                 Role::Main => RecoverAs::Main,
-                Role::Replica => RecoverAs::Follower,
+                Role::Replica => RecoverAs::Replica,
             };
             let report = self.log.recover(rt, &*ledger, recover_as).await?;
             tell_recovery(&report);

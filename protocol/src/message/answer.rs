@@ -5,6 +5,7 @@
 //! say what is true and do not look at versions. Absent means omitted: null is never sent in metadata,
 //! since the Go driver refuses it.
 
+use super::notification::{self, Notification, NotificationFilter};
 use super::tag;
 use crate::packstream::{MapWriter, Packer};
 use crate::send::{MessageWriter, SendBuffer};
@@ -160,12 +161,18 @@ impl SendBuffer {
         self.success(|map| home_database(map, database));
     }
 
-    /// Writes the answer to COMMIT.
-    pub fn commit_success(&mut self, bookmark: Option<&str>) {
+    /// Writes the answer to COMMIT. Notifications are Memgraph's: Neo4j has none here, and drivers pass them over.
+    pub fn commit_success(
+        &mut self,
+        bookmark: Option<&str>,
+        notifications: &[Notification<'_>],
+        filter: NotificationFilter,
+    ) {
         self.success(|map| {
             if let Some(bookmark) = bookmark {
                 map.string("bookmark", bookmark);
             }
+            notification::write_classic(map, notifications, filter);
         });
     }
 

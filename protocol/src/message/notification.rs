@@ -227,20 +227,13 @@ pub(super) fn write(
     filter: NotificationFilter,
 ) {
     let version = metadata.format().version();
-    let mut wanted = notifications
-        .iter()
-        .filter(|n| filter.wants(n.severity, n.category))
-        .peekable();
     if !version.has_statuses() {
-        if wanted.peek().is_some() {
-            metadata.key("notifications").list(|list| {
-                for notification in wanted {
-                    write_notification(list, notification, version.has_notification_category());
-                }
-            });
-        }
+        write_classic(metadata, notifications, filter);
         return;
     }
+    let wanted = notifications
+        .iter()
+        .filter(|n| filter.wants(n.severity, n.category));
     metadata.key("statuses").list(|list| {
         // 02..., 01..., 00..., 03...: the outcome is either first or between warnings and notes.
         let (status, description) = outcome.status();
@@ -260,6 +253,24 @@ pub(super) fn write(
             .filter(information)
             .for_each(|n| write_notification_status(list, n));
     });
+}
+
+/// Writes `notifications`, in the form before 5.6; leaves the key out when nothing is wanted.
+pub(super) fn write_classic(
+    metadata: &mut MapWriter<'_>,
+    notifications: &[Notification<'_>],
+    filter: NotificationFilter,
+) {
+    let with_category = metadata.format().version().has_notification_category();
+    let mut wanted = notifications
+        .iter()
+        .filter(|n| filter.wants(n.severity, n.category))
+        .peekable();
+    if wanted.peek().is_some() {
+        metadata.key("notifications").list(|list| {
+            wanted.for_each(|n| write_notification(list, n, with_category));
+        });
+    }
 }
 
 fn write_notification(list: &mut ListWriter<'_>, n: &Notification<'_>, with_category: bool) {

@@ -142,7 +142,7 @@ impl Session {
             }
             Ask::Message => {
                 self.state.transaction_ended();
-                self.out.commit_success_noticed(Some(&bookmark), &notices, settle.filter);
+                self.out.commit_success(Some(&bookmark), &notices, settle.filter);
             }
             Ask::Text { started } => {
                 self.next_qid = 0;

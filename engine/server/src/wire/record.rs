@@ -196,36 +196,25 @@ fn write_vertex(out: &mut Packer<'_>, vertex: VertexId, view: &View<'_>) -> Resu
     let found = view.vertex(vertex);
     let names = view.graph().names();
     let labels = found.iter().flat_map(|v| v.labels().iter()).map(|label| name(names.label_name(*label)));
-    out.vertex(structure::Vertex {
-        id: id(vertex.0),
-        labels,
-        properties: |map: &mut MapWriter<'_>| {
-            found.map_or(Ok(()), |v| write_properties(map, v.properties(), view))
-        },
-    })
+    out.vertex(id(vertex.0), labels, |map| found.map_or(Ok(()), |v| write_properties(map, v.properties(), view)))
 }
 
 fn write_edge(out: &mut Packer<'_>, edge: Edge, view: &View<'_>) -> Result<(), Error> {
     let found = view.edge_at(edge);
-    out.edge(structure::Edge {
+    let wire = structure::Edge {
         id: id(edge.id.0),
         source: id(edge.source().0),
         target: id(edge.target.0),
         edge_type: name(view.graph().names().type_name(edge.type_)),
-        properties: |map: &mut MapWriter<'_>| {
-            found.map_or(Ok(()), |e| write_properties(map, e.properties(), view))
-        },
-    })
+    };
+    out.edge(wire, |map| found.map_or(Ok(()), |e| write_properties(map, e.properties(), view)))
 }
 
 fn write_unbound_edge(out: &mut Packer<'_>, edge: Edge, view: &View<'_>) -> Result<(), Error> {
     let found = view.edge_at(edge);
-    out.unbound_edge(structure::UnboundEdge {
-        id: id(edge.id.0),
-        edge_type: name(view.graph().names().type_name(edge.type_)),
-        properties: |map: &mut MapWriter<'_>| {
-            found.map_or(Ok(()), |e| write_properties(map, e.properties(), view))
-        },
+    let edge_type = name(view.graph().names().type_name(edge.type_));
+    out.unbound_edge(id(edge.id.0), edge_type, |map| {
+        found.map_or(Ok(()), |e| write_properties(map, e.properties(), view))
     })
 }
 
