@@ -11,7 +11,7 @@ mod value;
 
 pub use client::{Answer, Client, ClientError, ConnectOptions, Notification, Rows, Summary};
 pub use encode::{NotAParameter, write_parameters};
-pub use endpoint::{Credentials, Encryption, Endpoint, EndpointError};
+pub use endpoint::{Credentials, DEFAULT_PORT, Encryption, Endpoint, EndpointError};
 pub use value::{
     DateTime, Duration, Map, Node, Path, Point, Relationship, Value, Walked, Zone, lookup,
 };

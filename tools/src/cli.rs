@@ -3,6 +3,7 @@
 //! Called by `main` alone. Arguments pass through [`gflags`](crate::gflags) first, then clap. Errors go
 //! to standard error as lines that begin with `error:`, warnings with `warning:`.
 
+use crate::cluster::ClusterArgs;
 use crate::console::{self, ConsoleArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::gflags::{Vocabulary, normalize};
@@ -24,6 +25,8 @@ pub struct Cli {
 pub enum Command {
     /// Type Cypher, or run statements from a file or a pipe
     Console(ConsoleArgs),
+    /// Run a main and replicas on this machine
+    Cluster(ClusterArgs),
     /// Measure a server under load
     Load(LoadArgs),
 }
@@ -85,6 +88,7 @@ pub fn parse(args: &[String]) -> Result<Cli, Failure> {
 fn run(cli: Cli) -> Outcome {
     match cli.command {
         Command::Console(args) => console::run(&args),
+        Command::Cluster(args) => crate::cluster::run(&args),
         Command::Load(args) => crate::load::run(&args),
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod bolt;
 pub mod cli;
+pub mod cluster;
 pub mod console;
 pub mod exit;
 pub mod gflags;

@@ -1,6 +1,6 @@
 //! The arguments of `quoit console`: mgconsole's, and cypher-shell's short ones.
 
-use crate::bolt::{Credentials, Encryption, Endpoint};
+use crate::bolt::{Credentials, DEFAULT_PORT, Encryption, Endpoint};
 use crate::console::csv::CsvStyle;
 use crate::exit::Failure;
 use std::env;
@@ -113,7 +113,6 @@ pub enum OutputFormat {
 }
 
 const DEFAULT_HOST: &str = "127.0.0.1";
-const DEFAULT_PORT: u16 = 7687;
 
 impl ConsoleArgs {
     /// Where to connect: arguments, then NEO4J_URI or NEO4J_ADDRESS, then 127.0.0.1:7687.
