@@ -11,6 +11,7 @@ pub mod ast;
 pub mod check;
 pub mod error;
 pub mod functions;
+pub mod normalise;
 pub mod parser;
 pub mod span;
 pub mod suggest;

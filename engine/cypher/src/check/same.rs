@@ -11,7 +11,8 @@ pub(super) fn same(a: &Expr, b: &Expr) -> bool {
     let all =
         |a: &[Expr], b: &[Expr]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b));
     match (&a.kind, &b.kind) {
-        (Literal(a), Literal(b)) => a.value == b.value,
+        // Values that the plan cache has taken out are the same for every text of the plan only if they have one number.
+        (Literal(a), Literal(b)) => a.value == b.value && a.extracted == b.extracted,
         (Parameter(a), Parameter(b)) => a == b,
         (Variable(a), Variable(b)) => a.name == b.name,
         (List(a), List(b)) | (Or(a), Or(b)) | (Xor(a), Xor(b)) | (And(a), And(b)) => all(a, b),
