@@ -5,6 +5,7 @@
 //! roster's version are single loads on request paths; the locks are taken only when the version has changed or by
 //! statements; the record in memory is the one on disk.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, mpsc};
@@ -203,6 +204,14 @@ impl Replication {
             node: stored.record.node,
             fingerprint: self.fingerprint,
             cluster: stored.record.cluster,
+        }
+    }
+
+    /// Where this replica listens; `None` on a MAIN.
+    pub fn listen_address(&self) -> Option<SocketAddr> {
+        match self.stored().record.role {
+            RoleRecord::Replica { listen, .. } => Some(listen),
+            RoleRecord::Main(_) => None,
         }
     }
 

@@ -304,8 +304,8 @@ impl Replica {
     /// | speaks no common version | `Version` |
     /// | names this node | `SameNode` |
     /// | has no term, or no or too many lanes | `Protocol` |
-    /// | has a lower term counter than is known here, or the same with another id | `NewerTerm` |
     /// | does not know this node's cluster; or this node has data and no cluster | `Foreign` |
+    /// | has a lower term counter than is known here, or the same with another id | `NewerTerm` |
     /// | comes from the MAIN obeyed, with its key | yes |
     /// | comes from the MAIN obeyed, with another key | `Key` |
     /// | registers, and no MAIN is obeyed | yes |
@@ -337,16 +337,6 @@ impl Replica {
                 "the hello has no term, or an impossible number of lanes",
             );
         }
-        if let Some(known) = facts.term
-            && (hello.term.counter < known.counter
-                || hello.term.counter == known.counter && hello.term.id != known.id)
-        {
-            let text = format!(
-                "the replica knows term {known}, the main has term {}",
-                hello.term
-            );
-            return Err((RefusalCode::NewerTerm, text));
-        }
         match facts.cluster {
             Some(cluster) if membership_proof(cluster, peer, facts.fingerprint) != hello.proof => {
                 return no(
@@ -361,6 +351,16 @@ impl Replica {
                 );
             }
             _ => {}
+        }
+        if let Some(known) = facts.term
+            && (hello.term.counter < known.counter
+                || hello.term.counter == known.counter && hello.term.id != known.id)
+        {
+            let text = format!(
+                "the replica knows term {known}, the main has term {}",
+                hello.term
+            );
+            return Err((RefusalCode::NewerTerm, text));
         }
         match (&facts.main, hello.purpose) {
             (Some(main), _) if main.node == hello.node => {
