@@ -20,32 +20,22 @@
 //!     }
 //! }
 //! ```
-//!
-//! ```text
-//! impl QueryCore {
-//!     pub fn new(options: QueryOptions) -> QueryCore;
-//!     pub fn register(&mut self, procedure: Procedure) -> Result<(), Error>;
-//!     pub fn prepare(&self, text: &str, core: &Core) -> Result<Prepared, Error>;
-//! }
-//! pub enum Kind { Read, Write, ReadWrite, Schema, Admin }
-//! impl Prepared {                                   // cheap to clone (Rc)
-//!     pub fn kind(&self) -> Kind;
-//!     pub fn writes(&self) -> bool;                 // needs a write transaction
-//!     pub fn query_type(&self) -> &'static str;     // "r" | "w" | "rw" | "s" of the Bolt summary
-//!     pub fn mode(&self) -> Mode;                   // Run | Explain | Profile
-//!     pub fn columns(&self) -> &[Arc<str>];
-//!     pub fn admin(&self) -> Option<&AdminStatement>;   // the cypher crate's node; only for Kind::Admin
-//!     pub fn plan(&self) -> &PlanDescription;       // tree that really runs
-//! }
-//! impl Parameters { pub fn new() -> Self; pub fn insert(&mut self, name: &str, value: Value); pub fn get(&self, name: &str) -> Option<&Value>; }
-//! pub enum Demand { Rows(u64), Discard(u64), All, DiscardAll }
-//! pub enum Step { Rows, Yield, Done }
-//! impl Execution {
-//!     pub fn new(prepared: Prepared, parameters: &Parameters) -> Result<Execution, Error>;
-//!     pub fn request(&mut self, demand: Demand);
-//!     pub fn step(&mut self, txn: &mut Txn, core: &Core, should_yield: &dyn Fn() -> bool, sink: &mut dyn RowSink) -> Result<Step, Error>;
-//!     pub fn summary(&self, txn: &Txn) -> Summary;
-//! }
-//! pub trait RowSink { fn row(&mut self, row: &[Value], view: &View<'_>) -> Result<(), Error>; }
-//! pub struct Summary { pub kind: Kind, pub rows: u64, pub stats: Stats /* graph's counters */, pub plan: Option<PlanDescription> }
-//! ```
+
+pub mod execution;
+pub mod prepared;
+pub mod procedure;
+pub mod query_core;
+
+mod accumulator;
+mod expression;
+mod function;
+mod operator;
+mod plan;
+mod planner;
+pub mod temporal;
+
+pub use execution::{Demand, Execution, RowSink, Step, Summary};
+pub use operator::Context;
+pub use prepared::{Kind, Mode, Parameters, Prepared};
+pub use procedure::{Field, FieldType, Procedure};
+pub use query_core::{QueryCore, QueryOptions};

@@ -1,0 +1,231 @@
+//! Aggregates: what one group keeps of the rows it has taken.
+//!
+//! Nulls are passed over (except by `count(*)`). Sums of integers that leave 64 bits are an error. Percentiles, `collect` and everything with `DISTINCT` keep their
+//! values; the others keep numbers. Called by [`crate::operator`]'s grouping.
+
+use hashbrown::HashSet;
+use quoit_cypher::error::{Detail, Error};
+use quoit_cypher::functions::Function;
+use quoit_graph::value::Value;
+
+use crate::expression::arithmetic;
+use crate::expression::evaluate::evaluate;
+use crate::operator::Context;
+use crate::plan::AggregateCall;
+use quoit_cypher::ast::ArithmeticOp;
+
+/// Estimated bytes of a kept value, what it points to not counted.
+const VALUE_BYTES: u64 = 32;
+
+/// State of one aggregate in one group.
+pub struct Accumulator {
+    seen: Option<HashSet<Value>>,
+    state: Fold,
+}
+
+enum Fold {
+    Count(i64),
+    /// Sum and number of values; the sum is null until a value came.
+    Sum(Value, i64),
+    Best(Option<Value>),
+    Collect(Vec<Value>),
+    /// Values as floats and the percentile, taken from the first row.
+    Percentile(Vec<Value>, Option<f64>),
+    /// Number, mean, sum of squared distances (Welford).
+    Deviation(f64, f64, f64),
+}
+
+impl Accumulator {
+    /// Empty.
+    pub fn new(call: &AggregateCall) -> Accumulator {
+        let state = match call.function {
+            None | Some(Function::Count) => Fold::Count(0),
+            Some(Function::Sum | Function::Avg) => Fold::Sum(Value::Null, 0),
+            Some(Function::Min | Function::Max) => Fold::Best(None),
+            Some(Function::PercentileCont | Function::PercentileDisc) => {
+                Fold::Percentile(Vec::new(), None)
+            }
+            Some(Function::StDev | Function::StDevP) => Fold::Deviation(0.0, 0.0, 0.0),
+            // The planner has refused all others.
+            Some(_) => Fold::Collect(Vec::new()),
+        };
+        Accumulator {
+            seen: call.distinct.then(HashSet::new),
+            state,
+        }
+    }
+
+    /// Takes a row; returns the bytes it keeps more, which it has counted at the context.
+    ///
+    /// # Errors
+    /// Values that cannot be folded, overflow, the memory limit.
+    pub fn take(
+        &mut self,
+        call: &AggregateCall,
+        cx: &mut Context<'_>,
+        row: &[Value],
+    ) -> Result<u64, Error> {
+        let Some(expr) = call.args.first() else {
+            if let Fold::Count(count) = &mut self.state {
+                *count += 1;
+            }
+            return Ok(0);
+        };
+        let value = evaluate(expr, cx, row)?;
+        if let Fold::Percentile(_, percentile @ None) = &mut self.state {
+            *percentile = Some(percentile_of(call, cx, row)?);
+        }
+        if value.is_null() {
+            return Ok(0);
+        }
+        let mut held = 0;
+        if let Some(seen) = &mut self.seen {
+            if !seen.insert(value.clone()) {
+                return Ok(0);
+            }
+            held += VALUE_BYTES;
+        }
+        let wrong = |value: &Value| {
+            Error::type_error(
+                Detail::InvalidArgumentType,
+                format!(
+                    "{} cannot take a {}",
+                    call.function.map_or("count", Function::name),
+                    value.type_name()
+                ),
+            )
+            .at(call.place.0)
+        };
+        match &mut self.state {
+            Fold::Count(count) => *count += 1,
+            Fold::Sum(sum, count) => {
+                if !matches!(value, Value::Int(_) | Value::Float(_) | Value::Duration(_)) {
+                    return Err(wrong(&value));
+                }
+                *sum = match sum {
+                    Value::Null => value,
+                    // An average of integers may pass through sums that only fit a float.
+                    Value::Int(a) if call.function == Some(Function::Avg) => match value {
+                        Value::Int(b) => a
+                            .checked_add(b)
+                            .map_or(Value::Float(*a as f64 + b as f64), Value::Int),
+                        other => arithmetic::apply(ArithmeticOp::Add, sum, &other)?,
+                    },
+                    _ => arithmetic::apply(ArithmeticOp::Add, sum, &value)
+                        .map_err(|error| error.at(call.place.0))?,
+                };
+                *count += 1;
+            }
+            Fold::Best(best) => {
+                let better = match best {
+                    None => true,
+                    Some(best) if call.function == Some(Function::Min) => value < *best,
+                    Some(best) => value > *best,
+                };
+                if better {
+                    *best = Some(value);
+                }
+            }
+            Fold::Collect(items) => {
+                items.push(value);
+                held += VALUE_BYTES;
+            }
+            Fold::Percentile(items, _) => {
+                if !matches!(value, Value::Int(_) | Value::Float(_)) {
+                    return Err(wrong(&value));
+                }
+                items.push(value);
+                held += VALUE_BYTES;
+            }
+            Fold::Deviation(count, mean, squares) => {
+                let number = float(&value).ok_or_else(|| wrong(&value))?;
+                *count += 1.0;
+                let before = number - *mean;
+                *mean += before / *count;
+                *squares += before * (number - *mean);
+            }
+        }
+        if held > 0 {
+            cx.hold(held)?;
+        }
+        Ok(held)
+    }
+
+    /// The result.
+    ///
+    /// # Errors
+    /// A division that cannot be made.
+    pub fn finish(self, call: &AggregateCall) -> Result<Value, Error> {
+        Ok(match self.state {
+            Fold::Count(count) => Value::Int(count),
+            Fold::Sum(sum, count) => match (call.function, sum) {
+                (Some(Function::Sum), Value::Null) => Value::Int(0),
+                (Some(Function::Avg), Value::Null) => Value::Null,
+                (Some(Function::Avg), Value::Int(sum)) => Value::Float(sum as f64 / count as f64),
+                (Some(Function::Avg), sum) => {
+                    arithmetic::apply(ArithmeticOp::Divide, &sum, &Value::Float(count as f64))?
+                }
+                (_, sum) => sum,
+            },
+            Fold::Best(best) => best.unwrap_or_default(),
+            Fold::Collect(items) => Value::list(items),
+            Fold::Percentile(mut items, percentile) => {
+                items.sort();
+                let percentile = percentile.unwrap_or(0.0);
+                match call.function {
+                    _ if items.is_empty() => Value::Null,
+                    Some(Function::PercentileCont) => {
+                        let at = percentile * (items.len() - 1) as f64;
+                        let (below, above) = (at.floor() as usize, at.ceil() as usize);
+                        let number = |at: usize| float(&items[at]).unwrap_or(f64::NAN);
+                        Value::Float(number(below) + (number(above) - number(below)) * at.fract())
+                    }
+                    _ => {
+                        let at = (percentile * items.len() as f64).ceil() as usize;
+                        items.swap_remove(at.saturating_sub(1).min(items.len() - 1))
+                    }
+                }
+            }
+            Fold::Deviation(count, _, squares) => {
+                let divisor = if call.function == Some(Function::StDev) {
+                    count - 1.0
+                } else {
+                    count
+                };
+                Value::Float(if divisor > 0.0 {
+                    (squares / divisor).sqrt()
+                } else {
+                    0.0
+                })
+            }
+        })
+    }
+}
+
+fn float(value: &Value) -> Option<f64> {
+    match value {
+        Value::Int(number) => Some(*number as f64),
+        Value::Float(number) => Some(*number),
+        _ => None,
+    }
+}
+
+fn percentile_of(call: &AggregateCall, cx: &mut Context<'_>, row: &[Value]) -> Result<f64, Error> {
+    let Some(expr) = call.args.get(1) else {
+        return Ok(0.0);
+    };
+    let value = evaluate(expr, cx, row)?;
+    match float(&value) {
+        Some(percentile) if (0.0..=1.0).contains(&percentile) => Ok(percentile),
+        Some(percentile) => Err(Error::argument(
+            Detail::NumberOutOfRange,
+            format!("a percentile lies between 0.0 and 1.0, not at {percentile}"),
+        )
+        .at(call.place.0)),
+        None => Err(Error::argument(
+            Detail::InvalidArgumentType,
+            format!("a percentile is a number, not a {}", value.type_name()),
+        )
+        .at(call.place.0)),
+    }
+}

@@ -1,0 +1,350 @@
+//! Running a prepared statement, step by step.
+//!
+//! The server owns the transaction and calls [`Execution::step`] until it is done or the client's demand is met. Always holds: a step enters the
+//! epoch and leaves it; after an error the execution is over and its transaction must be rolled back (in auto-commit) or is doomed; rows are given out only
+//! after all writes of the statement are done.
+
+use std::hash::{BuildHasher, RandomState};
+use std::rc::Rc;
+
+use quoit_cypher::ast::SchemaStatement;
+use quoit_cypher::ast::schema::{EntityKind, IndexKind, IndexTarget};
+use quoit_cypher::error::{Detail, Error, ErrorKind, Phase};
+use quoit_cypher::span::Span;
+use quoit_graph::value::Value;
+use quoit_graph::{Core, Txn, View, WriteStats};
+
+use crate::operator::{Batch, Context, Pull, Running, State, build, write_error};
+use crate::prepared::{Kind, Mode, Parameters, Prepared};
+
+/// Bytes of intermediate results that one execution may hold if nothing else is said: 1 GiB.
+pub const HELD_BYTES_MAX: u64 = 1 << 30;
+
+/// Takes rows as they are made.
+pub trait RowSink {
+    /// One row, in the order of the columns. Vertices and edges are ids: `view` shows what they hold, for as long as this call.
+    ///
+    /// # Errors
+    /// The row cannot be taken; ends the execution.
+    fn row(&mut self, row: &[Value], view: &View<'_>) -> Result<(), Error>;
+}
+
+/// How many rows are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// Give so many more to the sink.
+    Rows(u64),
+    /// Give all that are left to the sink.
+    All,
+    /// Drop so many.
+    Discard(u64),
+    /// Drop all that are left.
+    DiscardAll,
+}
+
+/// What a step came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The demand is met and at least one more row waits.
+    Rows,
+    /// The time slice is over: step again.
+    Yield,
+    /// All rows are out, all effects done.
+    Done,
+}
+
+/// What a finished execution did.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// What kind of statement it was.
+    pub kind: Kind,
+    /// Rows given out or dropped on demand.
+    pub rows: u64,
+    /// The transaction's counters at its end less those at its start.
+    pub stats: WriteStats,
+    /// The plan, one line an operator, if it was asked for.
+    pub plan: Vec<String>,
+}
+
+/// One run of a statement.
+pub struct Execution {
+    prepared: Prepared,
+    running: Option<Running>,
+    state: State,
+    batch: Batch,
+    at: usize,
+    wanted: u64,
+    discards: bool,
+    rows: u64,
+    done: bool,
+    /// What a read-only statement sees, fixed at its first step, so that later statements of the transaction do not change its rows.
+    clause: Option<u32>,
+    before: Option<WriteStats>,
+}
+
+impl Execution {
+    /// A run with the default limit on memory.
+    ///
+    /// # Errors
+    /// A parameter is missing; the statement is the server's.
+    pub fn new(prepared: Prepared, parameters: &Parameters) -> Result<Execution, Error> {
+        Execution::with_limit(prepared, parameters, HELD_BYTES_MAX)
+    }
+
+    /// A run that may hold so many bytes of intermediate results, as estimated.
+    ///
+    /// # Errors
+    /// A parameter is missing; the statement is the server's.
+    pub fn with_limit(
+        prepared: Prepared,
+        parameters: &Parameters,
+        held_bytes_max: u64,
+    ) -> Result<Execution, Error> {
+        if prepared.kind() == Kind::Admin {
+            return Err(Error::internal(
+                "an admin statement is the server's to carry out",
+            ));
+        }
+        let explain = prepared.mode() == Mode::Explain;
+        if !explain
+            && let Some(missing) = prepared
+                .parameters()
+                .iter()
+                .find(|name| parameters.get(name).is_none())
+        {
+            return Err(Error::new(
+                ErrorKind::ParameterMissing,
+                Phase::CompileTime,
+                Detail::MissingParameter,
+                format!("parameter `${missing}` was not given"),
+            ));
+        }
+        let planned = prepared.0.planned.as_ref();
+        let values: Rc<[Value]> = planned
+            .map(|planned| {
+                planned
+                    .parameters
+                    .iter()
+                    .map(|name| parameters.get(name).cloned().unwrap_or_default())
+                    .collect()
+            })
+            .unwrap_or_default();
+        let (locals, subqueries) =
+            planned.map_or((0, 0), |planned| (planned.locals, planned.subqueries));
+        let running = planned
+            .filter(|_| !explain)
+            .map(|planned| build(&planned.plan));
+        let mut batch = Batch::new();
+        if explain {
+            for line in prepared.plan_lines() {
+                batch.push(&[Value::from(line)]);
+            }
+        }
+        let seed = if planned.is_some_and(|planned| planned.is_volatile) {
+            RandomState::new().hash_one(0_u8)
+        } else {
+            1
+        };
+        Ok(Execution {
+            running,
+            state: State::new(values, locals, subqueries, seed, held_bytes_max),
+            batch,
+            at: 0,
+            wanted: 0,
+            discards: false,
+            rows: 0,
+            done: false,
+            clause: None,
+            before: None,
+            prepared,
+        })
+    }
+
+    /// Says how many rows are wanted from here on.
+    pub fn request(&mut self, demand: Demand) {
+        (self.wanted, self.discards) = match demand {
+            Demand::Rows(count) => (count, false),
+            Demand::All => (u64::MAX, false),
+            Demand::Discard(count) => (count, true),
+            Demand::DiscardAll => (u64::MAX, true),
+        };
+    }
+
+    /// The statement.
+    pub fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+
+    /// Runs until the demand is met, the time slice is over, or all is done.
+    ///
+    /// # Errors
+    /// Whatever the statement meets at run time. The execution must not be stepped again then.
+    pub fn step(
+        &mut self,
+        txn: &mut Txn,
+        core: &Core,
+        should_yield: &dyn Fn() -> bool,
+        sink: &mut dyn RowSink,
+    ) -> Result<Step, Error> {
+        if self.done {
+            return Ok(Step::Done);
+        }
+        if self.before.is_none() {
+            self.before = Some(txn.stats());
+            self.clause = (!self.prepared.writes()).then(|| txn.clause());
+            if let (Some(schema), Mode::Run) = (self.prepared.schema(), self.prepared.mode()) {
+                change_schema(schema, txn)?;
+                self.done = true;
+                return Ok(Step::Done);
+            }
+        }
+        let epoch = core.enter();
+        let mut cx = Context::new(txn, &epoch, &mut self.state, self.clause, should_yield);
+        let columns = self.prepared.0.columns.len();
+        let result = loop {
+            while self.at < self.batch.len() && self.wanted > 0 {
+                if !self.discards {
+                    sink.row(&self.batch.row(self.at)[..columns], &cx.view)?;
+                }
+                self.at += 1;
+                self.rows += 1;
+                self.wanted -= 1;
+            }
+            if self.at < self.batch.len() {
+                break Step::Rows;
+            }
+            let Some(running) = &mut self.running else {
+                self.done = true;
+                break Step::Done;
+            };
+            if self.at > 0 && cx.should_yield() {
+                self.batch.clear();
+                self.at = 0;
+                break Step::Yield;
+            }
+            self.at = 0;
+            match running.next(&mut cx, &mut self.batch)? {
+                Pull::Rows => {}
+                Pull::Yield => {
+                    self.batch.clear();
+                    break Step::Yield;
+                }
+                Pull::End => {
+                    self.batch.clear();
+                    self.done = true;
+                    self.running = None;
+                    break Step::Done;
+                }
+            }
+        };
+        cx.finish();
+        Ok(result)
+    }
+
+    /// What it did so far; called when it is done.
+    pub fn summary(&self, txn: &Txn) -> Summary {
+        let (now, before) = (txn.stats(), self.before.unwrap_or_default());
+        let stats = WriteStats {
+            vertices_created: now.vertices_created - before.vertices_created,
+            vertices_deleted: now.vertices_deleted - before.vertices_deleted,
+            edges_created: now.edges_created - before.edges_created,
+            edges_deleted: now.edges_deleted - before.edges_deleted,
+            properties_set: now.properties_set - before.properties_set,
+            labels_added: now.labels_added - before.labels_added,
+            labels_removed: now.labels_removed - before.labels_removed,
+            indexes_added: now.indexes_added - before.indexes_added,
+            indexes_removed: now.indexes_removed - before.indexes_removed,
+        };
+        let plan = match self.prepared.mode() {
+            Mode::Explain => self.prepared.plan_lines(),
+            Mode::Run => Vec::new(),
+        };
+        Summary {
+            kind: self.prepared.kind(),
+            rows: self.rows,
+            stats,
+            plan,
+        }
+    }
+}
+
+/// Refuses schema statements that cannot be carried out yet; called when a statement is prepared.
+pub(crate) fn check_schema(schema: &SchemaStatement, span: Span) -> Result<(), Error> {
+    let unsupported =
+        |what: &str| Err(Error::unsupported(format!("{what} is not available yet")).at(span));
+    match schema {
+        SchemaStatement::CreateIndex(create) if create.options.is_some() => {
+            unsupported("an index with options")
+        }
+        SchemaStatement::CreateIndex(create) => index_of(&create.target, span).map(|_| ()),
+        SchemaStatement::DropIndex(target) => index_of(target, span).map(|_| ()),
+        SchemaStatement::DropIndexByName { .. } => unsupported("dropping an index by its name"),
+        SchemaStatement::DropAllIndexes => unsupported("DROP ALL INDEXES"),
+        SchemaStatement::CreateConstraint(_)
+        | SchemaStatement::DropConstraint(_)
+        | SchemaStatement::DropConstraintByName { .. }
+        | SchemaStatement::DropAllConstraints => unsupported("a constraint"),
+        SchemaStatement::DropGraph => unsupported("DROP GRAPH"),
+        SchemaStatement::AnalyzeGraph { .. } => unsupported("ANALYZE GRAPH"),
+        SchemaStatement::CreateEnum { .. }
+        | SchemaStatement::AddEnumValue { .. }
+        | SchemaStatement::UpdateEnumValue { .. }
+        | SchemaStatement::RemoveEnumValue { .. }
+        | SchemaStatement::DropEnum { .. } => unsupported("an enum"),
+    }
+}
+
+/// Label and keys of an index on vertices.
+fn index_of(target: &IndexTarget, span: Span) -> Result<(&str, Vec<&str>), Error> {
+    let unsupported =
+        |what: &str| Err(Error::unsupported(format!("{what} is not available yet")).at(span));
+    if target.kind != IndexKind::Range {
+        return unsupported("this kind of index");
+    }
+    if target.entity != EntityKind::Node {
+        return unsupported("an index on relationships");
+    }
+    let [label] = target.labels.as_slice() else {
+        return unsupported("an index on no or several labels");
+    };
+    let mut keys = Vec::with_capacity(target.properties.len());
+    for path in &target.properties {
+        match path.as_slice() {
+            [key] => keys.push(&*key.name),
+            _ => return unsupported("an index on a property within a map"),
+        }
+    }
+    if keys.is_empty() {
+        return unsupported("an index on a label alone (labels are always found by their pages)");
+    }
+    Ok((&label.name, keys))
+}
+
+fn change_schema(schema: &SchemaStatement, txn: &mut Txn) -> Result<(), Error> {
+    let (target, create) = match schema {
+        SchemaStatement::CreateIndex(create) => (&create.target, true),
+        SchemaStatement::DropIndex(target) => (&**target, false),
+        _ => {
+            return Err(Error::internal(
+                "a schema statement was not refused when it was prepared",
+            ));
+        }
+    };
+    let (label, keys) = index_of(target, Span::default())?;
+    let label_id = txn.label(label).map_err(write_error)?;
+    let mut key_ids = Vec::with_capacity(keys.len());
+    for key in keys {
+        key_ids.push(txn.key(key).map_err(write_error)?);
+    }
+    if create {
+        // An index that is there already is no error, as in Memgraph.
+        txn.create_index(label_id, &key_ids).map_err(write_error)?;
+    } else if !txn.drop_index(label_id, &key_ids).map_err(write_error)? {
+        return Err(Error::runtime(
+            ErrorKind::SchemaError,
+            Detail::DoesNotExist,
+            format!("there is no such index on :{label}"),
+        ));
+    }
+    Ok(())
+}

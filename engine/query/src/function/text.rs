@@ -1,0 +1,136 @@
+//! Functions on text. Positions count characters.
+
+use quoit_cypher::error::{Detail, Error};
+use quoit_cypher::functions::Function;
+use quoit_graph::value::Value;
+
+use super::{TEXT_BYTES_MAX, wrong_argument};
+
+pub(super) fn apply(function: Function, args: &[Value]) -> Result<Value, Error> {
+    use Function as F;
+    if args.iter().any(Value::is_null) {
+        return Ok(Value::Null);
+    }
+    let text = |at: usize| match &args[at] {
+        Value::String(text) => Ok(&**text),
+        other => Err(wrong_argument(function, "a string", other)),
+    };
+    let count = |at: usize| match &args[at] {
+        Value::Int(count) => usize::try_from(*count).map_err(|_| {
+            Error::argument(
+                Detail::NumberOutOfRange,
+                format!("{function}() needs a position of 0 or more, not {count}"),
+            )
+        }),
+        other => Err(wrong_argument(function, "an integer", other)),
+    };
+    let value = text(0)?;
+    Ok(match function {
+        F::Substring => {
+            let rest = value.chars().skip(count(1)?);
+            Value::from(if args.len() > 2 {
+                rest.take(count(2)?).collect::<String>()
+            } else {
+                rest.collect()
+            })
+        }
+        F::Left => Value::from(value.chars().take(count(1)?).collect::<String>()),
+        F::Right => {
+            let length = value.chars().count();
+            Value::from(
+                value
+                    .chars()
+                    .skip(length.saturating_sub(count(1)?))
+                    .collect::<String>(),
+            )
+        }
+        F::Trim => Value::from(value.trim()),
+        F::LTrim => Value::from(value.trim_start()),
+        F::RTrim => Value::from(value.trim_end()),
+        F::BTrim if args.len() > 1 => {
+            let characters: Vec<char> = text(1)?.chars().collect();
+            Value::from(value.trim_matches(characters.as_slice()))
+        }
+        F::BTrim => Value::from(value.trim()),
+        F::Split => {
+            let separator = text(1)?;
+            if separator.is_empty() {
+                Value::list(
+                    value
+                        .chars()
+                        .map(|character| Value::from(character.to_string()))
+                        .collect(),
+                )
+            } else {
+                Value::list(value.split(separator).map(Value::from).collect())
+            }
+        }
+        F::Replace => {
+            let (from, to) = (text(1)?, text(2)?);
+            if from.is_empty() {
+                return Ok(args[0].clone());
+            }
+            let bytes =
+                value.len() as u128 + value.matches(from).count() as u128 * to.len() as u128;
+            if bytes > TEXT_BYTES_MAX as u128 {
+                return Err(Error::argument(
+                    Detail::NumberOutOfRange,
+                    format!("replace() would give {bytes} bytes of text"),
+                ));
+            }
+            Value::from(value.replace(from, to))
+        }
+        F::ToLower | F::Lower => Value::from(value.to_lowercase()),
+        F::ToUpper | F::Upper => Value::from(value.to_uppercase()),
+        F::Contains => Value::Bool(value.contains(text(1)?)),
+        F::StartsWith => Value::Bool(value.starts_with(text(1)?)),
+        F::EndsWith => Value::Bool(value.ends_with(text(1)?)),
+        _ => {
+            return Err(Error::internal(format!(
+                "{function}() is no function on text"
+            )));
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(function: Function, args: &[Value]) -> Value {
+        apply(function, args).unwrap()
+    }
+
+    #[test]
+    fn positions_count_characters_and_run_over_the_end() {
+        let text = Value::from("äöü");
+        assert_eq!(
+            call(Function::Substring, &[text.clone(), Value::Int(1)]),
+            Value::from("öü")
+        );
+        assert_eq!(
+            call(
+                Function::Substring,
+                &[text.clone(), Value::Int(1), Value::Int(99)]
+            ),
+            Value::from("öü")
+        );
+        assert_eq!(
+            call(Function::Right, &[text.clone(), Value::Int(2)]),
+            Value::from("öü")
+        );
+        assert!(apply(Function::Left, &[text, Value::Int(-1)]).is_err());
+    }
+
+    #[test]
+    fn null_gives_null_before_types_are_looked_at() {
+        assert_eq!(
+            call(
+                Function::Replace,
+                &[Value::Null, Value::Int(1), Value::Int(2)]
+            ),
+            Value::Null
+        );
+        assert!(apply(Function::Trim, &[Value::Int(1)]).is_err());
+    }
+}

@@ -1,0 +1,332 @@
+//! What operators and expressions need while a step runs: the transaction, its view, parameters, budgets.
+//!
+//! A [`Context`] lives for one step and borrows the epoch; what must outlive the step is in [`State`]. Always holds: the view is that of the
+//! transaction's present clause; reading a vertex or edge that the view does not show is "deleted", since ids come from
+//! the same transaction only.
+
+use std::rc::Rc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hashbrown::HashMap;
+use quoit_cypher::error::{Detail, Error, ErrorKind};
+use quoit_graph::ids::{KeyId, LabelId, VertexId};
+use quoit_graph::value::{Edge, Value};
+use quoit_graph::{Direction, EdgeRef, Entity, Epoch, Incidence, Txn, VertexRef, View, WriteError};
+use regex::Regex;
+
+use super::Running;
+
+/// Compiled regular expressions kept by one execution.
+const REGEXES_MAX: usize = 64;
+/// Bytes that a compiled regular expression may take.
+const REGEX_BYTES_MAX: usize = 1 << 20;
+
+/// What an execution keeps between steps.
+pub struct State {
+    pub(crate) parameters: Rc<[Value]>,
+    pub(crate) locals: Vec<Value>,
+    regexes: HashMap<Box<str>, Regex>,
+    pub(crate) subqueries: Vec<Option<Running>>,
+    random: u64,
+    /// When the statement began, since 1970-01-01T00:00Z.
+    pub(crate) statement_time: Duration,
+    /// Bytes that buffering operators hold now, as estimated.
+    held_bytes: u64,
+    held_bytes_max: u64,
+}
+
+impl State {
+    /// State of an execution about to start.
+    pub fn new(
+        parameters: Rc<[Value]>,
+        locals: u32,
+        subqueries: u32,
+        seed: u64,
+        held_bytes_max: u64,
+    ) -> State {
+        State {
+            parameters,
+            locals: vec![Value::Null; locals as usize],
+            regexes: HashMap::new(),
+            subqueries: (0..subqueries).map(|_| None).collect(),
+            random: seed | 1,
+            statement_time: now(),
+            held_bytes: 0,
+            held_bytes_max,
+        }
+    }
+}
+
+/// Time since 1970-01-01T00:00Z; zero if the clock stands before that.
+pub fn now() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+/// One step's surroundings.
+pub struct Context<'a> {
+    /// The transaction, to write with.
+    pub txn: &'a mut Txn,
+    /// What the present clause sees.
+    pub view: View<'a>,
+    epoch: &'a Epoch<'a>,
+    /// Values of parameters by their numbers in the plan.
+    pub parameters: Rc<[Value]>,
+    /// Variables of comprehensions.
+    pub locals: Vec<Value>,
+    state: &'a mut State,
+    should_yield: &'a dyn Fn() -> bool,
+    /// Depth of plans that must run to their end: within them nothing yields.
+    nested: u32,
+}
+
+impl<'a> Context<'a> {
+    /// Surroundings for one step.
+    /// A read-only statement names the clause whose state it goes on seeing.
+    pub fn new(
+        txn: &'a mut Txn,
+        epoch: &'a Epoch<'a>,
+        state: &'a mut State,
+        clause: Option<u32>,
+        should_yield: &'a dyn Fn() -> bool,
+    ) -> Self {
+        let view = match clause {
+            Some(clause) => txn.view_at_clause(epoch, clause),
+            None => txn.view(epoch),
+        };
+        let parameters = state.parameters.clone();
+        let locals = std::mem::take(&mut state.locals);
+        Context {
+            txn,
+            view,
+            epoch,
+            parameters,
+            locals,
+            state,
+            should_yield,
+            nested: 0,
+        }
+    }
+
+    /// Puts back what the next step needs.
+    pub fn finish(self) {
+        self.state.locals = self.locals;
+    }
+
+    /// Whether the time slice is over and the operator may hand control up.
+    pub fn should_yield(&self) -> bool {
+        self.nested == 0 && (self.should_yield)()
+    }
+
+    /// Runs `body` with yields held back.
+    pub fn without_yield<T>(&mut self, body: impl FnOnce(&mut Self) -> T) -> T {
+        self.nested += 1;
+        let result = body(self);
+        self.nested -= 1;
+        result
+    }
+
+    /// Ends the clause: what was written is seen from here on.
+    pub fn next_clause(&mut self) {
+        self.txn.next_clause();
+        self.view = self.txn.view(self.epoch);
+    }
+
+    /// Runs `body` with a view that shows the writes of the present clause too.
+    pub fn seeing_own_writes<T>(&mut self, body: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.view;
+        self.view = self.txn.view_including_current_clause(self.epoch);
+        let result = body(self);
+        self.view = before;
+        result
+    }
+
+    /// Counts bytes that an operator keeps.
+    ///
+    /// # Errors
+    /// The execution's limit is passed.
+    pub fn hold(&mut self, bytes: u64) -> Result<(), Error> {
+        self.state.held_bytes += bytes;
+        if self.state.held_bytes > self.state.held_bytes_max {
+            return Err(Error::of(
+                ErrorKind::MemoryLimitExceeded,
+                format!(
+                    "the query holds more than {} bytes of intermediate results",
+                    self.state.held_bytes_max
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Takes back what [`Context::hold`] counted.
+    pub fn release(&mut self, bytes: u64) {
+        self.state.held_bytes = self.state.held_bytes.saturating_sub(bytes);
+    }
+
+    /// Sets a local.
+    pub fn set_local(&mut self, local: u32, value: Value) {
+        self.locals[local as usize] = value;
+    }
+
+    /// The operators of a subquery, if it has run before. They must be put back.
+    pub(crate) fn take_subquery(&mut self, number: u32) -> Option<Running> {
+        self.state.subqueries[number as usize].take()
+    }
+
+    pub(crate) fn put_subquery(&mut self, number: u32, running: Running) {
+        self.state.subqueries[number as usize] = Some(running);
+    }
+
+    /// A compiled regular expression that must match the whole text.
+    ///
+    /// # Errors
+    /// The pattern is invalid or too large.
+    pub fn regex(&mut self, pattern: &str) -> Result<&Regex, Error> {
+        let regexes = &mut self.state.regexes;
+        if !regexes.contains_key(pattern) {
+            let compiled = regex::RegexBuilder::new(&format!("^(?:{pattern})$"))
+                .size_limit(REGEX_BYTES_MAX)
+                .build()
+                .map_err(|error| {
+                    Error::argument(
+                        Detail::InvalidArgumentValue,
+                        format!("invalid regular expression: {error}"),
+                    )
+                })?;
+            if regexes.len() >= REGEXES_MAX {
+                regexes.clear();
+            }
+            regexes.insert(pattern.into(), compiled);
+        }
+        Ok(&regexes[pattern])
+    }
+
+    /// A number from 0 (included) to 1 (excluded), and the raw 64 bits (xorshift64*, seeded once an execution).
+    pub fn random_bits(&mut self) -> u64 {
+        let mut x = self.state.random;
+        x ^= x >> 12;
+        x ^= x << 25;
+        x ^= x >> 27;
+        self.state.random = x;
+        x.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// When the statement began, since 1970-01-01T00:00Z.
+    pub fn statement_time(&self) -> Duration {
+        self.state.statement_time
+    }
+
+    /// The interned label of a name.
+    pub fn label_id(&self, name: &str) -> Option<u32> {
+        self.view.graph().names().label(name).map(|id| id.0)
+    }
+
+    /// The interned type of a name.
+    pub fn type_id(&self, name: &str) -> Option<u32> {
+        self.view.graph().names().edge_type(name).map(|id| id.0)
+    }
+
+    /// The interned key of a name.
+    pub fn key_id(&self, name: &str) -> Option<u32> {
+        self.view.graph().names().key(name).map(|id| id.0)
+    }
+
+    /// A vertex.
+    ///
+    /// # Errors
+    /// It was deleted.
+    pub fn vertex(&self, vertex: VertexId) -> Result<VertexRef<'a>, Error> {
+        self.view
+            .vertex(vertex)
+            .ok_or_else(|| Error::entity_deleted(format!("node {} has been deleted", vertex.0)))
+    }
+
+    /// An edge.
+    ///
+    /// # Errors
+    /// It was deleted.
+    pub fn edge(&self, edge: &Edge) -> Result<EdgeRef<'a>, Error> {
+        self.view.edge_at(*edge).ok_or_else(|| {
+            Error::entity_deleted(format!("relationship {} has been deleted", edge.id.0))
+        })
+    }
+
+    /// A property of a vertex, null if it has none of that key (or the key has no id).
+    ///
+    /// # Errors
+    /// It was deleted.
+    pub fn vertex_property(&self, vertex: VertexId, key: Option<u32>) -> Result<Value, Error> {
+        let vertex = self.vertex(vertex)?;
+        Ok(key
+            .and_then(|key| vertex.property(KeyId(key)))
+            .map(|value| value.to_value())
+            .unwrap_or_default())
+    }
+
+    /// A property of an edge, null if it has none of that key (or the key has no id).
+    ///
+    /// # Errors
+    /// It was deleted.
+    pub fn edge_property(&self, edge: &Edge, key: Option<u32>) -> Result<Value, Error> {
+        let edge = self.edge(edge)?;
+        Ok(key
+            .and_then(|key| edge.property(KeyId(key)))
+            .map(|value| value.to_value())
+            .unwrap_or_default())
+    }
+
+    /// Labels of a vertex.
+    ///
+    /// # Errors
+    /// It was deleted.
+    pub fn labels(&self, vertex: VertexId) -> Result<&'a [LabelId], Error> {
+        self.vertex(vertex).map(|vertex| vertex.labels())
+    }
+
+    /// Appends the incident edges of a vertex. A deleted vertex has none.
+    pub fn incidences(
+        &self,
+        vertex: VertexId,
+        direction: Direction,
+        types: &[quoit_graph::ids::TypeId],
+        out: &mut Vec<Incidence>,
+    ) {
+        out.extend(self.view.edges(vertex, direction, types));
+    }
+}
+
+/// A refused write as an error of the language.
+pub fn write_error(error: WriteError) -> Error {
+    match error {
+        WriteError::Conflict { entity } => Error::conflict(match entity {
+            Entity::Vertex(id) => format!("node {} is being changed by another transaction", id.0),
+            Entity::Edge(id) => format!(
+                "relationship {} is being changed by another transaction",
+                id.0
+            ),
+        }),
+        WriteError::VertexDeleted(id) => {
+            Error::entity_deleted(format!("node {} has been deleted", id.0))
+        }
+        WriteError::EdgeDeleted(id) => {
+            Error::entity_deleted(format!("relationship {} has been deleted", id.0))
+        }
+        WriteError::DeleteConnectedVertex(id) => Error::runtime(
+            ErrorKind::ConstraintVerificationFailed,
+            Detail::DeleteConnectedNode,
+            format!("node {} still has relationships", id.0),
+        )
+        .hint("delete them first, or use DETACH DELETE"),
+        WriteError::NotStorable(error) => {
+            Error::type_error(Detail::InvalidPropertyType, error.to_string())
+        }
+        WriteError::ReadOnly => Error::of(ErrorKind::AccessMode, "the transaction is read-only"),
+        WriteError::Doomed => Error::of(ErrorKind::TransactionState, error.to_string()),
+        WriteError::Schema(message) => Error::of(ErrorKind::SchemaError, message),
+        WriteError::LimitExceeded(_) | WriteError::Name(_) => {
+            Error::argument(Detail::NumberOutOfRange, error.to_string())
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Operators that follow edges: one hop, and edges that were bound before.
+//!
+//! Relationship uniqueness of a `MATCH` is decided here: an edge that stands in another slot of the same pattern is passed over.
+
+use std::rc::Rc;
+
+use quoit_cypher::error::Error;
+use quoit_graph::ids::{EdgeId, TypeId, VertexId};
+use quoit_graph::value::{Edge, Value};
+use quoit_graph::{Direction, Incidence};
+use smallvec::SmallVec;
+
+use super::{Batch, Context, Operator, Pull, Running, pull_rows};
+use crate::expression::NameRef;
+use crate::plan::{self, Other};
+
+/// Interned ids of a pattern's types; most patterns have one or none.
+pub type Types = SmallVec<[TypeId; 4]>;
+
+/// The types of a pattern by id; `None` if it names types of which none exists, so that nothing can match.
+pub fn type_ids(names: &[NameRef], cx: &Context<'_>) -> Option<Types> {
+    let types: Types = names
+        .iter()
+        .filter_map(|name| name.id(|name| cx.type_id(name)))
+        .map(TypeId)
+        .collect();
+    (names.is_empty() || !types.is_empty()).then_some(types)
+}
+
+/// Whether an edge stands in one of the slots.
+pub fn is_used(edge: EdgeId, others: &[Other], row: &[Value]) -> bool {
+    others
+        .iter()
+        .any(|other| match (&row[other.slot as usize], other.list) {
+            (Value::Edge(used), false) => used.id == edge,
+            (Value::List(used), true) => used
+                .iter()
+                .any(|used| matches!(used, Value::Edge(used) if used.id == edge)),
+            _ => false,
+        })
+}
+
+/// Edges of a bound vertex.
+pub struct Expand {
+    plan: Rc<plan::Expand>,
+    input: Running,
+    rows: Batch,
+    at: usize,
+    found: Vec<Incidence>,
+    next: usize,
+    begun: bool,
+}
+
+impl Expand {
+    pub fn new(plan: Rc<plan::Expand>, input: Running) -> Self {
+        Expand {
+            plan,
+            input,
+            rows: Batch::new(),
+            at: 0,
+            found: Vec::new(),
+            next: 0,
+            begun: false,
+        }
+    }
+}
+
+impl Operator for Expand {
+    fn reset(&mut self, argument: &[Value]) {
+        self.input.reset(argument);
+        self.rows.clear();
+        self.found.clear();
+        (self.at, self.next, self.begun) = (0, 0, false);
+    }
+
+    fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
+        out.clear();
+        let plan = &*self.plan;
+        let types = type_ids(&plan.types, cx);
+        loop {
+            if self.at >= self.rows.len() {
+                if !out.is_empty() {
+                    return Ok(Pull::Rows);
+                }
+                if !pull_rows!(self.input, cx, &mut self.rows) {
+                    return Ok(Pull::End);
+                }
+                self.at = 0;
+            }
+            let row = self.rows.row(self.at);
+            if !self.begun {
+                self.begun = true;
+                if let (Value::Vertex(from), Some(types)) = (&row[plan.from as usize], &types) {
+                    if !plan.into {
+                        cx.incidences(*from, plan.direction, types, &mut self.found);
+                    } else if let Value::Vertex(to) = &row[plan.to as usize] {
+                        self.found
+                            .extend(cx.view.edges_between(*from, *to, plan.direction, types));
+                    }
+                }
+            }
+            while let Some(incidence) = self.found.get(self.next) {
+                if out.is_full() {
+                    return Ok(Pull::Rows);
+                }
+                self.next += 1;
+                if is_used(incidence.edge.id, &plan.unique, row) {
+                    continue;
+                }
+                let new = out.push(row);
+                new[plan.edge as usize] = Value::Edge(incidence.edge);
+                if !plan.into {
+                    new[plan.to as usize] = Value::Vertex(incidence.neighbour);
+                }
+            }
+            self.found.clear();
+            (self.next, self.begun) = (0, false);
+            self.at += 1;
+            if cx.should_yield() {
+                return Ok(if out.is_empty() {
+                    Pull::Yield
+                } else {
+                    Pull::Rows
+                });
+            }
+        }
+    }
+}
+
+/// An edge or list of edges that the row holds already: checks that it fits the pattern and binds the ends.
+pub struct BoundEdge {
+    plan: Rc<plan::BoundEdge>,
+    input: Running,
+    rows: Batch,
+    at: usize,
+    /// Pairs of ends not given out yet for the row at work.
+    ends: SmallVec<[(VertexId, VertexId); 2]>,
+    begun: bool,
+}
+
+impl BoundEdge {
+    pub fn new(plan: Rc<plan::BoundEdge>, input: Running) -> Self {
+        BoundEdge {
+            plan,
+            input,
+            rows: Batch::new(),
+            at: 0,
+            ends: SmallVec::new(),
+            begun: false,
+        }
+    }
+
+    /// Ends of one edge as the arrow allows them.
+    fn orientations(&self, edge: &Edge) -> SmallVec<[(VertexId, VertexId); 2]> {
+        let (source, target) = (edge.source(), edge.target);
+        match self.plan.direction {
+            Direction::Out => SmallVec::from_slice(&[(source, target)]),
+            Direction::In => SmallVec::from_slice(&[(target, source)]),
+            Direction::Both if source == target => SmallVec::from_slice(&[(source, target)]),
+            Direction::Both => SmallVec::from_slice(&[(source, target), (target, source)]),
+        }
+    }
+
+    fn fits(&self, edge: &Edge, types: &[TypeId], row: &[Value], cx: &Context<'_>) -> bool {
+        (types.is_empty() || types.contains(&edge.type_))
+            && !is_used(edge.id, &self.plan.unique, row)
+            && cx.view.edge_at(*edge).is_some()
+    }
+
+    fn begin(
+        &self,
+        row: &[Value],
+        types: &[TypeId],
+        cx: &Context<'_>,
+    ) -> SmallVec<[(VertexId, VertexId); 2]> {
+        match &row[self.plan.edge as usize] {
+            Value::Edge(edge) if !self.plan.list && self.fits(edge, types, row, cx) => {
+                self.orientations(edge)
+            }
+            Value::List(edges) if self.plan.list => {
+                let count = edges.len() as u64;
+                if !(self.plan.min..=self.plan.max).contains(&count) {
+                    return SmallVec::new();
+                }
+                let mut ends: SmallVec<[(VertexId, VertexId); 2]> = SmallVec::new();
+                for (at, item) in edges.iter().enumerate() {
+                    let Value::Edge(edge) = item else {
+                        return SmallVec::new();
+                    };
+                    if !self.fits(edge, types, row, cx) {
+                        return SmallVec::new();
+                    }
+                    let steps = self.orientations(edge);
+                    if at == 0 {
+                        ends = steps;
+                        continue;
+                    }
+                    let before = std::mem::take(&mut ends);
+                    for (start, middle) in before {
+                        ends.extend(
+                            steps
+                                .iter()
+                                .filter(|(from, _)| *from == middle)
+                                .map(|(_, to)| (start, *to)),
+                        );
+                    }
+                }
+                ends
+            }
+            _ => SmallVec::new(),
+        }
+    }
+}
+
+impl Operator for BoundEdge {
+    fn reset(&mut self, argument: &[Value]) {
+        self.input.reset(argument);
+        self.rows.clear();
+        self.ends.clear();
+        (self.at, self.begun) = (0, false);
+    }
+
+    fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
+        out.clear();
+        let types = type_ids(&self.plan.types, cx);
+        loop {
+            if self.at >= self.rows.len() {
+                if !out.is_empty() {
+                    return Ok(Pull::Rows);
+                }
+                if !pull_rows!(self.input, cx, &mut self.rows) {
+                    return Ok(Pull::End);
+                }
+                self.at = 0;
+            }
+            let row = self.rows.row(self.at);
+            if !self.begun {
+                self.begun = true;
+                self.ends = match &types {
+                    Some(types) => self.begin(row, types, cx),
+                    None => SmallVec::new(),
+                };
+            }
+            while let Some((from, to)) = self.ends.first().copied() {
+                if out.is_full() {
+                    return Ok(Pull::Rows);
+                }
+                self.ends.remove(0);
+                let same = |slot: u32, bound: bool, vertex: VertexId| {
+                    !bound
+                        || matches!(&row[slot as usize], Value::Vertex(other) if *other == vertex)
+                };
+                // A pattern such as `(a)-[r]-(a)` has one slot for both ends.
+                let one_slot = self.plan.from == self.plan.to;
+                if same(self.plan.from, self.plan.from_bound, from)
+                    && same(self.plan.to, self.plan.to_bound, to)
+                    && (!one_slot || from == to)
+                {
+                    let new = out.push(row);
+                    new[self.plan.from as usize] = Value::Vertex(from);
+                    new[self.plan.to as usize] = Value::Vertex(to);
+                }
+            }
+            self.begun = false;
+            self.at += 1;
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Operators: state machines that pull batches of rows from their inputs.
+//!
+//! [`build`] makes them from a plan, [`crate::execution`] pulls the topmost. Always holds: `next` fills the batch it is given with one or more rows, or says
+//! `End` or `Yield` with none; between two calls an operator holds ids and values, never a reference into storage; after
+//! `reset` it starts again on a new argument row. Operators know nothing of text, time-outs or the wire.
+
+mod aggregate;
+mod apply;
+mod batch;
+mod context;
+mod expand;
+mod procedure;
+mod row;
+mod scan;
+mod sort;
+pub mod subquery;
+mod update;
+mod var_expand;
+
+pub use batch::{BATCH_ROWS, Batch};
+pub use context::{Context, State, now, write_error};
+
+use quoit_cypher::error::Error;
+use quoit_graph::value::Value;
+
+use crate::plan::{Op, Plan};
+
+/// What a pull gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pull {
+    /// The batch has rows.
+    Rows,
+    /// Nothing yet: the time slice is over. Pull again.
+    Yield,
+    /// Nothing, and nothing will come.
+    End,
+}
+
+/// A running operator.
+pub trait Operator {
+    /// Starts again; leaves that give the argument row give this one from now on.
+    fn reset(&mut self, argument: &[Value]);
+
+    /// Fills `out`, which the callee clears first.
+    ///
+    /// # Errors
+    /// Whatever expressions, writes or budgets refuse; the operator must not be pulled again after that.
+    fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error>;
+}
+
+/// A boxed operator.
+pub type Running = Box<dyn Operator>;
+
+/// Pulls until rows or the end come, passing a yield up; the usual first lines of an operator.
+macro_rules! pull_rows {
+    ($input:expr, $cx:expr, $batch:expr) => {
+        match $input.next($cx, $batch)? {
+            $crate::operator::Pull::Rows => true,
+            $crate::operator::Pull::Yield => return Ok($crate::operator::Pull::Yield),
+            $crate::operator::Pull::End => false,
+        }
+    };
+}
+pub(crate) use pull_rows;
+
+/// Turns a plan into operators at their start.
+pub fn build(plan: &Plan) -> Running {
+    let mut inputs = plan.inputs.iter().map(build);
+    let mut input = || {
+        inputs
+            .next()
+            .expect("the planner gives each operator its inputs")
+    };
+    match &plan.op {
+        Op::Unit(width) | Op::Argument(width) => Box::new(row::Argument::new(width.get())),
+        Op::Scan(scan) => Box::new(scan::Scan::new(scan.clone(), input())),
+        Op::IndexSeek(seek) => Box::new(scan::IndexSeek::new(seek.clone(), input())),
+        Op::IndexRange(range) => Box::new(scan::IndexRange::new(range.clone(), input())),
+        Op::IdSeek(seek) => Box::new(scan::IdSeek::new(seek.clone(), input())),
+        Op::Expand(expand) => Box::new(expand::Expand::new(expand.clone(), input())),
+        Op::VarExpand(expand) => Box::new(var_expand::VarExpand::new(expand.clone(), input())),
+        Op::BoundEdge(bound) => Box::new(expand::BoundEdge::new(bound.clone(), input())),
+        Op::Filter(predicates) => Box::new(row::Filter::new(predicates.clone(), input())),
+        Op::Extend(items) => Box::new(row::Extend::new(items.clone(), input())),
+        Op::Project(project) => Box::new(row::Project::new(project.clone(), input())),
+        Op::Aggregate(aggregate) => Box::new(aggregate::Aggregate::new(aggregate.clone(), input())),
+        Op::Distinct(slots) => Box::new(aggregate::Distinct::new(*slots, input())),
+        Op::Sort(sort) => Box::new(sort::Sort::new(sort.clone(), input())),
+        Op::Skip(count) => Box::new(sort::Skip::new(count.clone(), input())),
+        Op::Limit(count) => Box::new(sort::Limit::new(count.clone(), input())),
+        Op::Unwind(unwind) => Box::new(row::Unwind::new(unwind.clone(), input())),
+        Op::Optional(slots) => Box::new(apply::Optional::new(slots.clone(), input(), input())),
+        Op::Apply(apply) => Box::new(apply::Apply::new(apply.clone(), input(), input())),
+        Op::Union => Box::new(apply::Union::new(inputs.collect())),
+        Op::Create(create) => Box::new(update::Create::new(create.clone(), input())),
+        Op::Merge(merge) => Box::new(update::Merge::new(merge.clone(), input(), input())),
+        Op::Set(items) => Box::new(update::Set::new(items.clone(), input())),
+        Op::Delete(delete) => Box::new(update::Delete::new(delete.clone(), input())),
+        Op::Foreach(unwind) => Box::new(update::Foreach::new(unwind.clone(), input(), input())),
+        Op::Procedure(call) => Box::new(procedure::Call::new(call.clone(), input())),
+        Op::Eager => Box::new(update::Eager::new(input())),
+        Op::Consume => Box::new(row::Consume::new(input())),
+    }
+}

@@ -1,0 +1,285 @@
+//! Operators that look at one row at a time: leaves, filters, projections, `UNWIND`.
+
+use std::rc::Rc;
+
+use quoit_cypher::error::{Detail, Error};
+use quoit_graph::value::Value;
+
+use super::{Batch, Context, Operator, Pull, Running, pull_rows};
+use crate::expression::evaluate::{evaluate, holds};
+use crate::expression::{Expr, Slot};
+use crate::plan;
+
+/// Gives one row: nulls, or what the enclosing operator set.
+pub struct Argument {
+    row: Vec<Value>,
+    given: bool,
+}
+
+impl Argument {
+    pub fn new(width: u32) -> Self {
+        Argument {
+            row: vec![Value::Null; width as usize],
+            given: false,
+        }
+    }
+}
+
+impl Operator for Argument {
+    fn reset(&mut self, argument: &[Value]) {
+        // An argument of another frame fills the first slots; the others are null.
+        let width = self.row.len();
+        self.row.clear();
+        self.row
+            .extend_from_slice(&argument[..argument.len().min(width)]);
+        self.row.resize(width, Value::Null);
+        self.given = false;
+    }
+
+    fn next(&mut self, _: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
+        out.clear();
+        if std::mem::replace(&mut self.given, true) {
+            return Ok(Pull::End);
+        }
+        out.push(&self.row);
+        Ok(Pull::Rows)
+    }
+}
+
+/// Keeps rows for which all predicates are true.
+pub struct Filter {
+    predicates: Rc<Vec<Expr>>,
+    input: Running,
+    keep: Vec<bool>,
+}
+
+impl Filter {
+    pub fn new(predicates: Rc<Vec<Expr>>, input: Running) -> Self {
+        Filter {
+            predicates,
+            input,
+            keep: Vec::new(),
+        }
+    }
+}
+
+impl Operator for Filter {
+    fn reset(&mut self, argument: &[Value]) {
+        self.input.reset(argument);
+    }
+
+    fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
+        loop {
+            if !pull_rows!(self.input, cx, out) {
+                return Ok(Pull::End);
+            }
+            self.keep.clear();
+            for row in out.rows() {
+                let mut keep = true;
+                for predicate in self.predicates.iter() {
+                    if !holds(predicate, cx, row)? {
+                        keep = false;
+                        break;
+                    }
+                }
+                self.keep.push(keep);
+            }
+            out.retain(&self.keep);
+            if !out.is_empty() {
+                return Ok(Pull::Rows);
+            }
+            if cx.should_yield() {
+                return Ok(Pull::Yield);
+            }
+        }
+    }
+}
+
+/// Computes values into slots, in order.
+pub struct Extend {
+    items: Rc<Vec<(Slot, Expr)>>,
+    input: Running,
+}
+
+impl Extend {
+    pub fn new(items: Rc<Vec<(Slot, Expr)>>, input: Running) -> Self {
+        Extend { items, input }
+    }
+}
+
+impl Operator for Extend {
+    fn reset(&mut self, argument: &[Value]) {
+        self.input.reset(argument);
+    }
+
+    fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
+        if !pull_rows!(self.input, cx, out) {
+            return Ok(Pull::End);
+        }
+        for at in 0..out.len() {
+            for (slot, expr) in self.items.iter() {
+                let value = evaluate(expr, cx, out.row(at))?;
+                out.row_mut(at)[*slot as usize] = value;
+            }
+        }
+        Ok(Pull::Rows)
+    }
+}
+
+/// Makes rows of a new frame.
+pub struct Project {
+    plan: Rc<plan::Project>,
+    input: Running,
+    rows: Batch,
+}
+
+impl Project {
+    pub fn new(plan: Rc<plan::Project>, input: Running) -> Self {
+        Project {
+            plan,
+            input,
+            rows: Batch::new(),
+        }
+    }
+}
+
+impl Operator for Project {
+    fn reset(&mut self, argument: &[Value]) {
+        self.input.reset(argument);
+    }
+
+    fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
+        out.clear();
+        if !pull_rows!(self.input, cx, &mut self.rows) {
+            return Ok(Pull::End);
+        }
+        let width = self.plan.width.get() as usize;
+        for row in self.rows.rows() {
+            let new = out.push_nulls(width);
+            for (slot, item) in self.plan.items.iter().enumerate() {
+                new[slot] = evaluate(item, cx, row)?;
+            }
+        }
+        Ok(Pull::Rows)
+    }
+}
+
+/// A row for each element of a list.
+pub struct Unwind {
+    plan: Rc<plan::Unwind>,
+    input: Running,
+    rows: Batch,
+    /// The row at work, and how many of its elements are out.
+    at: usize,
+    done: usize,
+    list: Option<Value>,
+}
+
+impl Unwind {
+    pub fn new(plan: Rc<plan::Unwind>, input: Running) -> Self {
+        Unwind {
+            plan,
+            input,
+            rows: Batch::new(),
+            at: 0,
+            done: 0,
+            list: None,
+        }
+    }
+}
+
+impl Operator for Unwind {
+    fn reset(&mut self, argument: &[Value]) {
+        self.input.reset(argument);
+        self.rows.clear();
+        (self.at, self.done, self.list) = (0, 0, None);
+    }
+
+    fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
+        out.clear();
+        loop {
+            if self.at >= self.rows.len() {
+                if !out.is_empty() {
+                    return Ok(Pull::Rows);
+                }
+                if !pull_rows!(self.input, cx, &mut self.rows) {
+                    return Ok(Pull::End);
+                }
+                self.at = 0;
+            }
+            let row = self.rows.row(self.at);
+            let list = match self.list.take() {
+                Some(list) => list,
+                None => evaluate(&self.plan.list, cx, row)?,
+            };
+            match &list {
+                Value::Null => {}
+                Value::List(items) => {
+                    while let Some(item) = items.get(self.done) {
+                        if out.is_full() {
+                            self.list = Some(list);
+                            return Ok(Pull::Rows);
+                        }
+                        out.push(row)[self.plan.slot as usize] = item.clone();
+                        self.done += 1;
+                    }
+                }
+                single => out.push(row)[self.plan.slot as usize] = single.clone(),
+            }
+            (self.at, self.done) = (self.at + 1, 0);
+            if out.is_full() {
+                return Ok(Pull::Rows);
+            }
+        }
+    }
+}
+
+/// Runs its input to the end and gives nothing.
+pub struct Consume {
+    input: Running,
+}
+
+impl Consume {
+    pub fn new(input: Running) -> Self {
+        Consume { input }
+    }
+}
+
+impl Operator for Consume {
+    fn reset(&mut self, argument: &[Value]) {
+        self.input.reset(argument);
+    }
+
+    fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
+        while pull_rows!(self.input, cx, out) {
+            if cx.should_yield() {
+                out.clear();
+                return Ok(Pull::Yield);
+            }
+        }
+        out.clear();
+        Ok(Pull::End)
+    }
+}
+
+/// A number of rows for `SKIP` and `LIMIT`.
+///
+/// # Errors
+/// Not an integer, or negative.
+pub fn row_count(expr: &Expr, cx: &mut Context<'_>, clause: &str) -> Result<u64, Error> {
+    use quoit_cypher::error::ErrorKind::SyntaxError;
+    match evaluate(expr, cx, &[])? {
+        Value::Int(count) => u64::try_from(count).map_err(|_| {
+            Error::runtime(
+                SyntaxError,
+                Detail::NegativeIntegerArgument,
+                format!("{clause} {count} is negative"),
+            )
+        }),
+        other => Err(Error::runtime(
+            SyntaxError,
+            Detail::InvalidArgumentType,
+            format!("{clause} needs an integer, not a {}", other.type_name()),
+        )),
+    }
+}

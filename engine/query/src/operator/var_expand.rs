@@ -1,0 +1,194 @@
+//! `-[*n..m]->`: all trails of a length from a bound vertex, depth first.
+//!
+//! A trail uses no edge twice, nor one that stands elsewhere in the pattern. The walk is kept as a stack of ids, so it can be left after any
+//! trail and after any number of steps.
+
+use std::rc::Rc;
+
+use quoit_cypher::error::Error;
+use quoit_graph::Incidence;
+use quoit_graph::ids::{KeyId, VertexId};
+use quoit_graph::value::{Edge, Value};
+
+use super::expand::{Types, is_used, type_ids};
+use super::{Batch, Context, Operator, Pull, Running, pull_rows};
+use crate::expression::evaluate::evaluate;
+use crate::plan;
+
+/// Steps between two looks at the clock.
+const STEPS_PER_LOOK: u32 = 256;
+
+struct Level {
+    /// Edges of the vertex reached, those before `next` already tried.
+    edges: Vec<Incidence>,
+    next: usize,
+}
+
+/// Trails from a bound vertex.
+pub struct VarExpand {
+    plan: Rc<plan::VarExpand>,
+    input: Running,
+    rows: Batch,
+    at: usize,
+    begun: bool,
+    stack: Vec<Level>,
+    /// Emptied levels, kept for their buffers.
+    spare: Vec<Vec<Incidence>>,
+    trail: Vec<Edge>,
+    /// Values that each edge's properties must have, for the row at work.
+    wanted: Vec<(Option<KeyId>, Value)>,
+    /// The vertex at the end of the trail, if that trail has not been looked at yet.
+    pending: Option<VertexId>,
+}
+
+impl VarExpand {
+    pub fn new(plan: Rc<plan::VarExpand>, input: Running) -> Self {
+        VarExpand {
+            plan,
+            input,
+            rows: Batch::new(),
+            at: 0,
+            begun: false,
+            stack: Vec::new(),
+            spare: Vec::new(),
+            trail: Vec::new(),
+            wanted: Vec::new(),
+            pending: None,
+        }
+    }
+
+    fn push_level(&mut self, vertex: VertexId, types: &Types, cx: &Context<'_>) {
+        let mut edges = self.spare.pop().unwrap_or_default();
+        cx.incidences(vertex, self.plan.direction, types, &mut edges);
+        self.stack.push(Level { edges, next: 0 });
+    }
+
+    fn pop_level(&mut self) {
+        if let Some(mut level) = self.stack.pop() {
+            level.edges.clear();
+            self.spare.push(level.edges);
+        }
+        // Level n was entered by edge n - 1; the first level has none.
+        self.trail.truncate(self.stack.len().saturating_sub(1));
+    }
+
+    fn has_properties(&self, edge: &Edge, cx: &Context<'_>) -> Result<bool, Error> {
+        for (key, value) in &self.wanted {
+            let found = cx.edge_property(edge, key.map(|key| key.0))?;
+            if found.equals(value) != Some(true) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn emit(&self, end: VertexId, out: &mut Batch) {
+        let plan = &*self.plan;
+        let row = self.rows.row(self.at);
+        if plan.into && !matches!(&row[plan.to as usize], Value::Vertex(to) if *to == end) {
+            return;
+        }
+        let new = out.push(row);
+        if plan.wants_edges {
+            let edges = self.trail.iter().copied().map(Value::Edge);
+            new[plan.edges as usize] = Value::list(if plan.reversed {
+                edges.rev().collect()
+            } else {
+                edges.collect()
+            });
+        }
+        if !plan.into {
+            new[plan.to as usize] = Value::Vertex(end);
+        }
+    }
+}
+
+impl Operator for VarExpand {
+    fn reset(&mut self, argument: &[Value]) {
+        self.input.reset(argument);
+        self.rows.clear();
+        while !self.stack.is_empty() {
+            self.pop_level();
+        }
+        self.trail.clear();
+        (self.at, self.begun, self.pending) = (0, false, None);
+    }
+
+    fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
+        out.clear();
+        let types = type_ids(&self.plan.types, cx);
+        let (min, max) = (self.plan.min, self.plan.max);
+        let mut steps = 0_u32;
+        loop {
+            if self.at >= self.rows.len() {
+                if !out.is_empty() {
+                    return Ok(Pull::Rows);
+                }
+                if !pull_rows!(self.input, cx, &mut self.rows) {
+                    return Ok(Pull::End);
+                }
+                self.at = 0;
+            }
+            if !self.begun {
+                self.begun = true;
+                self.trail.clear();
+                let row = self.rows.row(self.at);
+                self.wanted.clear();
+                for (name, value) in &self.plan.properties {
+                    let key = name.id(|name| cx.key_id(name)).map(KeyId);
+                    self.wanted.push((key, evaluate(value, cx, row)?));
+                }
+                if let Value::Vertex(from) = &row[self.plan.from as usize] {
+                    self.pending = Some(*from);
+                }
+            }
+            // The walk of this row: look at the trail just made, then make the next one.
+            loop {
+                if out.is_full() {
+                    return Ok(Pull::Rows);
+                }
+                if let Some(vertex) = self.pending.take() {
+                    let length = self.trail.len() as u64;
+                    if let (true, Some(types)) = (length < max, &types) {
+                        self.push_level(vertex, types, cx);
+                    } else {
+                        // A level without edges keeps stack and trail in step.
+                        let edges = self.spare.pop().unwrap_or_default();
+                        self.stack.push(Level { edges, next: 0 });
+                    }
+                    if length >= min {
+                        self.emit(vertex, out);
+                        continue;
+                    }
+                }
+                let Some(level) = self.stack.last_mut() else {
+                    break;
+                };
+                let Some(incidence) = level.edges.get(level.next).copied() else {
+                    self.pop_level();
+                    continue;
+                };
+                level.next += 1;
+                steps += 1;
+                let used = self.trail.iter().any(|edge| edge.id == incidence.edge.id)
+                    || is_used(incidence.edge.id, &self.plan.unique, self.rows.row(self.at));
+                if !used && self.has_properties(&incidence.edge, cx)? {
+                    self.trail.push(incidence.edge);
+                    self.pending = Some(incidence.neighbour);
+                }
+                if steps >= STEPS_PER_LOOK {
+                    steps = 0;
+                    if cx.should_yield() {
+                        return Ok(if out.is_empty() {
+                            Pull::Yield
+                        } else {
+                            Pull::Rows
+                        });
+                    }
+                }
+            }
+            self.begun = false;
+            self.at += 1;
+        }
+    }
+}

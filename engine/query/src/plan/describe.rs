@@ -1,0 +1,158 @@
+//! The text of a plan, for `EXPLAIN`: one line an operator, topmost first, inner plans indented behind `|\`.
+
+use std::sync::Arc;
+
+use quoit_graph::Direction;
+
+use super::{Op, Plan};
+use crate::expression::NameRef;
+
+/// The lines of a plan whose rows begin with the columns.
+pub fn describe(plan: &Plan, columns: &[Arc<str>]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let wanted: Vec<&str> = columns.iter().map(|column| &**column).collect();
+    if !matches!(plan.op, Op::Consume) {
+        lines.push(format!(" * Produce {{{}}}", wanted.join(", ")));
+    }
+    write(plan, 0, &mut lines);
+    lines
+}
+
+fn write(plan: &Plan, depth: usize, lines: &mut Vec<String>) {
+    let indent = " |".repeat(depth);
+    lines.push(format!(
+        "{indent} * {}  (~{} rows)",
+        operator(&plan.op),
+        plan.estimate.ceil()
+    ));
+    let (first, inner) = match (&plan.op, plan.inputs.split_first()) {
+        // All inputs of a union are alike.
+        (Op::Union, _) => (None, plan.inputs.as_slice()),
+        (_, Some((first, inner))) => (Some(first), inner),
+        (_, None) => (None, [].as_slice()),
+    };
+    for inner in inner {
+        lines.push(format!("{indent} |\\"));
+        write(inner, depth + 1, lines);
+    }
+    if let Some(first) = first {
+        write(first, depth, lines);
+    }
+}
+
+fn names(names: &[NameRef], between: &str) -> String {
+    names
+        .iter()
+        .map(|name| &*name.name)
+        .collect::<Vec<_>>()
+        .join(between)
+}
+
+fn hop(direction: Direction, types: &[NameRef], range: &str) -> String {
+    let types = if types.is_empty() {
+        String::new()
+    } else {
+        format!(":{}", names(types, "|"))
+    };
+    let (left, right) = match direction {
+        Direction::Out => ("-", "->"),
+        Direction::In => ("<-", "-"),
+        Direction::Both => ("-", "-"),
+    };
+    format!("{left}[{types}{range}]{right}")
+}
+
+fn operator(op: &Op) -> String {
+    match op {
+        Op::Unit(_) => "Once".into(),
+        Op::Argument(_) => "Argument".into(),
+        Op::Scan(scan) => match &scan.label {
+            None => format!("ScanAll (#{})", scan.slot),
+            Some(label) => format!("ScanByLabel (#{} :{})", scan.slot, label.name),
+        },
+        Op::IndexSeek(seek) => {
+            format!(
+                "IndexSeek (#{} :{} {{{}}})",
+                seek.slot,
+                seek.label.name,
+                names(&seek.keys, ", ")
+            )
+        }
+        Op::IndexRange(range) => {
+            let how = if range.prefix.is_some() {
+                "prefix"
+            } else {
+                "range"
+            };
+            format!(
+                "IndexRange (#{} :{} {{{}}}, {how})",
+                range.slot, range.label.name, range.key.name
+            )
+        }
+        Op::IdSeek(seek) => format!("SeekById (#{})", seek.slot),
+        Op::Expand(expand) => {
+            let name = if expand.into { "ExpandInto" } else { "Expand" };
+            format!(
+                "{name} (#{}){}(#{})",
+                expand.from,
+                hop(expand.direction, &expand.types, ""),
+                expand.to
+            )
+        }
+        Op::VarExpand(expand) => {
+            let max = if expand.max == u64::MAX {
+                String::new()
+            } else {
+                expand.max.to_string()
+            };
+            let range = format!("*{}..{max}", expand.min);
+            let name = if expand.into {
+                "ExpandVariableInto"
+            } else {
+                "ExpandVariable"
+            };
+            format!(
+                "{name} (#{}){}(#{})",
+                expand.from,
+                hop(expand.direction, &expand.types, &range),
+                expand.to
+            )
+        }
+        Op::BoundEdge(bound) => {
+            format!(
+                "BoundEdge (#{}){}(#{})",
+                bound.from,
+                hop(bound.direction, &bound.types, ""),
+                bound.to
+            )
+        }
+        Op::Filter(predicates) => format!("Filter ({} conditions)", predicates.len()),
+        Op::Extend(items) => format!("Compute ({} values)", items.len()),
+        Op::Project(project) => format!("Project ({} values)", project.items.len()),
+        Op::Aggregate(aggregate) => {
+            format!(
+                "Aggregate ({} keys, {} results)",
+                aggregate.keys.len(),
+                aggregate.calls.len()
+            )
+        }
+        Op::Distinct(_) => "Distinct".into(),
+        Op::Sort(sort) if sort.top.is_empty() => format!("OrderBy ({} keys)", sort.keys.len()),
+        Op::Sort(sort) => format!("TopOrderBy ({} keys)", sort.keys.len()),
+        Op::Skip(_) => "Skip".into(),
+        Op::Limit(_) => "Limit".into(),
+        Op::Unwind(_) => "Unwind".into(),
+        Op::Optional(_) => "Optional".into(),
+        Op::Apply(_) => "Apply".into(),
+        Op::Union => "Union".into(),
+        Op::Create(create) => format!("Create ({} entities)", create.items.len()),
+        Op::Merge(_) => "Merge".into(),
+        Op::Set(items) => format!("Set ({} changes)", items.len()),
+        Op::Delete(delete) if delete.detach => "DetachDelete".into(),
+        Op::Delete(_) => "Delete".into(),
+        Op::Foreach(_) => "Foreach".into(),
+        Op::Procedure(call) => format!("CallProcedure {}", call.procedure.name),
+        Op::Eager => "Accumulate".into(),
+        Op::Consume => "EmptyResult".into(),
+    }
+}

@@ -1,0 +1,484 @@
+//! Physical plans: what the planner decides and the operators carry out.
+//!
+//! A [`Plan`] is a tree; each node is one operator with its inputs, the first of which gives it rows. Made by [`crate::planner`], turned into running operators by
+//! [`crate::operator::build`], shown by [`describe`]. Always holds: it is immutable and holds no data of the graph, so one plan serves
+//! many executions. Operators of one *frame* share one row layout and set different slots of it; `Project` and `Aggregate` begin a new frame.
+
+pub mod describe;
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use quoit_cypher::functions::Function;
+use quoit_graph::Direction;
+
+use crate::expression::{Expr, LabelTest, NameRef, Place, Slot};
+use crate::procedure::Procedure;
+
+/// Slots in the rows of a frame; final when planning is done.
+pub type Width = Rc<Cell<u32>>;
+
+/// One operator with its inputs.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What it does.
+    pub op: Op,
+    /// Where its rows come from; further inputs are inner plans that are run again for each row.
+    pub inputs: Vec<Plan>,
+    /// Rows expected, for the planner and `EXPLAIN`.
+    pub estimate: f64,
+}
+
+/// The operators.
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// One row of nulls.
+    Unit(Width),
+    /// The row that the enclosing operator gives.
+    Argument(Width),
+    /// All vertices, or those of a label, for each row.
+    Scan(Rc<Scan>),
+    /// Vertices by an index and equality.
+    IndexSeek(Rc<IndexSeek>),
+    /// Vertices by an index and a range or prefix.
+    IndexRange(Rc<IndexRange>),
+    /// A vertex by `id(n) = x`.
+    IdSeek(Rc<IdSeek>),
+    /// Edges of a bound vertex.
+    Expand(Rc<Expand>),
+    /// Trails of a number of edges from a bound vertex.
+    VarExpand(Rc<VarExpand>),
+    /// An edge, or list of edges, that was bound before.
+    BoundEdge(Rc<BoundEdge>),
+    /// Rows for which all predicates are true.
+    Filter(Rc<Vec<Expr>>),
+    /// Computes values into slots of the same row.
+    Extend(Rc<Vec<(Slot, Expr)>>),
+    /// New rows of computed values, in the order of the slots.
+    Project(Rc<Project>),
+    /// Groups and folds.
+    Aggregate(Rc<Aggregate>),
+    /// Drops rows whose first slots have been seen.
+    Distinct(u32),
+    /// Sorts.
+    Sort(Rc<Sort>),
+    /// Drops the first rows.
+    Skip(Rc<Expr>),
+    /// Stops after some rows.
+    Limit(Rc<Expr>),
+    /// A row for each element of a list.
+    Unwind(Rc<Unwind>),
+    /// The inner rows for each row, or the row with nulls in the slots.
+    Optional(Rc<Vec<Slot>>),
+    /// A subquery with a frame of its own, for each row.
+    Apply(Rc<Apply>),
+    /// The rows of all inputs, one input after the other.
+    Union,
+    /// Creates vertices and edges.
+    Create(Rc<Create>),
+    /// Matches or else creates; the second input is the match.
+    Merge(Rc<Merge>),
+    /// Sets and removes properties and labels.
+    Set(Rc<Vec<SetItem>>),
+    /// Deletes vertices, edges and paths.
+    Delete(Rc<Delete>),
+    /// Runs the second input for each element of a list.
+    Foreach(Rc<Unwind>),
+    /// Calls a procedure for each row.
+    Procedure(Rc<ProcedureCall>),
+    /// Takes in all rows before it gives the first.
+    Eager,
+    /// Consumes all rows and gives none.
+    Consume,
+}
+
+/// See [`Op::Scan`].
+#[derive(Debug)]
+pub struct Scan {
+    /// Gets the vertex.
+    pub slot: Slot,
+    /// `None`: all vertices.
+    pub label: Option<NameRef>,
+}
+
+/// See [`Op::IndexSeek`].
+#[derive(Debug)]
+pub struct IndexSeek {
+    /// Gets the vertex.
+    pub slot: Slot,
+    /// The index's label.
+    pub label: NameRef,
+    /// The index's keys.
+    pub keys: Vec<NameRef>,
+    /// One value a key.
+    pub values: Vec<Expr>,
+}
+
+/// See [`Op::IndexRange`]. Bounds that are null or cannot be compared find nothing.
+#[derive(Debug)]
+pub struct IndexRange {
+    /// Gets the vertex.
+    pub slot: Slot,
+    /// The index's label.
+    pub label: NameRef,
+    /// The index's key.
+    pub key: NameRef,
+    /// Lower bound, and whether it is included.
+    pub lower: Option<(Expr, bool)>,
+    /// Upper bound, and whether it is included.
+    pub upper: Option<(Expr, bool)>,
+    /// A prefix of text, in place of bounds.
+    pub prefix: Option<Expr>,
+}
+
+/// See [`Op::IdSeek`].
+#[derive(Debug)]
+pub struct IdSeek {
+    /// Gets the vertex.
+    pub slot: Slot,
+    /// The number.
+    pub id: Expr,
+}
+
+/// Edges that a new edge of the same `MATCH` must differ from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Other {
+    /// Where they are.
+    pub slot: Slot,
+    /// A list of edges.
+    pub list: bool,
+}
+
+/// See [`Op::Expand`].
+#[derive(Debug)]
+pub struct Expand {
+    /// The bound vertex.
+    pub from: Slot,
+    /// Gets the edge.
+    pub edge: Slot,
+    /// Gets the other end, or must equal it if `into`.
+    pub to: Slot,
+    /// The other end is bound.
+    pub into: bool,
+    /// Seen from `from`.
+    pub direction: Direction,
+    /// Empty: any.
+    pub types: Vec<NameRef>,
+    /// Edges it must differ from.
+    pub unique: Vec<Other>,
+}
+
+/// See [`Op::VarExpand`].
+#[derive(Debug)]
+pub struct VarExpand {
+    /// The bound vertex.
+    pub from: Slot,
+    /// Gets the list of edges.
+    pub edges: Slot,
+    /// Gets the last vertex, or must equal it if `into`.
+    pub to: Slot,
+    /// The last vertex is bound.
+    pub into: bool,
+    /// Seen from `from`.
+    pub direction: Direction,
+    /// Empty: any.
+    pub types: Vec<NameRef>,
+    /// Fewest edges.
+    pub min: u64,
+    /// Most edges.
+    pub max: u64,
+    /// Properties each edge must have.
+    pub properties: Vec<(NameRef, Expr)>,
+    /// Edges of the trail must differ from these too.
+    pub unique: Vec<Other>,
+    /// The list is wanted from `to` to `from` (the pattern was walked backwards).
+    pub reversed: bool,
+    /// Whether anything reads the list of edges.
+    pub wants_edges: bool,
+}
+
+/// See [`Op::BoundEdge`].
+#[derive(Debug)]
+pub struct BoundEdge {
+    /// Holds an edge, or a list of edges if `list`.
+    pub edge: Slot,
+    /// A list.
+    pub list: bool,
+    /// The end before the arrow.
+    pub from: Slot,
+    /// `from` is bound.
+    pub from_bound: bool,
+    /// The end behind the arrow.
+    pub to: Slot,
+    /// `to` is bound.
+    pub to_bound: bool,
+    /// Seen from `from`.
+    pub direction: Direction,
+    /// Empty: any.
+    pub types: Vec<NameRef>,
+    /// Fewest edges of a list.
+    pub min: u64,
+    /// Most edges of a list.
+    pub max: u64,
+    /// Edges it must differ from.
+    pub unique: Vec<Other>,
+}
+
+/// See [`Op::Project`].
+#[derive(Debug)]
+pub struct Project {
+    /// Values of slots 0, 1, 2 …
+    pub items: Vec<Expr>,
+    /// Slots of the new frame.
+    pub width: Width,
+}
+
+/// See [`Op::Aggregate`]. New rows: the keys, then the results.
+#[derive(Debug)]
+pub struct Aggregate {
+    /// Grouping keys.
+    pub keys: Vec<Expr>,
+    /// What is folded.
+    pub calls: Vec<AggregateCall>,
+    /// Slots of the new frame.
+    pub width: Width,
+}
+
+/// One aggregate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AggregateCall {
+    /// `None`: `count(*)`.
+    pub function: Option<Function>,
+    /// `DISTINCT`.
+    pub distinct: bool,
+    /// What is folded, then further arguments.
+    pub args: Vec<Expr>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// See [`Op::Sort`].
+#[derive(Debug)]
+pub struct Sort {
+    /// Keys, and whether descending.
+    pub keys: Vec<(Expr, bool)>,
+    /// Only so many rows are wanted (the sum of these).
+    pub top: Vec<Expr>,
+}
+
+/// See [`Op::Unwind`], [`Op::Foreach`].
+#[derive(Debug)]
+pub struct Unwind {
+    /// Gets the element.
+    pub slot: Slot,
+    /// The list.
+    pub list: Expr,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// See [`Op::Apply`].
+#[derive(Debug)]
+pub struct Apply {
+    /// Values of the outer row, and the locals that hold them within.
+    pub imports: Vec<(Expr, u32)>,
+    /// Inner slots and the outer slots they go to; empty for a unit subquery.
+    pub outputs: Vec<(Slot, Slot)>,
+    /// The inner plan gives no rows: each outer row passes once.
+    pub unit: bool,
+    /// A row without inner rows passes with nulls.
+    pub optional: bool,
+}
+
+/// See [`Op::Create`]; in the order of the text.
+#[derive(Debug, Default)]
+pub struct Create {
+    /// What is created.
+    pub items: Vec<CreateItem>,
+}
+
+/// A vertex or edge to create.
+#[derive(Debug)]
+pub enum CreateItem {
+    /// A vertex.
+    Vertex {
+        /// Gets it.
+        slot: Slot,
+        /// Its labels.
+        labels: Vec<NameSource>,
+        /// Its properties.
+        properties: PropertySource,
+    },
+    /// An edge between vertices of the row.
+    Edge {
+        /// Gets it.
+        slot: Slot,
+        /// Where it starts.
+        source: Slot,
+        /// Where it ends.
+        target: Slot,
+        /// Its type.
+        type_: NameSource,
+        /// Its properties.
+        properties: PropertySource,
+        /// Where it stands.
+        place: Place,
+    },
+}
+
+/// A label or type to write.
+#[derive(Debug)]
+pub enum NameSource {
+    /// Known.
+    Static(NameRef),
+    /// A string, or list of strings, computed when it runs.
+    Dynamic(Expr, Place),
+}
+
+/// Properties of something to create.
+#[derive(Debug)]
+pub enum PropertySource {
+    /// A map literal, or nothing.
+    Entries(Vec<(NameRef, Expr)>),
+    /// A map computed when it runs.
+    Map(Expr, Place),
+}
+
+/// See [`Op::Merge`].
+#[derive(Debug)]
+pub struct Merge {
+    /// What is created if nothing matches.
+    pub create: Create,
+    /// Property values that must not be null, checked before matching.
+    pub required: Vec<(Expr, Arc<str>, Place)>,
+    /// `ON CREATE SET`.
+    pub on_create: Vec<SetItem>,
+    /// `ON MATCH SET`.
+    pub on_match: Vec<SetItem>,
+    /// Computed after either (named path).
+    pub extend: Vec<(Slot, Expr)>,
+}
+
+/// One change of properties or labels.
+#[derive(Debug)]
+pub enum SetItem {
+    /// `target.key = value`; null removes.
+    Property {
+        /// A vertex or edge.
+        target: Expr,
+        /// The key.
+        key: NameRef,
+        /// The value.
+        value: Expr,
+        /// Where it stands.
+        place: Place,
+    },
+    /// `target[key] = value`.
+    DynamicProperty {
+        /// A vertex or edge.
+        target: Expr,
+        /// The key.
+        key: Expr,
+        /// The value.
+        value: Expr,
+        /// Where it stands.
+        place: Place,
+    },
+    /// `target = map`.
+    Replace {
+        /// A vertex or edge.
+        target: Expr,
+        /// A map, vertex or edge.
+        value: Expr,
+        /// Where it stands.
+        place: Place,
+    },
+    /// `target += map`.
+    Merge {
+        /// A vertex or edge.
+        target: Expr,
+        /// A map, vertex or edge.
+        value: Expr,
+        /// Where it stands.
+        place: Place,
+    },
+    /// `target:A:B`, or the removal of them.
+    Labels {
+        /// A vertex.
+        target: Expr,
+        /// The labels.
+        labels: Vec<NameSource>,
+        /// `REMOVE`.
+        remove: bool,
+        /// Where it stands.
+        place: Place,
+    },
+}
+
+/// See [`Op::Delete`].
+#[derive(Debug)]
+pub struct Delete {
+    /// `DETACH`.
+    pub detach: bool,
+    /// Vertices, edges, paths.
+    pub targets: Vec<(Expr, Place)>,
+}
+
+/// See [`Op::Procedure`].
+#[derive(Debug)]
+pub struct ProcedureCall {
+    /// The procedure.
+    pub procedure: Rc<Procedure>,
+    /// One argument an input.
+    pub args: Vec<Expr>,
+    /// Output numbers and the slots they go to.
+    pub outputs: Vec<(usize, Slot)>,
+    /// A row without results passes with nulls.
+    pub optional: bool,
+    /// Where the name stands.
+    pub place: Place,
+}
+
+impl Plan {
+    /// An operator on one input; it is expected to give as many rows as it gets.
+    pub fn over(op: Op, input: Plan) -> Plan {
+        let estimate = input.estimate;
+        Plan {
+            op,
+            inputs: vec![input],
+            estimate,
+        }
+    }
+
+    /// An operator without input.
+    pub fn leaf(op: Op) -> Plan {
+        Plan {
+            op,
+            inputs: Vec::new(),
+            estimate: 1.0,
+        }
+    }
+
+    /// The same with another estimate.
+    pub fn expecting(mut self, rows: f64) -> Plan {
+        self.estimate = rows;
+        self
+    }
+
+    /// Whether it, or a plan within, changes the graph.
+    pub fn writes(&self) -> bool {
+        matches!(
+            self.op,
+            Op::Create(_) | Op::Merge(_) | Op::Set(_) | Op::Delete(_) | Op::Foreach(_)
+        ) || self.inputs.iter().any(Plan::writes)
+    }
+}
+
+/// A static test made of several names, all of which must hold.
+pub fn all_labels(names: Vec<NameRef>) -> LabelTest {
+    match <[NameRef; 1]>::try_from(names) {
+        Ok([name]) => LabelTest::Name(name),
+        Err(names) => LabelTest::And(names.into_iter().map(LabelTest::Name).collect()),
+    }
+}

@@ -1,0 +1,347 @@
+//! From a checked statement to a plan: clauses in order, patterns by cost, subqueries within.
+//!
+//! Called by [`crate::query_core`]. Knows the graph's names, indexes and counts as they are while it plans, not its data. Always holds: every variable has
+//! become a slot or a local; what the engine cannot do is refused here, with the place and the name of the construct; a plan that writes gives
+//! no row out before all its writes are done.
+
+mod expression;
+mod pattern;
+mod projection;
+mod scope;
+mod update;
+mod used;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use quoit_cypher::ast::{self, Clause, ClauseKind, Imports, Query, SingleQuery, UnionKind, Yield};
+use quoit_cypher::error::Error;
+use quoit_cypher::span::Span;
+use quoit_graph::{Graph, IndexDefinition, Statistics};
+
+use crate::expression::{Expr, Place};
+use crate::plan::{Apply, Op, Plan, ProcedureCall, Project, Unwind};
+use crate::procedure::Procedures;
+use scope::Scope;
+
+/// A query's plan and what an execution of it needs.
+#[derive(Debug)]
+pub struct PlannedQuery {
+    /// The tree; its rows begin with the columns.
+    pub plan: Plan,
+    /// Names of parameters, by their numbers.
+    pub parameters: Vec<Arc<str>>,
+    /// Locals of comprehensions and subqueries.
+    pub locals: u32,
+    /// Subqueries within expressions.
+    pub subqueries: u32,
+    /// It asks for random numbers, so each execution needs a seed.
+    pub is_volatile: bool,
+}
+
+/// What the planner knows of the graph.
+pub struct Catalog {
+    /// Names.
+    pub graph: Arc<Graph>,
+    /// Indexes.
+    pub indexes: Vec<IndexDefinition>,
+    /// Counts.
+    pub statistics: Statistics,
+}
+
+/// Plans a checked query.
+///
+/// # Errors
+/// Constructs that the engine does not have yet, at compile time.
+pub fn plan_query(
+    query: &Query,
+    catalog: &Catalog,
+    procedures: &Procedures,
+) -> Result<PlannedQuery, Error> {
+    let mut planner = Planner {
+        catalog,
+        procedures,
+        parameters: Vec::new(),
+        locals: 0,
+        subqueries: 0,
+        is_volatile: false,
+    };
+    let (mut plan, columns) = planner.query(query, &Scope::new())?;
+    if columns == 0 {
+        plan = Plan::over(Op::Consume, plan);
+    } else if plan.writes() && matches!(plan.op, Op::Union) {
+        plan = Plan::over(Op::Eager, plan);
+    }
+    Ok(PlannedQuery {
+        plan,
+        parameters: planner.parameters,
+        locals: planner.locals,
+        subqueries: planner.subqueries,
+        is_volatile: planner.is_volatile,
+    })
+}
+
+struct Planner<'c> {
+    catalog: &'c Catalog,
+    procedures: &'c Procedures,
+    parameters: Vec<Arc<str>>,
+    locals: u32,
+    subqueries: u32,
+    is_volatile: bool,
+}
+
+/// A construct that is valid and not to be had yet.
+fn unsupported(what: &str, span: Span) -> Error {
+    Error::unsupported(format!("{what} is not available yet")).at(span)
+}
+
+impl Planner<'_> {
+    fn new_local(&mut self) -> u32 {
+        self.locals += 1;
+        self.locals - 1
+    }
+
+    fn new_subquery(&mut self) -> u32 {
+        self.subqueries += 1;
+        self.subqueries - 1
+    }
+
+    fn parameter(&mut self, name: &str) -> u32 {
+        let known = self
+            .parameters
+            .iter()
+            .position(|parameter| **parameter == *name);
+        known.unwrap_or_else(|| {
+            self.parameters.push(Arc::from(name));
+            self.parameters.len() - 1
+        }) as u32
+    }
+
+    /// Plans a query or the body of a subquery; its rows begin with the columns, whose number is the second result.
+    fn query(&mut self, query: &Query, outer: &Scope) -> Result<(Plan, usize), Error> {
+        if let Some(hint) = query.hints.first() {
+            match hint {
+                ast::QueryHint::Index { .. } => {}
+                ast::QueryHint::HopsLimit(expr) | ast::QueryHint::PeriodicCommit(expr) => {
+                    return Err(unsupported("this USING hint", expr.span));
+                }
+                ast::QueryHint::ParallelExecution(_) => {
+                    return Err(unsupported("USING PARALLEL EXECUTION", query.span));
+                }
+            }
+        }
+        if query.memory_limit.is_some() {
+            return Err(unsupported("QUERY MEMORY LIMIT", query.span));
+        }
+        let mut parts = Vec::with_capacity(query.parts.len());
+        for part in &query.parts {
+            parts.push(self.single_query(part, outer)?);
+        }
+        let columns = query.columns.len();
+        if parts.len() == 1 {
+            return Ok((parts.remove(0), columns));
+        }
+        let estimate = parts.iter().map(|part| part.estimate).sum();
+        let mut plan = Plan {
+            op: Op::Union,
+            inputs: parts,
+            estimate,
+        };
+        if query.union == UnionKind::Distinct && columns > 0 {
+            if plan.writes() {
+                plan = Plan::over(Op::Eager, plan);
+            }
+            plan = Plan::over(Op::Distinct(columns as u32), plan);
+        }
+        Ok((plan, columns))
+    }
+
+    fn single_query(&mut self, query: &SingleQuery, outer: &Scope) -> Result<Plan, Error> {
+        let mut scope = outer.next_frame();
+        let mut plan = Plan::leaf(Op::Unit(scope.width()));
+        for clause in &query.clauses {
+            plan = self.clause(plan, clause, &mut scope)?;
+        }
+        // `RETURN` has put the columns first; other ends (a standalone CALL, parts of a union in another order) have not.
+        let in_place = query
+            .columns
+            .iter()
+            .enumerate()
+            .all(|(at, column)| scope.slot(column.id) == Some(at as u32));
+        if !in_place {
+            let mut items = Vec::with_capacity(query.columns.len());
+            for column in &query.columns {
+                items.push(
+                    scope
+                        .resolve(column.id)
+                        .ok_or_else(|| Error::internal("a column has no value"))?,
+                );
+            }
+            let next = scope.next_frame();
+            next.width().set(items.len() as u32);
+            plan = Plan::over(
+                Op::Project(Rc::new(Project {
+                    items,
+                    width: next.width(),
+                })),
+                plan,
+            );
+        }
+        Ok(plan)
+    }
+
+    fn clause(&mut self, plan: Plan, clause: &Clause, scope: &mut Scope) -> Result<Plan, Error> {
+        match &clause.kind {
+            ClauseKind::Match(matching) => self.match_clause(plan, matching, clause.span, scope),
+            ClauseKind::Unwind { list, variable } => {
+                let place = Place(list.span);
+                let list = self.expr(list, scope)?;
+                let slot = scope.bind(variable.id);
+                let estimate = plan.estimate * 10.0;
+                Ok(
+                    Plan::over(Op::Unwind(Rc::new(Unwind { slot, list, place })), plan)
+                        .expecting(estimate),
+                )
+            }
+            ClauseKind::With(projection) | ClauseKind::Return(projection) => {
+                self.projection(plan, projection, scope)
+            }
+            ClauseKind::Finish => Ok(Plan::over(Op::Consume, plan)),
+            ClauseKind::Create(patterns) => self.create_clause(plan, patterns, scope),
+            ClauseKind::Merge(merge) => self.merge_clause(plan, merge, scope),
+            ClauseKind::Set(items) => {
+                let items = self.set_items(items, scope)?;
+                Ok(Plan::over(Op::Set(Rc::new(items)), plan))
+            }
+            ClauseKind::Remove(items) => {
+                let items = self.remove_items(items, scope)?;
+                Ok(Plan::over(Op::Set(Rc::new(items)), plan))
+            }
+            ClauseKind::Delete { detach, targets } => {
+                self.delete_clause(plan, *detach, targets, scope)
+            }
+            ClauseKind::Foreach(foreach) => self.foreach_clause(plan, foreach, scope),
+            ClauseKind::CallProcedure(call) => self.call_procedure(plan, call, scope),
+            ClauseKind::CallSubquery(call) => self.call_subquery(plan, call, clause.span, scope),
+            ClauseKind::Load(_) => Err(unsupported("LOAD", clause.span)),
+            ClauseKind::Use(_) => Err(unsupported("USE", clause.span)),
+        }
+    }
+
+    fn filter(
+        &mut self,
+        plan: Plan,
+        predicate: &ast::Expr,
+        scope: &mut Scope,
+    ) -> Result<Plan, Error> {
+        let predicate = self.expr(predicate, scope)?;
+        let estimate = plan.estimate * 0.5;
+        Ok(Plan::over(Op::Filter(Rc::new(vec![predicate])), plan).expecting(estimate))
+    }
+
+    fn call_procedure(
+        &mut self,
+        plan: Plan,
+        call: &ast::CallProcedure,
+        scope: &mut Scope,
+    ) -> Result<Plan, Error> {
+        if call.memory_limit.is_some() {
+            return Err(unsupported("PROCEDURE MEMORY LIMIT", call.name_span));
+        }
+        let procedure =
+            self.procedures.find(&call.name).cloned().ok_or_else(|| {
+                Error::internal("a procedure is gone since the query was checked")
+            })?;
+        let args = match &call.args {
+            Some(args) => self.exprs(args, scope)?,
+            None => Vec::new(),
+        };
+        let mut outputs = Vec::new();
+        if let Yield::Items(items) = &call.yields {
+            for (output, variable) in items {
+                let number = procedure
+                    .outputs
+                    .iter()
+                    .position(|field| *field.name == *output.name);
+                let number = number.ok_or_else(|| {
+                    Error::internal("a procedure's output is gone since the query was checked")
+                })?;
+                outputs.push((number, scope.bind(variable.id)));
+            }
+        }
+        let place = Place(call.name_span);
+        let node = ProcedureCall {
+            procedure,
+            args,
+            outputs,
+            optional: call.optional,
+            place,
+        };
+        let estimate = plan.estimate * 10.0;
+        let plan = Plan::over(Op::Procedure(Rc::new(node)), plan).expecting(estimate);
+        match &call.filter {
+            Some(filter) => self.filter(plan, filter, scope),
+            None => Ok(plan),
+        }
+    }
+
+    fn call_subquery(
+        &mut self,
+        plan: Plan,
+        call: &ast::CallSubquery,
+        span: Span,
+        scope: &mut Scope,
+    ) -> Result<Plan, Error> {
+        if call.transactions.is_some() {
+            return Err(unsupported("CALL { } IN TRANSACTIONS", span));
+        }
+        let mut mentioned = used::Variables::new();
+        if !matches!(call.imports, Imports::None) {
+            used::in_query(&call.query, &mut mentioned);
+            if let Imports::List(variables) = &call.imports {
+                mentioned.extend(variables.iter().map(|variable| variable.id));
+            }
+        }
+        let (inner_scope, imports) = self.enter(&mentioned, scope);
+        let (inner, columns) = self.query(&call.query, &inner_scope)?;
+        let mut outputs = Vec::with_capacity(columns);
+        for (at, column) in call.query.columns.iter().enumerate() {
+            outputs.push((at as u32, scope.bind(column.id)));
+        }
+        let unit = columns == 0;
+        let writes = inner.writes();
+        let estimate = plan.estimate * if unit { 1.0 } else { inner.estimate.max(1.0) };
+        let plan = if writes {
+            Plan::over(Op::Eager, plan)
+        } else {
+            plan
+        };
+        let apply = Op::Apply(Rc::new(Apply {
+            imports,
+            outputs,
+            unit,
+            optional: call.optional,
+        }));
+        let plan = Plan {
+            op: apply,
+            inputs: vec![plan, inner],
+            estimate,
+        };
+        Ok(if writes {
+            Plan::over(Op::Eager, plan)
+        } else {
+            plan
+        })
+    }
+
+    /// A variable's slot; one that is known as a local only is copied into a slot of the row first.
+    fn slot_of(&mut self, plan: Plan, id: ast::VarId, scope: &mut Scope) -> Plan {
+        match (scope.slot(id), scope.local(id)) {
+            (None, Some(local)) => {
+                let slot = scope.bind(id);
+                Plan::over(Op::Extend(Rc::new(vec![(slot, Expr::Local(local))])), plan)
+            }
+            _ => plan,
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! `WITH` and `RETURN`: grouping, distinct, order, cut.
+//!
+//! Without aggregates and `DISTINCT`, rows are sorted in the old frame, in which both old variables and new columns can be named, and then cut to the columns. With
+//! aggregates the same happens in the frame of keys and results; with `DISTINCT` only the columns are left to sort by.
+
+use std::rc::Rc;
+
+use hashbrown::HashMap;
+use quoit_cypher::ast::Projection;
+use quoit_cypher::error::{Detail, Error};
+use quoit_cypher::span::Span;
+
+use super::Planner;
+use super::scope::Scope;
+use crate::expression::{Expr, Slot};
+use crate::plan::{Aggregate, Op, Plan, Project, Sort};
+
+impl Planner<'_> {
+    pub(super) fn projection(
+        &mut self,
+        plan: Plan,
+        projection: &Projection,
+        scope: &mut Scope,
+    ) -> Result<Plan, Error> {
+        let mut plan = plan;
+        // Items and sort keys in the old scope; aggregates in them become numbers.
+        scope.aggregates = projection.aggregates.then(Vec::new);
+        let mut items = Vec::with_capacity(projection.items.len());
+        for item in &projection.items {
+            items.push(self.expr(&item.expr, scope)?);
+        }
+        scope.columns = projection
+            .items
+            .iter()
+            .enumerate()
+            .map(|(at, item)| (item.id, at as u32))
+            .collect();
+        let mut order = Vec::with_capacity(projection.order.len());
+        for key in &projection.order {
+            order.push((self.expr(&key.expr, scope)?, key.descending));
+        }
+        scope.columns = HashMap::new();
+        let aggregates = scope.aggregates.take();
+        let mut frame = scope.clone();
+
+        if let Some(calls) = aggregates {
+            let keys: Vec<Expr> = items
+                .iter()
+                .zip(&projection.items)
+                .filter(|(_, item)| !item.aggregates)
+                .map(|(expr, _)| expr.clone())
+                .collect();
+            let key_count = keys.len() as u32;
+            let replace = |expr: &Expr| -> Option<Expr> {
+                match expr {
+                    Expr::Aggregate(number) => Some(Expr::Slot(key_count + number)),
+                    expr => keys
+                        .iter()
+                        .position(|key| key == expr)
+                        .map(|at| Expr::Slot(at as u32)),
+                }
+            };
+            for (expr, item) in items.iter_mut().zip(&projection.items) {
+                into_frame(expr, &replace, item.span)?;
+            }
+            for ((expr, _), key) in order.iter_mut().zip(&projection.order) {
+                into_frame(expr, &replace, key.expr.span)?;
+            }
+            frame = scope.next_frame();
+            frame.width().set(key_count + calls.len() as u32);
+            let estimate = if keys.is_empty() {
+                1.0
+            } else {
+                plan.estimate.sqrt().max(1.0)
+            };
+            let node = Aggregate {
+                keys,
+                calls,
+                width: frame.width(),
+            };
+            plan = Plan::over(Op::Aggregate(Rc::new(node)), plan).expecting(estimate);
+        }
+
+        let mut next = scope.next_frame();
+        let distinct = projection.distinct;
+        let sort_here = !distinct && !order.is_empty();
+        if sort_here {
+            // Columns get slots beside what they are made of; then sort, cut, and move the columns to the front.
+            let mut column_slots: Vec<Slot> = Vec::with_capacity(items.len());
+            let mut extended = Vec::new();
+            for item in &items {
+                column_slots.push(match item {
+                    Expr::Slot(slot) => *slot,
+                    _ => {
+                        let slot = frame.hidden_slot();
+                        extended.push((slot, item.clone()));
+                        slot
+                    }
+                });
+            }
+            if !extended.is_empty() {
+                plan = Plan::over(Op::Extend(Rc::new(extended)), plan);
+            }
+            for (expr, _) in &mut order {
+                expr.rewrite(&mut |expr| match expr {
+                    Expr::Column(column) => Some(Expr::Slot(column_slots[*column as usize])),
+                    _ => None,
+                });
+            }
+            plan = self.sort_and_cut(plan, order, projection, scope)?;
+            items = column_slots.into_iter().map(Expr::Slot).collect();
+            order = Vec::new();
+        }
+        for item in &projection.items {
+            let slot = next.hidden_slot();
+            next.bind_to(item.id, slot);
+        }
+        let columns = items.len() as u32;
+        if distinct {
+            for ((expr, _), key) in order.iter_mut().zip(&projection.order) {
+                let replace = |expr: &Expr| match expr {
+                    Expr::Column(column) => Some(Expr::Slot(*column)),
+                    expr => items
+                        .iter()
+                        .position(|item| item == expr)
+                        .map(|at| Expr::Slot(at as u32)),
+                };
+                into_frame(expr, &replace, key.expr.span)?;
+            }
+        }
+        plan = Plan::over(
+            Op::Project(Rc::new(Project {
+                items,
+                width: next.width(),
+            })),
+            plan,
+        );
+        if distinct {
+            plan = Plan::over(Op::Distinct(columns), plan);
+        }
+        if !sort_here {
+            plan = self.sort_and_cut(plan, order, projection, scope)?;
+        }
+        *scope = next;
+        match &projection.filter {
+            Some(filter) => self.filter(plan, filter, scope),
+            None => Ok(plan),
+        }
+    }
+
+    fn sort_and_cut(
+        &mut self,
+        plan: Plan,
+        order: Vec<(Expr, bool)>,
+        projection: &Projection,
+        scope: &Scope,
+    ) -> Result<Plan, Error> {
+        let mut plan = plan;
+        // Counts see no variables of the query.
+        let mut empty = scope.subquery();
+        let skip = projection
+            .skip
+            .as_ref()
+            .map(|skip| self.expr(skip, &mut empty))
+            .transpose()?;
+        let limit = projection
+            .limit
+            .as_ref()
+            .map(|limit| self.expr(limit, &mut empty))
+            .transpose()?;
+        if !order.is_empty() {
+            let top = limit
+                .iter()
+                .flat_map(|limit| std::iter::once(limit).chain(&skip))
+                .cloned()
+                .collect();
+            plan = Plan::over(Op::Sort(Rc::new(Sort { keys: order, top })), plan);
+        }
+        if let Some(skip) = skip {
+            plan = Plan::over(Op::Skip(Rc::new(skip)), plan);
+        }
+        if let Some(limit) = limit {
+            let estimate = match limit.as_constant() {
+                Some(quoit_graph::value::Value::Int(count)) => plan.estimate.min(*count as f64),
+                _ => plan.estimate,
+            };
+            plan = Plan::over(Op::Limit(Rc::new(limit)), plan).expecting(estimate);
+        }
+        Ok(plan)
+    }
+}
+
+/// Rewrites an expression of the old frame to one of the new, in which only what `replace` knows is left.
+fn into_frame(
+    expr: &mut Expr,
+    replace: &dyn Fn(&Expr) -> Option<Expr>,
+    span: Span,
+) -> Result<(), Error> {
+    let mut lost = false;
+    expr.rewrite(&mut |expr| match replace(expr) {
+        Some(new) => Some(new),
+        None => {
+            lost |= matches!(expr, Expr::Slot(_) | Expr::Path(_));
+            None
+        }
+    });
+    if lost {
+        return Err(Error::syntax(
+            Detail::AmbiguousAggregationExpression,
+            span,
+            "this uses a variable that is neither grouped by nor projected",
+        ));
+    }
+    Ok(())
+}

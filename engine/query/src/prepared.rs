@@ -1,0 +1,167 @@
+//! A statement ready to run, and the parameters it runs with.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use quoit_cypher::ast::{AdminStatement, SchemaStatement, Statement, StatementBody, StatementMode};
+use quoit_cypher::check::Effects;
+use quoit_graph::IndexDefinition;
+use quoit_graph::value::Value;
+
+use crate::plan::describe::describe;
+use crate::planner::PlannedQuery;
+
+/// What a statement does, without running it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Reads data.
+    Read,
+    /// Writes data without reading any.
+    Write,
+    /// Reads and writes data.
+    ReadWrite,
+    /// Changes indexes; needs a write transaction of its own.
+    Schema,
+    /// Is the server's to carry out; it cannot be executed here.
+    Admin,
+}
+
+/// How a statement was asked to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Run it.
+    Run,
+    /// Answer the plan (column `QUERY PLAN`, one row a line) and change nothing.
+    Explain,
+}
+
+/// A checked and planned statement. Cheap to clone; belongs to the core that made it.
+#[derive(Clone, Debug)]
+pub struct Prepared(pub(crate) Rc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub statement: Statement,
+    pub effects: Effects,
+    pub mode: Mode,
+    pub columns: Vec<Arc<str>>,
+    /// Names of all parameters in use, sorted.
+    pub parameters: Vec<Arc<str>>,
+    /// For queries.
+    pub planned: Option<PlannedQuery>,
+    /// What the plan rests on.
+    pub indexes: Vec<IndexDefinition>,
+    pub vertices: u64,
+    pub uses: Cell<u64>,
+}
+
+impl Prepared {
+    /// What it does. `EXPLAIN` of a write reads.
+    pub fn kind(&self) -> Kind {
+        let effects = self.0.effects;
+        match (effects.admin, effects.schema, self.0.mode) {
+            (true, ..) => Kind::Admin,
+            (_, _, Mode::Explain) => Kind::Read,
+            (_, true, _) => Kind::Schema,
+            _ => match (effects.reads, effects.writes) {
+                (_, false) => Kind::Read,
+                (false, true) => Kind::Write,
+                (true, true) => Kind::ReadWrite,
+            },
+        }
+    }
+
+    /// Whether it needs a transaction that may write.
+    pub fn writes(&self) -> bool {
+        matches!(self.kind(), Kind::Write | Kind::ReadWrite | Kind::Schema)
+    }
+
+    /// The `type` of Bolt's summary: `r`, `w`, `rw` or `s`.
+    pub fn query_type(&self) -> &'static str {
+        match self.kind() {
+            Kind::Read => "r",
+            Kind::Write => "w",
+            Kind::ReadWrite => "rw",
+            Kind::Schema | Kind::Admin => "s",
+        }
+    }
+
+    /// Run, or only explain.
+    pub fn mode(&self) -> Mode {
+        self.0.mode
+    }
+
+    /// Names of the result's columns; empty if it gives none. Admin statements' columns are the server's.
+    pub fn columns(&self) -> &[Arc<str>] {
+        &self.0.columns
+    }
+
+    /// Names of the parameters that must be given, sorted.
+    pub fn parameters(&self) -> &[Arc<str>] {
+        &self.0.parameters
+    }
+
+    /// The admin statement, if it is one.
+    pub fn admin(&self) -> Option<&AdminStatement> {
+        match &self.0.statement.body {
+            StatementBody::Admin(admin) => Some(admin),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn schema(&self) -> Option<&SchemaStatement> {
+        match &self.0.statement.body {
+            StatementBody::Schema(schema) => Some(schema),
+            _ => None,
+        }
+    }
+
+    /// The plan that really runs, one line an operator, topmost first; empty for what is no query.
+    pub fn plan_lines(&self) -> Vec<String> {
+        self.0
+            .planned
+            .as_ref()
+            .map(|planned| describe(&planned.plan, &self.0.columns))
+            .unwrap_or_default()
+    }
+}
+
+pub(crate) fn mode_of(mode: StatementMode) -> Option<Mode> {
+    match mode {
+        StatementMode::Run => Some(Mode::Run),
+        StatementMode::Explain => Some(Mode::Explain),
+        StatementMode::Profile => None,
+    }
+}
+
+/// Values for `$name`.
+#[derive(Clone, Debug, Default)]
+pub struct Parameters(Vec<(Arc<str>, Value)>);
+
+impl Parameters {
+    /// None.
+    pub fn new() -> Self {
+        Parameters::default()
+    }
+
+    /// Sets a value; a later one of the same name counts.
+    pub fn insert(&mut self, name: impl Into<Arc<str>>, value: Value) {
+        self.0.push((name.into(), value));
+    }
+
+    /// The value of a name, without `$`.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0
+            .iter()
+            .rev()
+            .find(|(known, _)| **known == *name)
+            .map(|(_, value)| value)
+    }
+}
+
+impl FromIterator<(Arc<str>, Value)> for Parameters {
+    fn from_iter<T: IntoIterator<Item = (Arc<str>, Value)>>(pairs: T) -> Self {
+        Parameters(pairs.into_iter().collect())
+    }
+}

@@ -1,0 +1,226 @@
+//! One core's query engine: plan cache and procedures.
+//!
+//! Always holds: a cached plan rests on the indexes that there are now; plans are dropped when indexes or the size of the graph have changed. The cache
+//! is bounded and forgets the oldest entry first.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use quoit_cypher::ast::StatementBody;
+use quoit_cypher::check::{ProcedureSignature, Procedures as Signatures, ValueType, check};
+use quoit_cypher::error::Error;
+use quoit_cypher::parser::parse;
+use quoit_graph::Core;
+
+use crate::execution::check_schema;
+use crate::planner::{Catalog, plan_query};
+use crate::prepared::{Inner, Mode, Prepared, mode_of};
+use crate::procedure::{FieldType, Procedure, Procedures};
+
+/// Texts longer than this are planned each time, in bytes.
+const CACHED_TEXT_BYTES_MAX: usize = 64 << 10;
+/// The graph has to grow or shrink by this factor before a plan is made anew for its sake.
+const SIZE_FACTOR: u64 = 8;
+
+/// Bounds of a core's query engine.
+#[derive(Clone, Copy, Debug)]
+pub struct QueryOptions {
+    /// Plans kept.
+    pub plans_max: usize,
+}
+
+impl Default for QueryOptions {
+    fn default() -> Self {
+        QueryOptions { plans_max: 1024 }
+    }
+}
+
+/// One core's query engine.
+pub struct QueryCore {
+    options: QueryOptions,
+    procedures: Procedures,
+    signatures: Vec<ProcedureSignature>,
+    plans: RefCell<Plans>,
+}
+
+#[derive(Default)]
+struct Plans {
+    by_text: HashMap<Rc<str>, Prepared>,
+    oldest_first: VecDeque<Rc<str>>,
+    hits: u64,
+}
+
+impl QueryCore {
+    /// An engine with the built-in procedures and an empty cache.
+    pub fn new(options: QueryOptions) -> QueryCore {
+        let procedures = Procedures::built_in();
+        let signatures = procedures
+            .iter()
+            .map(|procedure| signature(procedure))
+            .collect();
+        QueryCore {
+            options,
+            procedures,
+            signatures,
+            plans: RefCell::default(),
+        }
+    }
+
+    /// Makes a procedure callable, in place of one of the same name. Cached plans are dropped.
+    pub fn register(&mut self, procedure: Procedure) {
+        self.procedures.add(procedure);
+        self.signatures = self
+            .procedures
+            .iter()
+            .map(|procedure| signature(procedure))
+            .collect();
+        *self.plans.borrow_mut() = Plans::default();
+    }
+
+    /// Statements answered from the cache so far.
+    pub fn cache_hits(&self) -> u64 {
+        self.plans.borrow().hits
+    }
+
+    /// A statement ready to run: from the cache by its exact text, else parsed, checked and planned.
+    ///
+    /// # Errors
+    /// Everything that can be wrong with a text before it runs, with places; constructs that are not available yet.
+    pub fn prepare(&self, text: &str, core: &Core) -> Result<Prepared, Error> {
+        let mut plans = self.plans.borrow_mut();
+        if let Some(prepared) = plans.by_text.get(text) {
+            if is_fresh(prepared, core) {
+                let prepared = prepared.clone();
+                plans.hits += 1;
+                return Ok(prepared);
+            }
+            plans.by_text.remove(text);
+            plans.oldest_first.retain(|known| **known != *text);
+        }
+        let prepared = self.plan(text, core)?;
+        if text.len() <= CACHED_TEXT_BYTES_MAX
+            && prepared.admin().is_none()
+            && prepared.schema().is_none()
+        {
+            while plans.oldest_first.len() >= self.options.plans_max.max(1) {
+                if let Some(oldest) = plans.oldest_first.pop_front() {
+                    plans.by_text.remove(&oldest);
+                }
+            }
+            let key: Rc<str> = Rc::from(text);
+            plans.by_text.insert(key.clone(), prepared.clone());
+            plans.oldest_first.push_back(key);
+        }
+        Ok(prepared)
+    }
+
+    fn plan(&self, text: &str, core: &Core) -> Result<Prepared, Error> {
+        let checked = check(parse(text)?, &Known(&self.signatures))?;
+        let mode = mode_of(checked.statement.mode).ok_or_else(|| {
+            Error::unsupported("PROFILE is not available yet").at(checked.statement.span)
+        })?;
+        let catalog = Catalog {
+            graph: core.graph().clone(),
+            indexes: core.graph().schema(),
+            statistics: core.graph().statistics(),
+        };
+        let mut columns: Vec<Arc<str>> = checked
+            .columns()
+            .iter()
+            .map(|column| Arc::from(&*column.name))
+            .collect();
+        let planned = match &checked.statement.body {
+            StatementBody::Query(query) => Some(plan_query(query, &catalog, &self.procedures)?),
+            StatementBody::Schema(schema) => {
+                check_schema(schema, checked.statement.span)?;
+                None
+            }
+            StatementBody::Admin(_) => None,
+        };
+        if mode == Mode::Explain && planned.is_none() {
+            return Err(Error::unsupported(
+                "EXPLAIN of a statement that is no query is not available yet",
+            )
+            .at(checked.statement.span));
+        }
+        if mode == Mode::Explain {
+            columns = vec![Arc::from("QUERY PLAN")];
+        }
+        Ok(Prepared(Rc::new(Inner {
+            effects: checked.effects,
+            parameters: checked
+                .parameters
+                .iter()
+                .map(|name| Arc::from(&**name))
+                .collect(),
+            statement: checked.statement,
+            mode,
+            columns,
+            planned,
+            indexes: catalog.indexes,
+            vertices: catalog.statistics.vertices,
+            uses: Cell::new(0),
+        })))
+    }
+}
+
+/// Whether the graph is still what the plan was made for. Its size is looked at ever more rarely.
+fn is_fresh(prepared: &Prepared, core: &Core) -> bool {
+    let inner = &*prepared.0;
+    let uses = inner.uses.get() + 1;
+    inner.uses.set(uses);
+    if inner.indexes != core.graph().schema() {
+        return false;
+    }
+    if !uses.is_power_of_two() {
+        return true;
+    }
+    let now = core.graph().statistics().vertices.max(64);
+    let then = inner.vertices.max(64);
+    now / then < SIZE_FACTOR && then / now < SIZE_FACTOR
+}
+
+struct Known<'a>(&'a [ProcedureSignature]);
+
+impl Signatures for Known<'_> {
+    fn find(&self, name: &str) -> Option<&ProcedureSignature> {
+        self.0
+            .iter()
+            .find(|signature| signature.name.eq_ignore_ascii_case(name))
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.0.iter().map(|signature| &*signature.name).collect()
+    }
+}
+
+fn signature(procedure: &Procedure) -> ProcedureSignature {
+    let fields = |fields: &[crate::procedure::Field]| {
+        fields
+            .iter()
+            .map(|field| (Box::from(&*field.name), value_type(field.field_type)))
+            .collect()
+    };
+    ProcedureSignature {
+        name: Box::from(&*procedure.name),
+        inputs: fields(&procedure.inputs),
+        outputs: fields(&procedure.outputs),
+        writes: false,
+    }
+}
+
+fn value_type(field_type: FieldType) -> ValueType {
+    match field_type {
+        FieldType::Any => ValueType::ANY,
+        FieldType::Boolean => ValueType::BOOLEAN,
+        FieldType::String => ValueType::STRING,
+        FieldType::Integer => ValueType::INTEGER,
+        FieldType::Float => ValueType::FLOAT,
+        FieldType::Number => ValueType::NUMBER,
+        FieldType::List => ValueType::ANY.list(),
+        FieldType::Map => ValueType::MAP,
+    }
+}
