@@ -7,8 +7,10 @@ use crate::cluster::ClusterArgs;
 use crate::console::{self, ConsoleArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::gflags::{Vocabulary, normalize};
+use crate::kernel;
 use crate::load::LoadArgs;
 use crate::memgraph_flags;
+use crate::server_args::ServerArgs;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -23,6 +25,8 @@ pub struct Cli {
 /// What `quoit` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Check whether a server would start here
+    Doctor(ServerArgs),
     /// Type Cypher, or run statements from a file or a pipe
     Console(ConsoleArgs),
     /// Run a main and replicas on this machine
@@ -59,7 +63,7 @@ pub fn parse(args: &[String]) -> Result<Cli, Failure> {
     match subcommand {
         Some(subcommand) if !subcommand.has_subcommands() => {
             let ignored = match subcommand.get_name() {
-                "server" => memgraph_flags::ACCEPTED_WITHOUT_EFFECT,
+                "server" | "doctor" => memgraph_flags::ACCEPTED_WITHOUT_EFFECT,
                 "console" => console::ACCEPTED_WITHOUT_EFFECT,
                 _ => &[],
             };
@@ -86,7 +90,9 @@ pub fn parse(args: &[String]) -> Result<Cli, Failure> {
 }
 
 fn run(cli: Cli) -> Outcome {
+    kernel::end_on_broken_pipe();
     match cli.command {
+        Command::Doctor(args) => crate::doctor::run(&args),
         Command::Console(args) => console::run(&args),
         Command::Cluster(args) => crate::cluster::run(&args),
         Command::Load(args) => crate::load::run(&args),

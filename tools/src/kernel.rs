@@ -4,8 +4,11 @@
 //! with their parent). All `unsafe` of this crate is here; each function is a thin, checked wrapper.
 #![allow(unsafe_code)]
 
+use std::ffi::CString;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 
 /// Pins the calling thread to one CPU. Fails if the CPU does not exist or is not allowed.
@@ -38,6 +41,25 @@ pub fn clock_ticks_per_second() -> u64 {
 pub fn user_id() -> u32 {
     // SAFETY: getuid takes nothing and cannot fail.
     unsafe { libc::getuid() }
+}
+
+/// Whether this process may make files in a directory.
+pub fn check_writable(directory: &Path) -> io::Result<()> {
+    let path = CString::new(directory.as_os_str().as_bytes())?;
+    // SAFETY: `path` is a C string that lives through the call; access only reads it.
+    match unsafe { libc::access(path.as_ptr(), libc::W_OK | libc::X_OK) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Lets the process end quietly when whoever reads its output is gone (`quoit load | head`), as other
+/// tools do. Sockets are not concerned: the standard library sends with MSG_NOSIGNAL.
+pub fn end_on_broken_pipe() {
+    // SAFETY: SIG_DFL runs no code of ours; no other thread has been started yet that could mind.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+    }
 }
 
 /// A signal the cluster tool sends.

@@ -7,6 +7,7 @@ pub mod bolt;
 pub mod cli;
 pub mod cluster;
 pub mod console;
+pub mod doctor;
 pub mod exit;
 pub mod gflags;
 pub mod kernel;

@@ -11,6 +11,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,11 @@ const LOG_TAIL_BYTES: u64 = 2000;
 impl Node {
     /// A node that has not been started. Its data will lie in `cluster/NAME`, its log beside it.
     pub fn new(state: NodeState, cluster: &Path, arguments: Vec<String>) -> Self {
+        let state = NodeState {
+            process: Process::Ended,
+            pid: None,
+            ..state
+        };
         Node {
             directory: cluster.join(&state.name),
             arguments,
@@ -84,10 +90,13 @@ impl Node {
         Ok(())
     }
 
-    /// Waits until the node answers over Bolt.
-    pub fn wait_ready(&mut self) -> Result<(), String> {
+    /// Waits until the node answers over Bolt, or `interrupt` is set.
+    pub fn wait_ready(&mut self, interrupt: &AtomicBool) -> Result<(), String> {
         let deadline = Instant::now() + READY_TIMEOUT;
         loop {
+            if interrupt.load(Ordering::Relaxed) {
+                return Err("interrupted".to_owned());
+            }
             if let Some(status) = self.ended() {
                 let name = &self.state.name;
                 return Err(format!(

@@ -83,8 +83,12 @@ pub fn up(args: &UpArgs) -> Outcome {
         interrupt,
     };
     let outcome = supervisor.run(args);
+    let interrupted = supervisor.interrupt.load(Ordering::Relaxed);
     supervisor.end();
-    outcome
+    match outcome {
+        Err(_) if interrupted => Err(Failure::silent(Exit::Interrupted)),
+        outcome => outcome,
+    }
 }
 
 /// Names and kinds: the main, then r1, r2, ... in the order of the founding story.
@@ -140,7 +144,7 @@ impl Supervisor {
         }
         self.write_down();
         for node in &mut self.nodes {
-            node.wait_ready().map_err(Failure::failed)?;
+            node.wait_ready(&self.interrupt).map_err(Failure::failed)?;
         }
         let mut narrator = Narrator::new(args.story, Arc::clone(&self.interrupt));
         let (main, replicas) = self.split();
@@ -266,7 +270,7 @@ impl Supervisor {
                 node.begin_stop();
                 node.finish_stop()?;
                 node.start()?;
-                node.wait_ready()?;
+                node.wait_ready(&self.interrupt)?;
                 Ok(format!("{name} is started again"))
             }
         }
