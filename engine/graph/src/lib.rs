@@ -2,6 +2,29 @@
 //!
 //! Owned here: the property graph in memory and what a transaction on it means. Knows no query text, no socket, no file and no
 //! runtime: callers (`query`, `log`, `replication`, `server`) bring those. Suggested reading order is that of the modules.
+//!
+//! ```
+//! use quoit_graph::door::NullJournal;
+//! use quoit_graph::value::Value;
+//! use quoit_graph::{Access, Direction, Graph, GraphConfig, Isolation};
+//! use std::sync::Arc;
+//!
+//! let graph = Graph::new(GraphConfig { shards: 1, cores: 1, journal: Arc::new(NullJournal::default()) });
+//! let core = graph.core(0);
+//! let mut txn = core.begin(Access::Write, Isolation::Snapshot);
+//! let (person, knows, name) = (txn.label("Person")?, txn.edge_type("KNOWS")?, txn.key("name")?);
+//! let ann = txn.create_vertex(&[person], &[(name, "Ann".into())])?;
+//! let bob = txn.create_vertex(&[person], &[(name, "Bob".into())])?;
+//! txn.create_edge(ann, bob, knows, &[])?;
+//! txn.commit()?;
+//!
+//! let txn = core.begin(Access::Read, Isolation::Snapshot);
+//! let epoch = core.enter();
+//! let view = txn.view(&epoch);
+//! let friend = view.edges(ann, Direction::Out, &[knows]).next().unwrap().neighbour;
+//! assert!(view.vertex(friend).unwrap().property(name).unwrap().is(&Value::string("Bob")));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod ids;
 pub mod value;
@@ -9,8 +32,37 @@ pub mod value;
 pub mod delta;
 pub mod door;
 pub mod names;
-pub mod txn;
-pub use txn::*;
 
+mod adjacency;
+mod apply;
+mod core;
+mod error;
+mod graph;
+mod growing;
+mod horizon;
+mod index;
+mod labels;
 mod memory;
+mod page;
+mod schema;
+mod settle;
+mod shard;
+mod stamp;
+mod statistics;
 mod sync;
+mod tree;
+mod txn;
+mod version;
+mod view;
+mod write;
+
+pub use crate::core::{Core, Epoch};
+pub use apply::AppliedSetting;
+pub use error::{ApplyError, CommitError, Entity, WriteError};
+pub use graph::{Graph, GraphConfig};
+pub use index::{Bound, Cursor, IndexDefinition, IndexRef, KEY_MAX, Seek};
+pub use schema::INDEXES_MAX;
+pub use statistics::Statistics;
+pub use txn::{Access, Committed, Isolation, TXN_BYTES_MAX, Txn, WriteStats};
+pub use value::codec::Properties;
+pub use view::{Direction, EdgeRef, Edges, Incidence, VertexRef, View};

@@ -10,6 +10,7 @@
 //! ones, which stay (together they are never larger than the newest), so no reader ever holds a freed one.
 
 use crate::delta::{NAME_BYTES_MAX, NameKind};
+use crate::growing::Growing;
 use crate::ids::{CommitSeq, KeyId, LabelId, TypeId};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -45,44 +46,10 @@ struct Entry {
     defined: AtomicU64,
 }
 
-const FIRST_SEGMENT: u32 = 64;
-const SEGMENTS: usize = 15;
-const _: () = assert!((FIRST_SEGMENT as u64) << (SEGMENTS as u64 - 1) >= NAMES_MAX as u64);
-
-/// An array that only grows, in segments of doubling size that never move.
-struct Entries {
-    segments: [OnceLock<Box<[OnceLock<Entry>]>>; SEGMENTS],
-}
-
-fn segment_of(id: u32) -> (usize, usize) {
-    let n = id / FIRST_SEGMENT + 1;
-    let segment = n.ilog2();
-    (
-        segment as usize,
-        (id - FIRST_SEGMENT * ((1 << segment) - 1)) as usize,
-    )
-}
-
-impl Entries {
-    fn get(&self, id: u32) -> Option<&Entry> {
-        if id >= NAMES_MAX {
-            return None;
-        }
-        let (segment, at) = segment_of(id);
-        self.segments[segment].get()?[at].get()
-    }
-
-    fn slot(&self, id: u32) -> &OnceLock<Entry> {
-        let (segment, at) = segment_of(id);
-        let size = (FIRST_SEGMENT as usize) << segment;
-        &self.segments[segment].get_or_init(|| (0..size).map(|_| OnceLock::new()).collect())[at]
-    }
-}
-
 /// One kind of names.
 struct Table {
     kind: NameKind,
-    entries: Entries,
+    entries: Growing<OnceLock<Entry>>,
     /// Arrays of id + 1 by hash, linear probing, at most half full; the newest is number `newest`.
     probes: [OnceLock<Box<[AtomicU32]>>; 20],
     newest: AtomicU32,
@@ -99,9 +66,7 @@ impl Table {
     fn new(kind: NameKind) -> Table {
         let table = Table {
             kind,
-            entries: Entries {
-                segments: [const { OnceLock::new() }; SEGMENTS],
-            },
+            entries: Growing::default(),
             probes: [const { OnceLock::new() }; 20],
             newest: AtomicU32::new(0),
             limit: AtomicU32::new(0),
@@ -112,17 +77,17 @@ impl Table {
         table
     }
 
+    fn entry(&self, id: u32) -> Option<&Entry> {
+        self.entries.get(id as usize)?.get()
+    }
+
     fn find(&self, name: &str) -> Option<u32> {
         let probes = self.probes[self.newest.load(Ordering::Acquire) as usize].get()?;
         let mut at = self.hasher.hash_one(name) as usize;
         loop {
             at &= probes.len() - 1;
             let id = probes[at].load(Ordering::Acquire).checked_sub(1)?;
-            if self
-                .entries
-                .get(id)
-                .is_some_and(|entry| &*entry.name == name)
-            {
+            if self.entry(id).is_some_and(|entry| &*entry.name == name) {
                 return Some(id);
             }
             at += 1;
@@ -163,7 +128,7 @@ impl Table {
             .writer
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
-        match (self.entries.get(id), self.find(name)) {
+        match (self.entry(id), self.find(name)) {
             (Some(entry), Some(found)) if found == id && &*entry.name == name => Ok(()),
             (None, None) => self.place(&mut count, id, name),
             _ => Err(contradiction()),
@@ -183,7 +148,7 @@ impl Table {
             defined: AtomicU64::new(u64::MAX),
         };
         assert!(
-            self.entries.slot(id).set(entry).is_ok(),
+            self.entries.get_or_make(id as usize).set(entry).is_ok(),
             "a free id has no name"
         );
         *count += 1;
@@ -198,7 +163,7 @@ impl Table {
         }
         let larger: Box<[AtomicU32]> = (0..probes.len() * 2).map(|_| AtomicU32::new(0)).collect();
         for id in 0..self.limit.load(Ordering::Relaxed) {
-            if let Some(entry) = self.entries.get(id) {
+            if let Some(entry) = self.entry(id) {
                 self.insert_probe(&larger, id, &entry.name);
             }
         }
@@ -269,17 +234,17 @@ impl Names {
 
     /// The name of a label.
     pub fn label_name(&self, id: LabelId) -> Option<&Arc<str>> {
-        self.labels.entries.get(id.0).map(|entry| &entry.name)
+        self.labels.entry(id.0).map(|entry| &entry.name)
     }
 
     /// The name of an edge type.
     pub fn type_name(&self, id: TypeId) -> Option<&Arc<str>> {
-        self.types.entries.get(id.0).map(|entry| &entry.name)
+        self.types.entry(id.0).map(|entry| &entry.name)
     }
 
     /// The name of a property key.
     pub fn key_name(&self, id: KeyId) -> Option<&Arc<str>> {
-        self.keys.entries.get(id.0).map(|entry| &entry.name)
+        self.keys.entry(id.0).map(|entry| &entry.name)
     }
 
     /// One past the largest id of a kind; ids below it may be missing on a replica.
@@ -289,7 +254,7 @@ impl Names {
 
     /// The text of an id.
     pub fn name(&self, kind: NameKind, id: u32) -> Option<&Arc<str>> {
-        self.table(kind).entries.get(id).map(|entry| &entry.name)
+        self.table(kind).entry(id).map(|entry| &entry.name)
     }
 
     /// A log's definition: fixes an id's name and marks it defined by `seq`.
@@ -307,18 +272,13 @@ impl Names {
 
     /// The commit whose frame carries the definition of an id, if any does.
     pub fn defined(&self, kind: NameKind, id: u32) -> Option<CommitSeq> {
-        let defined = self
-            .table(kind)
-            .entries
-            .get(id)?
-            .defined
-            .load(Ordering::Acquire);
+        let defined = self.table(kind).entry(id)?.defined.load(Ordering::Acquire);
         (defined != u64::MAX).then_some(CommitSeq(defined))
     }
 
     /// Notes that the frame of `seq` carries the definition of an id.
     pub fn mark_defined(&self, kind: NameKind, id: u32, seq: CommitSeq) {
-        if let Some(entry) = self.table(kind).entries.get(id) {
+        if let Some(entry) = self.table(kind).entry(id) {
             entry.defined.fetch_min(seq.0, Ordering::AcqRel);
         }
     }

@@ -1,247 +1,712 @@
-//! Transactions: the public signatures; bodies follow.
-#![allow(clippy::unimplemented, unused_variables, dead_code, missing_docs)]
-use crate::delta::{Keys, Labels};
-use crate::door::{Door, Journal, ReserveError};
-use crate::ids::*;
-use crate::names::{NameError, Names};
-use crate::value::codec::{NotStorable, Properties};
+//! Transactions: a snapshot, the writes made on it, and their end.
+//!
+//! Owned here: [`Txn`]: its frame as it grows, its list of writes for settling and undo, its counts. Called by `query` (reads and
+//! writes), `server` (begin, commit, rollback).
+//! Always holds: a write that fails has changed nothing; a conflict dooms the transaction; what has no number yet is undone when the
+//! transaction is dropped; each name its frame uses is defined in a durable frame or in its own, before its first use.
+//! Left to others: how a write is made (`write`), what an answer waits for after the commit (`server`).
+
+use crate::core::{Core, Epoch};
+use crate::delta::{DeltaWriter, INDEX_KEYS_MAX, LABELS_MAX, Labels, NAME_BYTES_MAX, NameKind};
+use crate::error::{CommitError, WriteError};
+use crate::ids::{CommitSeq, KeyId, LabelId, LabelSetId, TypeId, VertexId};
+use crate::schema::SchemaChange;
+use crate::settle::{Settling, Write};
+use crate::stamp::{Author, CellId, NEVER, Sight};
+use crate::statistics::Tally;
+use crate::value::codec::{Properties, encode_properties, put_varint};
 use crate::value::{Edge, Value, ValueRef};
-use std::marker::PhantomData;
-use std::rc::Rc;
-use std::sync::Arc;
+use crate::view::View;
+use crate::write::{Pen, Touch};
+use hashbrown::HashSet;
 
-pub struct GraphConfig {
-    /// Shards; today's number of cores.
-    pub shards: u16,
-    /// Core handles that [`Graph::core`] may give out: 0 to cores - 1.
-    pub cores: u16,
-    pub journal: Arc<dyn Journal>,
-}
+/// The largest frame of one transaction, in bytes.
+pub const TXN_BYTES_MAX: usize = 256 << 20;
 
-pub struct Graph(());
-impl Graph {
-    pub fn new(config: GraphConfig) -> Arc<Graph> { unimplemented!() }
-    /// The handle of core `n`, once; it is `!Send` and cheap to clone.
-    pub fn core(self: &Arc<Graph>, n: u16) -> Core { unimplemented!() }
-    pub fn door(&self) -> &Door { unimplemented!() }
-    pub fn names(&self) -> &Names { unimplemented!() }
-    /// Indexes that exist.
-    pub fn schema(&self) -> Vec<IndexDefinition> { unimplemented!() }
-    pub fn statistics(&self) -> Statistics { unimplemented!() }
-    /// Bytes of blocks alive, retired ones included.
-    pub fn live_bytes(&self) -> u64 { unimplemented!() }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IndexDefinition { pub label: LabelId, pub keys: Keys }
-
-/// Committed counts for the planner.
-#[derive(Clone, Debug, Default)]
-pub struct Statistics { pub vertices: u64, pub edges: u64, pub vertices_by_label: Vec<(LabelId, u64)>, pub edges_by_type: Vec<(TypeId, u64)> }
-
-#[derive(Clone)]
-pub struct Core(Rc<()>);
-impl Core {
-    pub fn number(&self) -> u16 { unimplemented!() }
-    pub fn graph(&self) -> &Arc<Graph> { unimplemented!() }
-    /// Entered for one batch, never across a park or an await; may be nested.
-    pub fn enter(&self) -> Epoch<'_> { unimplemented!() }
-    /// Starts at the `visible` watermark.
-    pub fn begin(&self, access: Access, isolation: Isolation) -> Txn { unimplemented!() }
-    /// Starts at `sealed`: for an auto-commit statement that writes; its answer waits until what it read is durable.
-    pub fn begin_auto_commit_write(&self) -> Txn { unimplemented!() }
-    /// Replica and recovery: applies the deltas of commit `seq` (a frame without its header), stamped `seq`, seen once published.
-    /// Commits are applied in order, by one caller at a time.
-    pub fn apply(&self, seq: CommitSeq, deltas: &[u8]) -> Result<Vec<AppliedSetting>, ApplyError> { unimplemented!() }
-    /// Does up to `budget` pieces of housekeeping (pruning, settling, freeing); whether more is to be done now.
-    pub fn maintain(&self, budget: usize) -> bool { unimplemented!() }
-}
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AppliedSetting { pub name: String, pub value: Vec<u8> }
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ApplyError {
-    #[error(transparent)]
-    Delta(#[from] crate::delta::DeltaError),
-    #[error(transparent)]
-    Name(#[from] NameError),
-    #[error("commit {seq} does not fit the graph: {reason}")]
-    Unfit { seq: CommitSeq, reason: String },
-}
-
-/// References into storage live as long as this guard.
-pub struct Epoch<'c>(PhantomData<(&'c (), *const ())>);
-
+/// What a transaction may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access { Read, Write }
+pub enum Access {
+    /// Reads only: writes are refused.
+    Read,
+    /// Reads and writes.
+    Write,
+}
+
+/// What a transaction sees of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
-pub enum Isolation { #[default] Snapshot }
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entity { Vertex(VertexId), Edge(EdgeId) }
-
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum WriteError {
-    /// First updater wins: a TransientError, retry the transaction.
-    #[error("{entity:?} is being changed, or was changed, by a concurrent transaction")]
-    Conflict { entity: Entity },
-    #[error("vertex {0} has been deleted")]
-    VertexDeleted(VertexId),
-    #[error("edge {0} has been deleted")]
-    EdgeDeleted(EdgeId),
-    #[error("vertex {0} still has edges")]
-    DeleteConnectedVertex(VertexId),
-    #[error(transparent)]
-    NotStorable(#[from] NotStorable),
-    #[error("limit exceeded: {0}")]
-    LimitExceeded(&'static str),
-    #[error(transparent)]
-    Name(#[from] NameError),
-    #[error("the transaction is read-only")]
-    ReadOnly,
-    /// An earlier write of the transaction failed: it can only be rolled back.
-    #[error("the transaction has failed and can only be rolled back")]
-    Doomed,
-    #[error("{0}")]
-    Schema(&'static str),
+pub enum Isolation {
+    /// The graph as of its beginning.
+    #[default]
+    Snapshot,
 }
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CommitError {
-    #[error(transparent)]
-    Reserve(#[from] ReserveError),
-    #[error("the transaction has failed and can only be rolled back")]
-    Doomed,
-}
+
+/// A transaction that has committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// What the answer must wait for until it is visible: its own number, or for a reader its snapshot.
+    /// What the answer waits for until it is visible: the transaction's number, or a reader's snapshot.
     pub seq: CommitSeq,
+    /// Whether there is a frame.
     pub wrote: bool,
 }
+
+/// What a transaction has done, for the client's summary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WriteStats {
-    pub vertices_created: u64, pub vertices_deleted: u64, pub edges_created: u64, pub edges_deleted: u64,
-    pub properties_set: u64, pub labels_added: u64, pub labels_removed: u64, pub indexes_added: u64, pub indexes_removed: u64,
+    /// Vertices created.
+    pub vertices_created: u64,
+    /// Vertices deleted.
+    pub vertices_deleted: u64,
+    /// Edges created.
+    pub edges_created: u64,
+    /// Edges deleted.
+    pub edges_deleted: u64,
+    /// Properties set or removed, those of created things included.
+    pub properties_set: u64,
+    /// Labels added, those of created vertices included.
+    pub labels_added: u64,
+    /// Labels removed.
+    pub labels_removed: u64,
+    /// Indexes made.
+    pub indexes_added: u64,
+    /// Indexes dropped.
+    pub indexes_removed: u64,
 }
 
-/// `!Send`; owned by a session; dropping it rolls back.
-pub struct Txn(PhantomData<*const ()>);
+/// A transaction; `!Send`, owned by a session. Dropping it rolls it back.
+pub struct Txn {
+    core: Core,
+    access: Access,
+    isolation: Isolation,
+    snapshot: CommitSeq,
+    clause: u32,
+    /// Taken with the first write.
+    cell: Option<CellId>,
+    /// Room for the frame's header, then deltas.
+    frame: Vec<u8>,
+    writes: Vec<Write>,
+    defined: HashSet<(NameKind, u32)>,
+    stats: WriteStats,
+    tally: Tally,
+    schema: Option<SchemaChange>,
+    doomed: bool,
+}
+
 impl Txn {
-    pub fn snapshot(&self) -> CommitSeq { unimplemented!() }
-    /// What this transaction sees: its snapshot and its own writes of lower clauses. Independent of later writes of the current clause.
-    pub fn view<'e>(&self, epoch: &'e Epoch<'_>) -> View<'e> { unimplemented!() }
-    /// As `view`, and the writes of the current clause too (MERGE).
-    pub fn view_including_current_clause<'e>(&self, epoch: &'e Epoch<'_>) -> View<'e> { unimplemented!() }
-    /// From here on a view sees what was written so far.
-    pub fn next_clause(&mut self) { unimplemented!() }
-    pub fn clause(&self) -> u32 { unimplemented!() }
-    /// As `view`, as it was in clause `clause` (a lazily read result of an earlier statement).
-    pub fn view_at_clause<'e>(&self, epoch: &'e Epoch<'_>, clause: u32) -> View<'e> { unimplemented!() }
-    pub fn label(&mut self, name: &str) -> Result<LabelId, WriteError> { unimplemented!() }
-    pub fn edge_type(&mut self, name: &str) -> Result<TypeId, WriteError> { unimplemented!() }
-    pub fn key(&mut self, name: &str) -> Result<KeyId, WriteError> { unimplemented!() }
-    pub fn create_vertex(&mut self, labels: &[LabelId], properties: &[(KeyId, Value)]) -> Result<VertexId, WriteError> { unimplemented!() }
-    pub fn create_edge(&mut self, source: VertexId, target: VertexId, type_: TypeId, properties: &[(KeyId, Value)]) -> Result<Edge, WriteError> { unimplemented!() }
-    pub fn delete_edge(&mut self, edge: Edge) -> Result<(), WriteError> { unimplemented!() }
-    pub fn delete_vertex(&mut self, vertex: VertexId) -> Result<(), WriteError> { unimplemented!() }
-    /// Returns the number of edges that went with it.
-    pub fn detach_delete_vertex(&mut self, vertex: VertexId) -> Result<u64, WriteError> { unimplemented!() }
-    /// `Value::Null` removes. Works on the newest own state, also within a clause.
-    pub fn set_vertex_property(&mut self, vertex: VertexId, key: KeyId, value: &Value) -> Result<(), WriteError> { unimplemented!() }
-    /// Several at once (`SET n += map`): null removes.
-    pub fn set_vertex_properties(&mut self, vertex: VertexId, changes: &[(KeyId, Value)]) -> Result<(), WriteError> { unimplemented!() }
-    /// `SET n = map`.
-    pub fn replace_vertex_properties(&mut self, vertex: VertexId, properties: &[(KeyId, Value)]) -> Result<(), WriteError> { unimplemented!() }
-    /// Whether it did not have it.
-    pub fn add_label(&mut self, vertex: VertexId, label: LabelId) -> Result<bool, WriteError> { unimplemented!() }
-    /// Whether it had it.
-    pub fn remove_label(&mut self, vertex: VertexId, label: LabelId) -> Result<bool, WriteError> { unimplemented!() }
-    pub fn set_edge_property(&mut self, edge: Edge, key: KeyId, value: &Value) -> Result<(), WriteError> { unimplemented!() }
-    pub fn set_edge_properties(&mut self, edge: Edge, changes: &[(KeyId, Value)]) -> Result<(), WriteError> { unimplemented!() }
-    pub fn replace_edge_properties(&mut self, edge: Edge, properties: &[(KeyId, Value)]) -> Result<(), WriteError> { unimplemented!() }
-    /// Only as the first and last write of its transaction. `false`: it exists already.
-    pub fn create_index(&mut self, label: LabelId, keys: &[KeyId]) -> Result<bool, WriteError> { unimplemented!() }
-    /// `false`: there is none.
-    pub fn drop_index(&mut self, label: LabelId, keys: &[KeyId]) -> Result<bool, WriteError> { unimplemented!() }
-    /// Puts a setting into the log; graph keeps nothing of it.
-    pub fn set_setting(&mut self, name: &str, value: &[u8]) -> Result<(), WriteError> { unimplemented!() }
-    pub fn stats(&self) -> WriteStats { unimplemented!() }
-    pub fn wrote(&self) -> bool { unimplemented!() }
-    /// Sealed when it returns; the caller waits for durable (`door.visible() >= seq`) and replicas.
-    pub fn commit(self) -> Result<Committed, CommitError> { unimplemented!() }
-    pub fn rollback(self) { unimplemented!() }
+    pub(crate) fn new(
+        core: Core,
+        access: Access,
+        isolation: Isolation,
+        snapshot: CommitSeq,
+    ) -> Txn {
+        Txn {
+            core,
+            access,
+            isolation,
+            snapshot,
+            clause: 0,
+            cell: None,
+            frame: Vec::new(),
+            writes: Vec::new(),
+            defined: HashSet::new(),
+            stats: WriteStats::default(),
+            tally: Tally::default(),
+            schema: None,
+            doomed: false,
+        }
+    }
+
+    /// The commit it sees the graph at.
+    pub fn snapshot(&self) -> CommitSeq {
+        self.snapshot
+    }
+
+    /// What it was begun with.
+    pub fn access(&self) -> Access {
+        self.access
+    }
+
+    /// What it was begun with.
+    pub fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
+    /// The core it belongs to.
+    pub fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// What it sees: its snapshot and its own writes of earlier clauses.
+    pub fn view<'e>(&self, epoch: &'e Epoch<'_>) -> View<'e> {
+        self.view_at_clause(epoch, self.clause)
+    }
+
+    /// As [`Txn::view`], with the writes of the current clause made so far (MERGE).
+    pub fn view_including_current_clause<'e>(&self, epoch: &'e Epoch<'_>) -> View<'e> {
+        self.view_at_clause(epoch, self.clause + 1)
+    }
+
+    /// As [`Txn::view`] was in clause `clause`: for results of an earlier statement that are read lazily.
+    pub fn view_at_clause<'e>(&self, epoch: &'e Epoch<'_>, clause: u32) -> View<'e> {
+        debug_assert!(
+            std::ptr::eq(epoch.graph, &**self.core.graph()),
+            "an epoch of another graph"
+        );
+        let sight = Sight {
+            cells: &epoch.graph.cells,
+            snapshot: self.snapshot,
+            own: self.cell,
+            clauses_below: clause,
+        };
+        View::new(epoch.graph, &epoch.guard, sight)
+    }
+
+    /// From here on [`Txn::view`] shows what has been written so far.
+    pub fn next_clause(&mut self) {
+        self.clause += 1;
+    }
+
+    /// The current clause, counted from 0.
+    pub fn clause(&self) -> u32 {
+        self.clause
+    }
+
+    /// The label of a name, made if need be.
+    pub fn label(&mut self, name: &str) -> Result<LabelId, WriteError> {
+        Ok(self.core.graph().names().intern_label(name)?)
+    }
+
+    /// The edge type of a name, made if need be.
+    pub fn edge_type(&mut self, name: &str) -> Result<TypeId, WriteError> {
+        Ok(self.core.graph().names().intern_type(name)?)
+    }
+
+    /// The property key of a name, made if need be.
+    pub fn key(&mut self, name: &str) -> Result<KeyId, WriteError> {
+        Ok(self.core.graph().names().intern_key(name)?)
+    }
+
+    /// Creates a vertex on this core's shard. Labels in any order, repeated ones count once; null properties are left out.
+    pub fn create_vertex(
+        &mut self,
+        labels: &[LabelId],
+        properties: &[(KeyId, Value)],
+    ) -> Result<VertexId, WriteError> {
+        self.begin_write()?;
+        let mut sorted: Labels = labels.into();
+        sorted.sort_unstable();
+        sorted.dedup();
+        if sorted.len() > LABELS_MAX {
+            return Err(WriteError::LimitExceeded("labels of one node"));
+        }
+        for label in &sorted {
+            self.define(NameKind::Label, label.0)?;
+        }
+        let bytes = self.encode(properties)?;
+        let set = self.core.label_set(&sorted);
+        let set = set.ok_or(WriteError::LimitExceeded("too many combinations of labels"))?;
+        let home = self.core.home();
+        let properties = Properties::trusted(&bytes);
+        let id = self.with_pen(|pen| pen.create_vertex(home, set, properties))?;
+        self.writes.push(Write::Vertex(id));
+        DeltaWriter::new(&mut self.frame).create_vertex(id, &sorted, properties);
+        self.tally.vertex(&sorted, 1);
+        self.stats.vertices_created += 1;
+        self.stats.labels_added += sorted.len() as u64;
+        self.stats.properties_set += properties.iter().count() as u64;
+        Ok(id)
+    }
+
+    /// Creates an edge between two vertices that exist for this transaction.
+    pub fn create_edge(
+        &mut self,
+        source: VertexId,
+        target: VertexId,
+        type_: TypeId,
+        properties: &[(KeyId, Value)],
+    ) -> Result<Edge, WriteError> {
+        self.begin_write()?;
+        self.define(NameKind::Type, type_.0)?;
+        let bytes = self.encode(properties)?;
+        let properties = Properties::trusted(&bytes);
+        let edge = self.with_pen(|pen| pen.create_edge(source, target, type_, properties))?;
+        self.writes.push(Write::EdgeCreated(edge));
+        DeltaWriter::new(&mut self.frame).create_edge(edge, properties);
+        self.tally.edge(type_, 1);
+        self.stats.edges_created += 1;
+        self.stats.properties_set += properties.iter().count() as u64;
+        Ok(edge)
+    }
+
+    /// Deletes an edge; `false` if this transaction has deleted it already.
+    pub fn delete_edge(&mut self, edge: Edge) -> Result<bool, WriteError> {
+        self.begin_write()?;
+        let deleted = self.with_pen(|pen| pen.delete_edge(edge))?;
+        if deleted {
+            self.note_deleted_edge(edge);
+        }
+        Ok(deleted)
+    }
+
+    /// Deletes a vertex that has no edges; `false` if this transaction has deleted it already.
+    pub fn delete_vertex(&mut self, vertex: VertexId) -> Result<bool, WriteError> {
+        self.begin_write()?;
+        let Some((labels, touch)) = self.with_pen(|pen| pen.delete_vertex(vertex))? else {
+            return Ok(false);
+        };
+        self.note_deleted_vertex(vertex, labels, touch);
+        Ok(true)
+    }
+
+    /// Deletes a vertex and its edges, all or nothing; how many edges went with it.
+    pub fn detach_delete_vertex(&mut self, vertex: VertexId) -> Result<u64, WriteError> {
+        self.begin_write()?;
+        let Some((edges, labels, touch)) = self.with_pen(|pen| pen.detach_delete_vertex(vertex))?
+        else {
+            return Ok(0);
+        };
+        for &edge in &edges {
+            self.note_deleted_edge(edge);
+        }
+        self.note_deleted_vertex(vertex, labels, touch);
+        Ok(edges.len() as u64)
+    }
+
+    /// Sets one property of a vertex; null removes it. Builds on this transaction's newest state, also within a clause.
+    pub fn set_vertex_property(
+        &mut self,
+        vertex: VertexId,
+        key: KeyId,
+        value: &Value,
+    ) -> Result<(), WriteError> {
+        self.set_vertex_properties(vertex, &[(key, value.clone())])
+    }
+
+    /// Sets several properties (`SET n += map`); null removes.
+    pub fn set_vertex_properties(
+        &mut self,
+        vertex: VertexId,
+        changes: &[(KeyId, Value)],
+    ) -> Result<(), WriteError> {
+        self.begin_write()?;
+        let changes = self.encode_changes(changes)?;
+        let changes = Properties::trusted(&changes);
+        let touch = self.with_pen(|pen| {
+            pen.change_properties(vertex, |present, out| overlay(present, changes, out))
+        })?;
+        self.note_vertex_properties(vertex, changes, touch);
+        Ok(())
+    }
+
+    /// Gives a vertex these properties and no others (`SET n = map`).
+    pub fn replace_vertex_properties(
+        &mut self,
+        vertex: VertexId,
+        properties: &[(KeyId, Value)],
+    ) -> Result<(), WriteError> {
+        self.begin_write()?;
+        let bytes = self.encode(properties)?;
+        let mut changes = Vec::new();
+        let touch = self.with_pen(|pen| {
+            pen.change_properties(vertex, |present, out| {
+                replacement(present, &bytes, &mut changes, out)
+            })
+        })?;
+        self.note_vertex_properties(vertex, Properties::trusted(&changes), touch);
+        Ok(())
+    }
+
+    /// Adds a label; `false` if the vertex has it.
+    pub fn add_label(&mut self, vertex: VertexId, label: LabelId) -> Result<bool, WriteError> {
+        self.begin_write()?;
+        self.define(NameKind::Label, label.0)?;
+        let core = self.core.clone();
+        let add = |labels: &mut Labels| match labels.binary_search(&label) {
+            Ok(_) => false,
+            Err(at) => {
+                labels.insert(at, label);
+                true
+            }
+        };
+        let within = |labels: &Labels| {
+            if labels.len() > LABELS_MAX {
+                None
+            } else {
+                core.label_set(labels)
+            }
+        };
+        let Some(touch) = self.with_pen(|pen| pen.change_labels(vertex, add, within))? else {
+            return Ok(false);
+        };
+        self.note_vertex(vertex, touch);
+        DeltaWriter::new(&mut self.frame).set_vertex_labels(vertex, &[label], &[]);
+        self.tally.label(label, 1);
+        self.stats.labels_added += 1;
+        Ok(true)
+    }
+
+    /// Removes a label; `false` if the vertex does not have it.
+    pub fn remove_label(&mut self, vertex: VertexId, label: LabelId) -> Result<bool, WriteError> {
+        self.begin_write()?;
+        self.define(NameKind::Label, label.0)?;
+        let core = self.core.clone();
+        let remove = |labels: &mut Labels| match labels.binary_search(&label) {
+            Ok(at) => {
+                labels.remove(at);
+                true
+            }
+            Err(_) => false,
+        };
+        let touch = self
+            .with_pen(|pen| pen.change_labels(vertex, remove, |labels| core.label_set(labels)))?;
+        let Some(touch) = touch else { return Ok(false) };
+        self.note_vertex(vertex, touch);
+        DeltaWriter::new(&mut self.frame).set_vertex_labels(vertex, &[], &[label]);
+        self.tally.label(label, -1);
+        self.stats.labels_removed += 1;
+        Ok(true)
+    }
+
+    /// Sets one property of an edge; null removes it.
+    pub fn set_edge_property(
+        &mut self,
+        edge: Edge,
+        key: KeyId,
+        value: &Value,
+    ) -> Result<(), WriteError> {
+        self.set_edge_properties(edge, &[(key, value.clone())])
+    }
+
+    /// Sets several properties of an edge; null removes.
+    pub fn set_edge_properties(
+        &mut self,
+        edge: Edge,
+        changes: &[(KeyId, Value)],
+    ) -> Result<(), WriteError> {
+        self.begin_write()?;
+        let changes = self.encode_changes(changes)?;
+        let changes = Properties::trusted(&changes);
+        let touch = self.with_pen(|pen| {
+            pen.change_edge_properties(edge, |present, out| overlay(present, changes, out))
+        })?;
+        self.note_edge_properties(edge, changes, touch);
+        Ok(())
+    }
+
+    /// Gives an edge these properties and no others.
+    pub fn replace_edge_properties(
+        &mut self,
+        edge: Edge,
+        properties: &[(KeyId, Value)],
+    ) -> Result<(), WriteError> {
+        self.begin_write()?;
+        let bytes = self.encode(properties)?;
+        let mut changes = Vec::new();
+        let touch = self.with_pen(|pen| {
+            pen.change_edge_properties(edge, |present, out| {
+                replacement(present, &bytes, &mut changes, out)
+            })
+        })?;
+        self.note_edge_properties(edge, Properties::trusted(&changes), touch);
+        Ok(())
+    }
+
+    /// Makes an index; `false` if there is one. It must be the transaction's only write. Writers of all shards wait while it is
+    /// filled; readers do not, and see it once the transaction has committed.
+    pub fn create_index(&mut self, label: LabelId, keys: &[KeyId]) -> Result<bool, WriteError> {
+        self.begin_schema_change(label, keys)?;
+        let core = self.core.clone();
+        let Some(change) = SchemaChange::create(&core, label, keys)? else {
+            return Ok(false);
+        };
+        self.schema = Some(change);
+        DeltaWriter::new(&mut self.frame).create_index(label, keys);
+        self.stats.indexes_added += 1;
+        Ok(true)
+    }
+
+    /// Drops an index; `false` if there is none. It must be the transaction's only write.
+    pub fn drop_index(&mut self, label: LabelId, keys: &[KeyId]) -> Result<bool, WriteError> {
+        self.begin_schema_change(label, keys)?;
+        let core = self.core.clone();
+        let Some(change) = SchemaChange::drop(&core, label, keys) else {
+            return Ok(false);
+        };
+        self.schema = Some(change);
+        DeltaWriter::new(&mut self.frame).drop_index(label, keys);
+        self.stats.indexes_removed += 1;
+        Ok(true)
+    }
+
+    /// Puts a setting into the log; the graph keeps nothing of it.
+    pub fn set_setting(&mut self, name: &str, value: &[u8]) -> Result<(), WriteError> {
+        self.begin_write()?;
+        if name.len() > NAME_BYTES_MAX || value.len() > TXN_BYTES_MAX {
+            return Err(WriteError::LimitExceeded("bytes of a setting"));
+        }
+        DeltaWriter::new(&mut self.frame).setting(name, value);
+        Ok(())
+    }
+
+    /// What it has done so far.
+    pub fn stats(&self) -> WriteStats {
+        self.stats
+    }
+
+    /// Whether it will have a frame.
+    pub fn wrote(&self) -> bool {
+        self.frame.len() > self.core.graph().door().journal().header_bytes()
+    }
+
+    /// Commits: takes a number, after which nothing can fail. The caller waits until the number is visible (durable), and for
+    /// replicas, before it answers. On an error everything is rolled back.
+    pub fn commit(mut self) -> Result<Committed, CommitError> {
+        if self.doomed {
+            return Err(CommitError::Doomed);
+        }
+        if !self.wrote() {
+            return Ok(Committed {
+                seq: self.snapshot,
+                wrote: false,
+            });
+        }
+        let core = self.core.clone();
+        let graph = core.graph();
+        let door = graph.door();
+        let reservation = door.reserve(self.frame.len())?;
+        let frame = door.journal().finish_frame(std::mem::take(&mut self.frame));
+        let seq = door.seal(reservation, core.number(), frame, |seq| {
+            if let Some(cell) = self.cell {
+                graph.cells.commit(cell, seq);
+            }
+        });
+        for &(kind, id) in &self.defined {
+            graph.names().mark_defined(kind, id, seq);
+        }
+        graph.counts[core.slot()].0.add(&self.tally);
+        if let Some(change) = self.schema.take() {
+            change.commit(&core);
+        }
+        if let Some(cell) = self.cell.take() {
+            let writes = std::mem::take(&mut self.writes);
+            core.0
+                .settling
+                .borrow_mut()
+                .push_back(Settling { cell, seq, writes });
+            core.0.settle(usize::MAX);
+        }
+        Ok(Committed { seq, wrote: true })
+    }
+
+    /// Undoes everything.
+    pub fn rollback(self) {}
+
+    fn begin_write(&mut self) -> Result<(), WriteError> {
+        if self.access == Access::Read {
+            return Err(WriteError::ReadOnly);
+        }
+        if self.doomed {
+            return Err(WriteError::Doomed);
+        }
+        if self.schema.is_some() {
+            return Err(WriteError::Schema(
+                "an index is made or dropped in a transaction of its own",
+            ));
+        }
+        if self.frame.len() > TXN_BYTES_MAX {
+            return Err(WriteError::LimitExceeded(
+                "bytes written by one transaction",
+            ));
+        }
+        if self.cell.is_none() {
+            let cell = self.core.take_cell();
+            self.cell =
+                Some(cell.ok_or(WriteError::LimitExceeded("transactions writing at once"))?);
+            let header = self.core.graph().door().journal().header_bytes();
+            self.frame.resize(header, 0);
+        }
+        Ok(())
+    }
+
+    fn begin_schema_change(&mut self, label: LabelId, keys: &[KeyId]) -> Result<(), WriteError> {
+        self.begin_write()?;
+        if self.wrote() {
+            return Err(WriteError::Schema(
+                "an index is made or dropped in a transaction of its own",
+            ));
+        }
+        if keys.is_empty() || keys.len() > INDEX_KEYS_MAX {
+            return Err(WriteError::Schema("an index has 1 to 16 keys"));
+        }
+        if keys
+            .iter()
+            .enumerate()
+            .any(|(i, key)| keys[..i].contains(key))
+        {
+            return Err(WriteError::Schema("an index has each key once"));
+        }
+        self.define(NameKind::Label, label.0)?;
+        keys.iter()
+            .try_for_each(|key| self.define(NameKind::Key, key.0))
+    }
+
+    fn with_pen<R>(
+        &mut self,
+        work: impl FnOnce(&Pen<'_>) -> Result<R, WriteError>,
+    ) -> Result<R, WriteError> {
+        let state = &self.core.0;
+        let guard = state.heap.enter();
+        let cells = &state.graph.cells;
+        let stamp = self.cell.map_or(NEVER, |cell| cell.stamp(self.clause));
+        let author = Author {
+            cells,
+            snapshot: self.snapshot,
+            cell: self.cell,
+            stamp,
+        };
+        let result = work(&Pen {
+            core: state,
+            guard: &guard,
+            author,
+        });
+        drop(guard);
+        if matches!(result, Err(WriteError::Conflict { .. })) {
+            self.doomed = true;
+        }
+        result
+    }
+
+    /// Sees to it that the log knows a name before this frame uses it.
+    fn define(&mut self, kind: NameKind, id: u32) -> Result<(), WriteError> {
+        let graph = self.core.graph();
+        let durable = graph
+            .names()
+            .defined(kind, id)
+            .is_some_and(|seq| seq <= graph.door().visible());
+        if durable || self.defined.contains(&(kind, id)) {
+            return Ok(());
+        }
+        let name = graph
+            .names()
+            .name(kind, id)
+            .ok_or(WriteError::UnknownName { kind, id })?;
+        DeltaWriter::new(&mut self.frame).define_name(kind, id, name);
+        self.defined.insert((kind, id));
+        Ok(())
+    }
+
+    fn encode(&mut self, properties: &[(KeyId, Value)]) -> Result<Vec<u8>, WriteError> {
+        for (key, value) in properties {
+            if !value.is_null() {
+                self.define(NameKind::Key, key.0)?;
+            }
+        }
+        let mut bytes = Vec::new();
+        encode_properties(properties, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// As [`Txn::encode`], with null for "removed".
+    fn encode_changes(&mut self, changes: &[(KeyId, Value)]) -> Result<Vec<u8>, WriteError> {
+        for (key, _) in changes {
+            self.define(NameKind::Key, key.0)?;
+        }
+        let mut bytes = Vec::new();
+        crate::value::codec::encode_changes(changes, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn note_vertex(&mut self, vertex: VertexId, touch: Touch) {
+        if touch == Touch::First {
+            self.writes.push(Write::Vertex(vertex));
+        }
+    }
+
+    fn note_vertex_properties(
+        &mut self,
+        vertex: VertexId,
+        changes: Properties<'_>,
+        touch: Option<Touch>,
+    ) {
+        if let Some(touch) = touch {
+            self.note_vertex(vertex, touch);
+            DeltaWriter::new(&mut self.frame).set_vertex_properties(vertex, changes);
+            self.stats.properties_set += changes.raw().count() as u64;
+        }
+    }
+
+    fn note_edge_properties(&mut self, edge: Edge, changes: Properties<'_>, touch: Option<Touch>) {
+        if let Some(touch) = touch {
+            if touch == Touch::First {
+                self.writes.push(Write::EdgeVersions(edge));
+            }
+            DeltaWriter::new(&mut self.frame).set_edge_properties(edge, changes);
+            self.stats.properties_set += changes.raw().count() as u64;
+        }
+    }
+
+    fn note_deleted_edge(&mut self, edge: Edge) {
+        self.writes.push(Write::EdgeDeleted(edge));
+        DeltaWriter::new(&mut self.frame).delete_edge(edge);
+        self.tally.edge(edge.type_, -1);
+        self.stats.edges_deleted += 1;
+    }
+
+    fn note_deleted_vertex(&mut self, vertex: VertexId, labels: LabelSetId, touch: Touch) {
+        self.note_vertex(vertex, touch);
+        DeltaWriter::new(&mut self.frame).delete_vertex(vertex);
+        self.tally
+            .vertex(self.core.graph().label_sets.labels(labels), -1);
+        self.stats.vertices_deleted += 1;
+    }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction { Out, In, Both }
-/// One incident edge as seen from a vertex.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Incidence { pub edge: Edge, pub neighbour: VertexId, pub outgoing: bool }
+/// Lays changes over the present properties; whether anything is set, or removed that was there.
+fn overlay(present: Properties<'_>, changes: Properties<'_>, out: &mut Vec<u8>) -> bool {
+    present.overlaid(changes, out);
+    out.as_slice() != present.bytes()
+        || changes
+            .iter()
+            .any(|(_, value)| !matches!(value, ValueRef::Null))
+}
 
-/// What a transaction sees; `Copy`, borrows only the epoch, so the transaction may write while it is in use.
-#[derive(Clone, Copy)]
-pub struct View<'e>(PhantomData<&'e ()>);
-impl<'e> View<'e> {
-    pub fn vertex(&self, id: VertexId) -> Option<VertexRef<'e>> { unimplemented!() }
-    /// Found by its id alone: linear in the source's degree.
-    pub fn edge(&self, id: EdgeId) -> Option<EdgeRef<'e>> { unimplemented!() }
-    /// Found with type and target: a binary search.
-    pub fn edge_at(&self, edge: Edge) -> Option<EdgeRef<'e>> { unimplemented!() }
-    /// Incident edges; `types` empty means all. `Both` gives a self loop once.
-    pub fn edges<'t>(&self, vertex: VertexId, direction: Direction, types: &'t [TypeId]) -> Edges<'e, 't> { unimplemented!() }
-    /// Edges from `vertex` in `direction` whose other end is `other`.
-    pub fn edges_between<'t>(&self, vertex: VertexId, other: VertexId, direction: Direction, types: &'t [TypeId]) -> Edges<'e, 't> { unimplemented!() }
-    pub fn degree(&self, vertex: VertexId, direction: Direction, types: &[TypeId]) -> u64 { unimplemented!() }
-    /// Pages that may hold vertices of a label (`None`: all), ascending.
-    pub fn pages(&self, label: Option<LabelId>) -> Vec<PageId> { unimplemented!() }
-    /// Appends the visible vertices of a page that have the label, ascending.
-    pub fn scan_page(&self, page: PageId, label: Option<LabelId>, out: &mut Vec<VertexId>) { unimplemented!() }
-    pub fn index(&self, label: LabelId, keys: &[KeyId]) -> Option<IndexRef<'e>> { unimplemented!() }
-    pub fn graph(&self) -> &'e Graph { unimplemented!() }
+/// The properties that take the place of the present ones, with the changes that lead there.
+fn replacement(
+    present: Properties<'_>,
+    bytes: &[u8],
+    changes: &mut Vec<u8>,
+    out: &mut Vec<u8>,
+) -> bool {
+    let new = Properties::trusted(bytes);
+    let mut removed: Vec<(KeyId, &[u8])> = present
+        .raw()
+        .map(|(key, _)| (key, NULL))
+        .filter(|(key, _)| new.get(*key).is_none())
+        .collect();
+    removed.extend(new.raw());
+    removed.sort_by_key(|(key, _)| *key);
+    for (key, value) in removed {
+        put_varint(changes, u64::from(key.0));
+        changes.extend_from_slice(value);
+    }
+    out.extend_from_slice(bytes);
+    !changes.is_empty()
 }
-#[derive(Clone, Copy)]
-pub struct VertexRef<'e>(PhantomData<&'e ()>);
-impl<'e> VertexRef<'e> {
-    pub fn id(&self) -> VertexId { unimplemented!() }
-    pub fn labels(&self) -> &'e [LabelId] { unimplemented!() }
-    pub fn has_label(&self, label: LabelId) -> bool { unimplemented!() }
-    pub fn property(&self, key: KeyId) -> Option<ValueRef<'e>> { unimplemented!() }
-    pub fn properties(&self) -> Properties<'e> { unimplemented!() }
+
+const NULL: &[u8] = &[crate::value::codec::tag::NULL];
+
+impl Drop for Txn {
+    fn drop(&mut self) {
+        let state = &self.core.0;
+        if let Some(change) = self.schema.take() {
+            change.rollback(&self.core);
+        }
+        if let Some(cell) = self.cell.take() {
+            state.graph.cells.abort(cell);
+            state.undo(cell, &self.writes);
+        }
+        state
+            .snapshots
+            .end(&state.graph.horizon, self.core.slot(), self.snapshot);
+    }
 }
-#[derive(Clone, Copy)]
-pub struct EdgeRef<'e>(PhantomData<&'e ()>);
-impl<'e> EdgeRef<'e> {
-    pub fn edge(&self) -> Edge { unimplemented!() }
-    pub fn property(&self, key: KeyId) -> Option<ValueRef<'e>> { unimplemented!() }
-    pub fn properties(&self) -> Properties<'e> { unimplemented!() }
-}
-pub struct Edges<'e, 't>(PhantomData<(&'e (), &'t ())>);
-impl Iterator for Edges<'_, '_> {
-    type Item = Incidence;
-    fn next(&mut self) -> Option<Incidence> { unimplemented!() }
-}
-#[derive(Clone, Copy)]
-pub struct IndexRef<'e>(PhantomData<&'e ()>);
-#[derive(Clone, Copy, Debug)]
-pub enum Bound<'a> { Unbounded, Included(&'a Value), Excluded(&'a Value) }
-/// Where a range scan goes on; owned bytes, so it may be parked.
-#[derive(Clone, Debug, Default)]
-pub struct Cursor { at: Vec<u8>, shard: u16, done: bool }
-impl Cursor { pub fn is_done(&self) -> bool { self.done } }
-impl<'e> IndexRef<'e> {
-    /// Visible vertices whose properties equal `values`, one value a key (in the sense of `=`: null and NaN find nothing).
-    pub fn seek(&self, values: &[Value]) -> Seek<'e> { unimplemented!() }
-    /// Appends up to `limit` visible vertices in ascending order of the first key, over all shards; go on with the same cursor until it is done.
-    pub fn range(&self, lower: Bound<'_>, upper: Bound<'_>, cursor: &mut Cursor, limit: usize, out: &mut Vec<VertexId>) { unimplemented!() }
-    /// As `range`, for strings that start with `prefix`.
-    pub fn prefix(&self, prefix: &str, cursor: &mut Cursor, limit: usize, out: &mut Vec<VertexId>) { unimplemented!() }
-    /// Entries, versions not yet pruned included.
-    pub fn size(&self) -> u64 { unimplemented!() }
-}
-pub struct Seek<'e>(PhantomData<&'e ()>);
-impl Iterator for Seek<'_> {
-    type Item = VertexId;
-    fn next(&mut self) -> Option<VertexId> { unimplemented!() }
-}
-#[doc(hidden)]
-pub type CreatedLabels = Labels;

@@ -1,10 +1,18 @@
 //! The only place with `unsafe`: what is shared between cores without locks, and how it is freed.
 //!
 //! Owned here, one file a subject: [`ring`] (sealed slots), [`token`] (the right to write a shard), [`epoch`] (when a retired
-//! block may be freed), [`block`] (a header and an array in one allocation, behind one atomic pointer), [`account`] (live bytes).
-//! Called by the rest of the crate, which is safe Rust over it.
+//! block may be freed), [`heap`] (allocation, accounts and retire lists of a core), [`block`] (a header and an array in one
+//! allocation, behind one atomic pointer). Called by the rest of the crate, which is safe Rust over it.
 //! Always holds: a reference out of shared storage lives no longer than the epoch guard it was loaded under; what is unlinked is
 //! freed only through a retire list; what is published is immutable or atomic.
 #![allow(unsafe_code)]
 
+pub(crate) mod block;
+pub(crate) mod epoch;
+pub(crate) mod heap;
 pub(crate) mod ring;
+pub(crate) mod token;
+
+pub(crate) use block::{Alone, BlockRef, Link, Owned, Published, Unlinked};
+pub(crate) use heap::{Account, Guard, Heap};
+pub(crate) use token::{Token, TokenGuard};

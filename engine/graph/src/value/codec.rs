@@ -488,13 +488,26 @@ pub fn encode_properties(
     properties: &[(KeyId, Value)],
     out: &mut Vec<u8>,
 ) -> Result<(), NotStorable> {
+    encode_sorted(properties, false, out)
+}
+
+/// As [`encode_properties`], but null stays, for "removed".
+pub fn encode_changes(changes: &[(KeyId, Value)], out: &mut Vec<u8>) -> Result<(), NotStorable> {
+    encode_sorted(changes, true, out)
+}
+
+fn encode_sorted(
+    pairs: &[(KeyId, Value)],
+    nulls: bool,
+    out: &mut Vec<u8>,
+) -> Result<(), NotStorable> {
     let start = out.len();
-    let mut order: smallvec::SmallVec<[usize; 16]> = (0..properties.len()).collect();
-    order.sort_by_key(|&i| (properties[i].0, i));
+    let mut order: smallvec::SmallVec<[usize; 16]> = (0..pairs.len()).collect();
+    order.sort_by_key(|&i| (pairs[i].0, i));
     for (n, &i) in order.iter().enumerate() {
-        let (key, value) = &properties[i];
-        let overridden = order.get(n + 1).is_some_and(|&j| properties[j].0 == *key);
-        if value.is_null() || overridden {
+        let (key, value) = &pairs[i];
+        let overridden = order.get(n + 1).is_some_and(|&j| pairs[j].0 == *key);
+        if overridden || (value.is_null() && !nulls) {
             continue;
         }
         put_varint(out, u64::from(key.0));

@@ -13,6 +13,9 @@ use super::{DateTime, Duration, Point, Time, Value};
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
+pub(crate) const STRING_RANK: u8 = 14;
+pub(crate) const NUMBER_RANK: u8 = 16;
+
 /// The place of a type in the global order; also the first byte of an index key.
 pub(crate) fn rank(value: &Value) -> u8 {
     match value {
@@ -29,9 +32,9 @@ pub(crate) fn rank(value: &Value) -> u8 {
         Value::LocalTime(_) => 11,
         Value::Duration(_) => 12,
         Value::Bytes(_) => 13,
-        Value::String(_) => 14,
+        Value::String(_) => STRING_RANK,
         Value::Bool(_) => 15,
-        Value::Int(_) | Value::Float(_) => 16,
+        Value::Int(_) | Value::Float(_) => NUMBER_RANK,
         Value::Null => 17,
     }
 }

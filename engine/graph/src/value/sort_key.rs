@@ -9,10 +9,14 @@
 //! closed by 0x00 0x00; lists and maps as their parts, each behind a 0x01, closed by 0x00; the rest as big-endian
 //! integers with the sign flipped.
 
-use super::{Value, order};
+use super::{Value, ValueRef, order};
+use smallvec::SmallVec;
+
+/// The bytes of a key; short ones stand inline, so that a look-up allocates nothing.
+pub type SortKey = SmallVec<[u8; 64]>;
 
 /// Appends the key of a value. Values that cannot be stored get a key too (their id), so that this never fails.
-pub fn append(value: &Value, out: &mut Vec<u8>) {
+pub fn append(value: &Value, out: &mut SortKey) {
     out.push(order::rank(value));
     match value {
         Value::Null => {}
@@ -89,7 +93,29 @@ pub fn append(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-fn number(x: i64, out: &mut Vec<u8>) {
+/// As [`append`] for a stored value; scalars and text are not copied first.
+pub fn append_ref(value: ValueRef<'_>, out: &mut SortKey) {
+    match value {
+        ValueRef::Int(x) => {
+            out.push(order::NUMBER_RANK);
+            number(x, out);
+        }
+        ValueRef::String(x) => {
+            out.push(order::STRING_RANK);
+            escaped(x.as_bytes(), out);
+        }
+        _ => append(&value.to_value(), out),
+    }
+}
+
+/// The bytes that the keys of all text starting with `prefix` start with.
+pub fn append_prefix(prefix: &str, out: &mut SortKey) {
+    out.push(order::STRING_RANK);
+    escaped(prefix.as_bytes(), out);
+    out.truncate(out.len() - 2);
+}
+
+fn number(x: i64, out: &mut SortKey) {
     let mut base = x as f64;
     if order::int_float(x, base).is_lt() {
         base = base.next_down();
@@ -100,7 +126,7 @@ fn number(x: i64, out: &mut Vec<u8>) {
     float(base, distance as u16, out);
 }
 
-fn float(x: f64, distance: u16, out: &mut Vec<u8>) {
+fn float(x: f64, distance: u16, out: &mut SortKey) {
     // One zero, and one NaN above everything.
     let x = if x == 0.0 { 0.0 } else { x };
     let bits = if x.is_nan() {
@@ -117,15 +143,15 @@ fn float(x: f64, distance: u16, out: &mut Vec<u8>) {
     out.extend_from_slice(&distance.to_be_bytes());
 }
 
-fn signed(x: i64, out: &mut Vec<u8>) {
+fn signed(x: i64, out: &mut SortKey) {
     out.extend_from_slice(&((x as u64) ^ (1 << 63)).to_be_bytes());
 }
 
-fn wide(x: i128, out: &mut Vec<u8>) {
+fn wide(x: i128, out: &mut SortKey) {
     out.extend_from_slice(&((x as u128) ^ (1 << 127)).to_be_bytes());
 }
 
-fn escaped(bytes: &[u8], out: &mut Vec<u8>) {
+fn escaped(bytes: &[u8], out: &mut SortKey) {
     for part in bytes.split_inclusive(|&b| b == 0) {
         out.extend_from_slice(part);
         if part.last() == Some(&0) {

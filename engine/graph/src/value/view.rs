@@ -138,9 +138,7 @@ impl ValueRef<'_> {
             (ValueRef::Int(a), Value::Int(b)) => a.cmp(b),
             (ValueRef::String(a), Value::String(b)) => a.as_bytes().cmp(b.as_bytes()),
             (ValueRef::Bytes(a), Value::Bytes(b)) => a.cmp(b),
-            (ValueRef::String(_), _) => {
-                super::order::rank(&Value::String("".into())).cmp(&super::order::rank(other))
-            }
+            (ValueRef::String(_), _) => super::order::STRING_RANK.cmp(&super::order::rank(other)),
             _ => self.to_value().cmp(other),
         }
     }

@@ -1,0 +1,230 @@
+//! Applying: a frame of the log becomes part of the graph, on a replica and in recovery.
+//!
+//! Owned here: [`Core::apply`]. Called by `log` and `replication`, in commit order, one caller at a time.
+//! Always holds: what is applied is stamped with its number at once and seen when the number is published; allocators of vertex ids and
+//! ordinals stay above everything applied; bytes that fit no graph give an error and never a panic. After an error the graph
+//! holds part of a frame: it must not be published.
+//! Left to others: checksums, order, what settings mean.
+
+use crate::core::Core;
+use crate::delta::{Delta, Deltas, Labels, NameKind};
+use crate::error::ApplyError;
+use crate::ids::{CommitSeq, LabelSetId, VertexId};
+use crate::schema::SchemaChange;
+use crate::settle::Write;
+use crate::stamp::Author;
+use crate::statistics::Tally;
+use crate::value::Edge;
+use crate::value::codec::Properties;
+use crate::write::{Pen, Touch};
+
+/// A setting that a frame carried, for the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppliedSetting {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: Vec<u8>,
+}
+
+impl Core {
+    /// Applies the deltas of commit `seq`: the body of a frame, without its header. Publish as frames are applied: what lies
+    /// above the visible mark cannot be settled, so memory grows with the distance.
+    pub fn apply(&self, seq: CommitSeq, deltas: &[u8]) -> Result<Vec<AppliedSetting>, ApplyError> {
+        let mut applying = Applying {
+            core: self,
+            seq,
+            tally: Tally::default(),
+            settings: Vec::new(),
+        };
+        for delta in Deltas::new(deltas) {
+            applying.delta(delta?)?;
+        }
+        self.graph().counts[self.slot()].0.add(&applying.tally);
+        self.heap().collect(64);
+        Ok(applying.settings)
+    }
+}
+
+struct Applying<'c> {
+    core: &'c Core,
+    seq: CommitSeq,
+    tally: Tally,
+    settings: Vec<AppliedSetting>,
+}
+
+impl Applying<'_> {
+    fn unfit(&self, reason: impl Into<String>) -> ApplyError {
+        ApplyError::Unfit {
+            seq: self.seq,
+            reason: reason.into(),
+        }
+    }
+
+    fn with_pen<R>(&self, work: impl FnOnce(&Pen<'_>) -> R) -> R {
+        let state = &self.core.0;
+        let guard = state.heap.enter();
+        // The log is the only author: everything before it is old to it.
+        let author = Author {
+            cells: &state.graph.cells,
+            snapshot: self.seq,
+            cell: None,
+            stamp: self.seq.0,
+        };
+        work(&Pen {
+            core: state,
+            guard: &guard,
+            author,
+        })
+    }
+
+    fn known(&self, kind: NameKind, ids: impl IntoIterator<Item = u32>) -> Result<(), ApplyError> {
+        let names = self.core.graph().names();
+        match ids.into_iter().find(|&id| names.name(kind, id).is_none()) {
+            Some(id) => Err(self.unfit(format!("{kind:?} {id} has no name"))),
+            None => Ok(()),
+        }
+    }
+
+    fn keys_known(&self, properties: Properties<'_>) -> Result<(), ApplyError> {
+        self.known(NameKind::Key, properties.raw().map(|(key, _)| key.0))
+    }
+
+    fn label_set(&self, labels: &Labels) -> Result<LabelSetId, ApplyError> {
+        self.known(NameKind::Label, labels.iter().map(|label| label.0))?;
+        self.core
+            .label_set(labels)
+            .ok_or_else(|| self.unfit("too many combinations of labels"))
+    }
+
+    fn later(&self, write: Write) {
+        self.core
+            .0
+            .pruning
+            .borrow_mut()
+            .push_back((self.seq, write));
+    }
+
+    fn delta(&mut self, delta: Delta<'_>) -> Result<(), ApplyError> {
+        let names = self.core.graph().names();
+        match delta {
+            Delta::DefineName { kind, id, name } => names.define(kind, id, name, self.seq)?,
+            Delta::CreateVertex {
+                id,
+                labels,
+                properties,
+            } => {
+                self.keys_known(properties)?;
+                let set = self.label_set(&labels)?;
+                if !self.with_pen(|pen| pen.restore_vertex(id, set, properties)) {
+                    return Err(self.unfit(format!("node {id} is created twice")));
+                }
+                self.tally.vertex(&labels, 1);
+            }
+            Delta::DeleteVertex { id } => {
+                let deleted = self.with_pen(|pen| pen.delete_vertex(id));
+                let Ok(Some((labels, _))) = deleted else {
+                    return Err(self.unfit(format!("node {id} cannot be deleted: {deleted:?}")));
+                };
+                self.tally
+                    .vertex(self.core.graph().label_sets.labels(labels), -1);
+                self.later(Write::Vertex(id));
+            }
+            Delta::SetVertexLabels { id, added, removed } => self.labels(id, &added, &removed)?,
+            Delta::SetVertexProperties { id, changes } => {
+                self.keys_known(changes)?;
+                let overlay = |present: Properties<'_>, out: &mut Vec<u8>| {
+                    present.overlaid(changes, out);
+                    true
+                };
+                if let Err(error) = self.with_pen(|pen| pen.change_properties(id, overlay)) {
+                    return Err(self.unfit(error.to_string()));
+                }
+                self.later(Write::Vertex(id));
+            }
+            Delta::CreateEdge { edge, properties } => {
+                self.known(NameKind::Type, [edge.type_.0])?;
+                self.keys_known(properties)?;
+                if let Err(reason) = self.with_pen(|pen| pen.restore_edge(edge, properties)) {
+                    return Err(self.unfit(format!("relationship {}: {reason}", edge.id)));
+                }
+                self.tally.edge(edge.type_, 1);
+                self.later(Write::EdgeCreated(edge));
+            }
+            Delta::DeleteEdge { edge } => self.delete_edge(edge)?,
+            Delta::SetEdgeProperties { edge, changes } => {
+                self.keys_known(changes)?;
+                let overlay = |present: Properties<'_>, out: &mut Vec<u8>| {
+                    present.overlaid(changes, out);
+                    true
+                };
+                if let Err(error) = self.with_pen(|pen| pen.change_edge_properties(edge, overlay)) {
+                    return Err(self.unfit(error.to_string()));
+                }
+                self.later(Write::EdgeVersions(edge));
+            }
+            Delta::CreateIndex { label, keys } => {
+                self.known(NameKind::Label, [label.0])?;
+                self.known(NameKind::Key, keys.iter().map(|key| key.0))?;
+                match SchemaChange::create(self.core, label, &keys) {
+                    Ok(Some(change)) => change.commit(self.core),
+                    Ok(None) => {}
+                    Err(error) => return Err(self.unfit(error.to_string())),
+                }
+            }
+            Delta::DropIndex { label, keys } => {
+                if let Some(change) = SchemaChange::drop(self.core, label, &keys) {
+                    change.commit(self.core);
+                }
+            }
+            Delta::Setting { name, value } => {
+                self.settings.push(AppliedSetting {
+                    name: name.to_owned(),
+                    value: value.to_vec(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn delete_edge(&mut self, edge: Edge) -> Result<(), ApplyError> {
+        match self.with_pen(|pen| pen.delete_edge(edge)) {
+            Ok(true) => {
+                self.tally.edge(edge.type_, -1);
+                self.later(Write::EdgeDeleted(edge));
+                Ok(())
+            }
+            other => Err(self.unfit(format!(
+                "relationship {} cannot be deleted: {other:?}",
+                edge.id
+            ))),
+        }
+    }
+
+    fn labels(&mut self, id: VertexId, added: &Labels, removed: &Labels) -> Result<(), ApplyError> {
+        self.known(
+            NameKind::Label,
+            added.iter().chain(removed).map(|label| label.0),
+        )?;
+        let change = |labels: &mut Labels| {
+            labels.retain(|label| !removed.contains(label));
+            labels.extend(added.iter().copied());
+            labels.sort_unstable();
+            labels.dedup();
+            true
+        };
+        let changed: Result<Option<Touch>, _> = self
+            .with_pen(|pen| pen.change_labels(id, change, |labels| self.core.label_set(labels)));
+        if let Err(error) = changed {
+            return Err(self.unfit(error.to_string()));
+        }
+        for &label in added {
+            self.tally.label(label, 1);
+        }
+        for &label in removed {
+            self.tally.label(label, -1);
+        }
+        self.later(Write::Vertex(id));
+        Ok(())
+    }
+}

@@ -1,0 +1,172 @@
+//! Cores: one handle a core, through which it reads, begins transactions and keeps house.
+//!
+//! Owned here: [`Core`] (a core's heap, snapshots, commit cells and queues), [`Epoch`]. Called by `query` and `server`.
+//! Always holds: nothing in it leaves its thread; an epoch is entered for a batch and never across a park.
+//! Left to others: what a transaction does (`txn`), what housekeeping does (`settle`).
+
+use crate::delta::Labels;
+use crate::graph::Graph;
+use crate::horizon::Snapshots;
+use crate::ids::{CommitSeq, LabelSetId, ShardId};
+use crate::memory::{Guard, Heap};
+use crate::settle::{Pruning, Settling};
+use crate::stamp::CellId;
+use crate::txn::{Access, Isolation, Txn};
+use hashbrown::HashMap;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A core's handle; clones are the same core.
+#[derive(Clone)]
+pub struct Core(pub(crate) Rc<CoreState>);
+
+pub(crate) struct CoreState {
+    pub(crate) number: u16,
+    pub(crate) snapshots: Snapshots,
+    /// Commit cells that are free to use.
+    pub(crate) cells: RefCell<Vec<CellId>>,
+    /// Commit cells that no stamp names, with the mark of the epoch that has to pass.
+    pub(crate) resting: RefCell<VecDeque<(u64, CellId)>>,
+    pub(crate) settling: RefCell<VecDeque<Settling>>,
+    pub(crate) pruning: RefCell<VecDeque<(CommitSeq, Pruning)>>,
+    label_sets: RefCell<HashMap<Labels, LabelSetId>>,
+    // Dropped before the graph, which frees what the heap leaves behind.
+    pub(crate) heap: Heap,
+    pub(crate) graph: Arc<Graph>,
+}
+
+/// An epoch: references into storage live as long as this guard. Entered for one batch, never held across a park or an await.
+pub struct Epoch<'c> {
+    pub(crate) guard: Guard<'c>,
+    pub(crate) graph: &'c Graph,
+}
+
+impl Core {
+    pub(crate) fn new(graph: &Arc<Graph>, number: u16) -> Core {
+        let before = graph.taken[usize::from(number)].swap(true, Ordering::AcqRel);
+        assert!(!before, "core {number} already has a handle");
+        Core(Rc::new(CoreState {
+            number,
+            snapshots: Snapshots::default(),
+            cells: RefCell::default(),
+            resting: RefCell::default(),
+            settling: RefCell::default(),
+            pruning: RefCell::default(),
+            label_sets: RefCell::default(),
+            heap: Heap::new(graph.account.clone(), usize::from(number)),
+            graph: graph.clone(),
+        }))
+    }
+
+    /// The core's number.
+    pub fn number(&self) -> u16 {
+        self.0.number
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &Arc<Graph> {
+        &self.0.graph
+    }
+
+    /// Enters an epoch; entering again while one is held is cheap.
+    pub fn enter(&self) -> Epoch<'_> {
+        Epoch {
+            guard: self.0.heap.enter(),
+            graph: &self.0.graph,
+        }
+    }
+
+    /// Begins a transaction at the visible (durable) watermark.
+    pub fn begin(&self, access: Access, isolation: Isolation) -> Txn {
+        let door = self.0.graph.door();
+        let snapshot = self
+            .0
+            .snapshots
+            .begin(&self.0.graph.horizon, self.slot(), || door.visible().0);
+        Txn::new(self.clone(), access, isolation, snapshot)
+    }
+
+    /// Begins an auto-commit statement that writes: at the sealed watermark, so that a hot row is not held to one update per
+    /// disk write. Its answer has to wait until its snapshot is visible, also if it wrote nothing.
+    pub fn begin_auto_commit_write(&self) -> Txn {
+        let door = self.0.graph.door();
+        let snapshot = self
+            .0
+            .snapshots
+            .begin(&self.0.graph.horizon, self.slot(), || door.sealed().0);
+        Txn::new(self.clone(), Access::Write, Isolation::Snapshot, snapshot)
+    }
+
+    /// Does up to `budget` pieces of housekeeping (rewriting stamps, pruning, freeing); whether more could be done at once.
+    pub fn maintain(&self, budget: usize) -> bool {
+        self.0.maintain(budget)
+    }
+
+    pub(crate) fn heap(&self) -> &Heap {
+        &self.0.heap
+    }
+
+    pub(crate) fn slot(&self) -> usize {
+        usize::from(self.0.number)
+    }
+
+    /// The shard whose token this core normally holds.
+    pub(crate) fn home(&self) -> ShardId {
+        ShardId(self.0.number % self.0.graph.shard_count())
+    }
+
+    /// The number of a set of ascending labels.
+    pub(crate) fn label_set(&self, labels: &Labels) -> Option<LabelSetId> {
+        let mut known = self.0.label_sets.borrow_mut();
+        if let Some(id) = known.get(labels) {
+            return Some(*id);
+        }
+        let id = self.0.graph.label_sets.intern(labels)?;
+        known.insert(labels.clone(), id);
+        Some(id)
+    }
+
+    /// A fresh commit cell; `None` when too many are in use.
+    pub(crate) fn take_cell(&self) -> Option<CellId> {
+        let mut cells = self.0.cells.borrow_mut();
+        if cells.is_empty() {
+            self.0.recover_cells(&mut cells);
+        }
+        if cells.is_empty() && !self.0.graph.cells.refill(&mut cells) {
+            return None;
+        }
+        let cell = cells.pop()?;
+        self.0.graph.cells.activate(cell);
+        Some(cell)
+    }
+}
+
+impl CoreState {
+    pub(crate) fn recover_cells(&self, cells: &mut Vec<CellId>) {
+        let mut resting = self.resting.borrow_mut();
+        if resting.is_empty() {
+            return;
+        }
+        let passed = self.heap.passed();
+        while let Some(&(mark, cell)) = resting.front() {
+            if mark >= passed {
+                break;
+            }
+            resting.pop_front();
+            cells.push(cell);
+        }
+    }
+}
+
+impl Drop for CoreState {
+    fn drop(&mut self) {
+        // Stamps that name a cell of this core are rewritten before the core goes.
+        if !std::thread::panicking() {
+            self.settle(usize::MAX);
+        }
+        self.graph.taken[usize::from(self.number)].store(false, Ordering::Release);
+    }
+}

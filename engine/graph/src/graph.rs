@@ -1,0 +1,231 @@
+//! The graph: everything that all cores share, and its schema.
+//!
+//! Owned here: [`Graph`], its making and its end, the list of indexes. Called by `server` (one a process), tests.
+//! Always holds: what is in it is reached without locks by readers; shard state only under the shard's token; the list of indexes
+//! changes only while all tokens are held, so a writer under any token sees one list.
+//! Left to others: transactions (`core`, `txn`), writes (`write`), housekeeping (`settle`).
+
+use crate::core::Core;
+use crate::delta::NameKind;
+use crate::door::{Door, Journal};
+use crate::horizon::Horizon;
+use crate::ids::{CommitSeq, LabelId, ShardId, TypeId, VertexId};
+use crate::index::{Index, IndexDefinition};
+use crate::labels::LabelSets;
+use crate::memory::{Account, Alone, Guard, Heap, Published, Token};
+use crate::names::Names;
+use crate::page::{Directory, PageLists, Slot};
+use crate::shard::ShardState;
+use crate::stamp::Cells;
+use crate::statistics::{self, Counts, Statistics};
+use crate::sync::Padded;
+use crate::version::Version;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// How a graph is made.
+pub struct GraphConfig {
+    /// Shards, at least one: today's number of cores.
+    pub shards: u16,
+    /// Core handles, 0 to `cores` - 1, at least one.
+    pub cores: u16,
+    /// What stands behind the commit door.
+    pub journal: Arc<dyn Journal>,
+}
+
+/// See the module.
+pub struct Graph {
+    pub(crate) shards: Box<[Token<ShardState>]>,
+    pub(crate) lists: Box<[PageLists]>,
+    pub(crate) directory: Directory,
+    pub(crate) label_sets: LabelSets,
+    pub(crate) cells: Cells,
+    pub(crate) horizon: Horizon,
+    pub(crate) account: Arc<Account>,
+    pub(crate) indexes: Published<Vec<Arc<Index>>>,
+    pub(crate) counts: Box<[Padded<Counts>]>,
+    pub(crate) taken: Box<[AtomicBool]>,
+    /// The definitions of indexes online, for showing.
+    pub(crate) listed: Mutex<Vec<IndexDefinition>>,
+    names: Names,
+    door: Door,
+}
+
+impl Graph {
+    /// An empty graph.
+    pub fn new(config: GraphConfig) -> Arc<Graph> {
+        assert!(
+            config.shards > 0 && config.cores > 0,
+            "a graph has at least one shard and one core"
+        );
+        let cores = usize::from(config.cores);
+        Arc::new(Graph {
+            shards: (0..config.shards)
+                .map(|n| Token::new(ShardState::new(n, config.shards)))
+                .collect(),
+            lists: (0..config.shards).map(|_| PageLists::default()).collect(),
+            directory: Directory::new(),
+            label_sets: LabelSets::default(),
+            cells: Cells::default(),
+            horizon: Horizon::new(cores),
+            account: Arc::new(Account::new(cores)),
+            indexes: Published::new(Vec::new()),
+            counts: (0..cores).map(|_| Padded(Counts::default())).collect(),
+            taken: (0..cores).map(|_| AtomicBool::new(false)).collect(),
+            listed: Mutex::default(),
+            names: Names::default(),
+            door: Door::new(config.journal),
+        })
+    }
+
+    /// The handle of core `n`: `!Send`, cheap to clone. One handle (with its clones) a core at a time; a second one panics.
+    pub fn core(self: &Arc<Graph>, n: u16) -> Core {
+        Core::new(self, n)
+    }
+
+    /// The commit door.
+    pub fn door(&self) -> &Door {
+        &self.door
+    }
+
+    /// Labels, types and keys.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The number of shards.
+    pub fn shard_count(&self) -> u16 {
+        self.shards.len() as u16
+    }
+
+    /// The shard of a vertex.
+    pub fn shard_of(&self, vertex: VertexId) -> ShardId {
+        vertex.page().shard(self.shard_count())
+    }
+
+    /// Indexes that can be read, in the order they were made. For showing; a plan asks `View::index`.
+    pub fn schema(&self) -> Vec<IndexDefinition> {
+        self.listed
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .clone()
+    }
+
+    /// All vertices, committed.
+    pub fn vertex_count(&self) -> u64 {
+        statistics::vertices(&self.counts)
+    }
+
+    /// All edges, committed.
+    pub fn edge_count(&self) -> u64 {
+        statistics::edges(&self.counts)
+    }
+
+    /// Committed vertices with a label.
+    pub fn vertices_with_label(&self, label: LabelId) -> u64 {
+        statistics::with_label(&self.counts, label)
+    }
+
+    /// Committed edges of a type.
+    pub fn edges_of_type(&self, type_: TypeId) -> u64 {
+        statistics::of_type(&self.counts, type_)
+    }
+
+    /// All counts at once; the planner asks for single ones.
+    pub fn statistics(&self) -> Statistics {
+        let labels = (0..self.names.limit(NameKind::Label))
+            .map(LabelId)
+            .map(|l| (l, self.vertices_with_label(l)));
+        let types = (0..self.names.limit(NameKind::Type))
+            .map(TypeId)
+            .map(|t| (t, self.edges_of_type(t)));
+        Statistics {
+            vertices: self.vertex_count(),
+            edges: self.edge_count(),
+            vertices_by_label: labels.filter(|(_, n)| *n > 0).collect(),
+            edges_by_type: types.filter(|(_, n)| *n > 0).collect(),
+        }
+    }
+
+    /// Bytes of pages, versions, adjacency and indexes, retired ones included.
+    pub fn live_bytes(&self) -> u64 {
+        self.account.live_bytes()
+    }
+
+    /// The oldest snapshot that anyone may still read at: what lies below is pruned.
+    pub fn oldest_snapshot(&self) -> CommitSeq {
+        self.horizon.now(|| self.door.visible().0)
+    }
+
+    pub(crate) fn slot<'g>(&self, id: VertexId, guard: &'g Guard<'_>) -> Option<&'g Slot> {
+        self.directory.slot(id, guard)
+    }
+
+    /// Enters a version into the indexes it belongs to; the shard's token is held.
+    pub(crate) fn index_version(&self, id: VertexId, version: Version<'_>, guard: &Guard<'_>) {
+        let indexes = self.indexes.load(guard);
+        if indexes.is_empty() {
+            return;
+        }
+        let labels = self.label_sets.labels(version.header().labels);
+        for index in indexes {
+            if let Some(entry) = index.entry(id, labels, version) {
+                index.insert(usize::from(self.shard_of(id).0), &entry, guard);
+            }
+        }
+    }
+
+    /// Takes a version that has left the chain out of the indexes, where no version still in the chain has the same entry.
+    pub(crate) fn unindex_version(
+        &self,
+        id: VertexId,
+        version: Version<'_>,
+        slot: &Slot,
+        guard: &Guard<'_>,
+    ) {
+        let labels = |version: Version<'_>| self.label_sets.labels(version.header().labels);
+        for index in self.indexes.load(guard) {
+            if let Some(entry) = index.entry(id, labels(version), version) {
+                let needed = crate::version::chain(&slot.versions, guard)
+                    .any(|left| index.entry(id, labels(left), left).as_ref() == Some(&entry));
+                if !needed {
+                    index.remove(usize::from(self.shard_of(id).0), &entry, guard);
+                }
+            }
+        }
+    }
+
+    /// Fills a new index from every version of every vertex; all tokens are held.
+    pub(crate) fn fill_index(&self, index: &Index, guard: &Guard<'_>) {
+        for (shard, lists) in self.lists.iter().enumerate() {
+            let pages = lists
+                .of(index.definition.label)
+                .into_iter()
+                .flat_map(|list| list.pages(guard));
+            for page in pages.filter_map(|id| self.directory.page(id, guard)) {
+                let used = page.header().used.load(Ordering::Acquire) as usize;
+                for (at, slot) in page.items()[..used].iter().enumerate() {
+                    let id = VertexId::new(page.header().id, at);
+                    for version in crate::version::chain(&slot.versions, guard) {
+                        let labels = self.label_sets.labels(version.header().labels);
+                        if let Some(entry) = index.entry(id, labels, version) {
+                            index.insert(shard, &entry, guard);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Graph {
+    fn drop(&mut self) {
+        // Cores hold the graph, so none is left: this heap only keeps the account.
+        let heap = Heap::new(self.account.clone(), 0);
+        Alone::with(self, |graph, alone| graph.account.free_orphans(alone));
+        self.directory.free(&heap);
+        for lists in &mut self.lists {
+            lists.free(&heap);
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Pages: 1,024 vertices each, reached by number without a lock, and the lists of pages by label (design D3, D7).
+//!
+//! Owned here: the vertex slot, the page, the directory, the page lists. Called by `view` (reads), `write` and `settle` (under the token
+//! of the page's shard), `apply`.
+//! Always holds: a page never moves while it exists, and its number is never used again; a page belongs to the label set its
+//! vertices were created with, and is in the list of every label any of its vertices ever had; `used` slots have been handed out.
+//! Left to others: which slot comes next (`shard`), settled columns.
+
+use crate::adjacency::{self, List};
+use crate::growing::Growing;
+use crate::ids::{LabelId, LabelSetId, PAGE_SLOTS, PageId, VertexId};
+use crate::memory::{Alone, BlockRef, Guard, Heap, Link};
+use crate::version::Versions;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Property versions of the edges of one source, by ordinal.
+pub(crate) type EdgeTable = Link<(), Versions>;
+
+/// A vertex. All pointers change only under the shard's token.
+#[derive(Default)]
+pub(crate) struct Slot {
+    /// Newest first; null before the vertex exists and after it is forgotten.
+    pub(crate) versions: Versions,
+    pub(crate) outgoing: List,
+    pub(crate) incoming: List,
+    /// Null until an outgoing edge gets a property.
+    pub(crate) edges: EdgeTable,
+    /// The ordinal of the next outgoing edge.
+    pub(crate) ordinals: AtomicU32,
+}
+
+/// What stands before the slots.
+pub(crate) struct PageHead {
+    pub(crate) id: PageId,
+    pub(crate) labels: LabelSetId,
+    /// Slots handed out.
+    pub(crate) used: AtomicU32,
+    /// Slots whose vertex is not forgotten.
+    pub(crate) live: AtomicU32,
+}
+
+/// A page as a reader sees it.
+pub(crate) type Page<'g> = BlockRef<'g, PageHead, Slot>;
+
+const LEAF_BITS: u32 = 12;
+
+type Leaf = Box<[Link<PageHead, Slot>]>;
+
+/// The way from a page number to the page.
+pub(crate) struct Directory {
+    top: Box<[OnceLock<Leaf>]>,
+}
+
+impl Directory {
+    pub(crate) fn new() -> Directory {
+        Directory {
+            top: (0..PageId::LIMIT >> LEAF_BITS)
+                .map(|_| OnceLock::new())
+                .collect(),
+        }
+    }
+
+    fn link(&self, id: PageId) -> Option<&Link<PageHead, Slot>> {
+        let leaf = self.top.get((id.0 >> LEAF_BITS) as usize)?.get()?;
+        Some(&leaf[id.0 as usize & ((1 << LEAF_BITS) - 1)])
+    }
+
+    /// The page of a number.
+    #[inline]
+    pub(crate) fn page<'g>(&self, id: PageId, guard: &'g Guard<'_>) -> Option<Page<'g>> {
+        self.link(id)?.load(guard)
+    }
+
+    /// The slot of a vertex, if its page exists.
+    #[inline]
+    pub(crate) fn slot<'g>(&self, id: VertexId, guard: &'g Guard<'_>) -> Option<&'g Slot> {
+        Some(&self.page(id.page(), guard)?.items()[id.slot()])
+    }
+
+    /// Makes a page; there is none of this number.
+    pub(crate) fn create<'g>(
+        &self,
+        id: PageId,
+        labels: LabelSetId,
+        guard: &'g Guard<'_>,
+    ) -> Page<'g> {
+        let leaf = &self.top[(id.0 >> LEAF_BITS) as usize];
+        leaf.get_or_init(|| (0..1 << LEAF_BITS).map(|_| Link::default()).collect());
+        let head = PageHead {
+            id,
+            labels,
+            used: AtomicU32::new(0),
+            live: AtomicU32::new(0),
+        };
+        let link = self.link(id).expect("its leaf was just made");
+        let before = link.set(guard.heap().block(head, PAGE_SLOTS, |_| Slot::default()));
+        assert!(before.is_none(), "{id:?} is made twice");
+        link.load(guard).expect("it was just set")
+    }
+
+    /// Unlinks a page whose vertices are all forgotten, with what is left of their edges.
+    pub(crate) fn retire(&self, id: PageId, heap: &Heap) {
+        let Some(page) = self.link(id).and_then(Link::take) else {
+            return;
+        };
+        for slot in page.items() {
+            debug_assert!(slot.versions.is_null());
+            adjacency::retire(&slot.outgoing, heap);
+            adjacency::retire(&slot.incoming, heap);
+            if let Some(table) = slot.edges.take() {
+                for versions in table.items() {
+                    crate::version::retire_chain(versions, heap);
+                }
+                heap.retire_block(table);
+            }
+        }
+        heap.retire_block(page);
+    }
+
+    /// Frees everything.
+    pub(crate) fn free(&mut self, heap: &Heap) {
+        Alone::with(self, |directory, alone| {
+            let links = directory
+                .top
+                .iter()
+                .filter_map(OnceLock::get)
+                .flat_map(|leaf| leaf.iter());
+            for page in links.filter_map(Link::take) {
+                for slot in page.items() {
+                    adjacency::free(&slot.outgoing, heap, alone);
+                    adjacency::free(&slot.incoming, heap, alone);
+                    free_chain(&slot.versions, heap, alone);
+                    if let Some(table) = slot.edges.take() {
+                        for versions in table.items() {
+                            free_chain(versions, heap, alone);
+                        }
+                        heap.free_block(table, alone);
+                    }
+                }
+                heap.free_block(page, alone);
+            }
+        });
+    }
+}
+
+fn free_chain(versions: &Versions, heap: &Heap, alone: &mut Alone) {
+    let mut next = versions.take();
+    while let Some(version) = next {
+        next = version.header().previous.inherit();
+        heap.free_block(version, alone);
+    }
+}
+
+/// A list of pages that readers walk while one writer appends.
+#[derive(Default)]
+pub(crate) struct PageList(Link<AtomicU32, AtomicU32>);
+
+impl PageList {
+    /// The pages, as of now.
+    pub(crate) fn pages<'g>(&self, guard: &'g Guard<'_>) -> impl Iterator<Item = PageId> + use<'g> {
+        let block = self.0.load(guard);
+        let len = block.map_or(0, |b| b.header().load(Ordering::Acquire) as usize);
+        (0..len).map(move |at| {
+            PageId(block.expect("it has entries").items()[at].load(Ordering::Relaxed))
+        })
+    }
+
+    /// Appends a page that is not in the list.
+    pub(crate) fn push(&self, page: PageId, guard: &Guard<'_>) {
+        let block = self.0.load(guard);
+        let len = block.map_or(0, |b| b.header().load(Ordering::Relaxed) as usize);
+        if let Some(block) = block
+            && len < block.items().len()
+        {
+            block.items()[len].store(page.0, Ordering::Relaxed);
+            block.header().store(len as u32 + 1, Ordering::Release);
+            return;
+        }
+        let all: Vec<u32> = self.pages(guard).map(|p| p.0).chain([page.0]).collect();
+        self.rebuild(&all, (len * 2).max(4), guard.heap());
+    }
+
+    /// Takes a page out.
+    pub(crate) fn remove(&self, page: PageId, guard: &Guard<'_>) {
+        let left: Vec<u32> = self
+            .pages(guard)
+            .map(|p| p.0)
+            .filter(|&p| p != page.0)
+            .collect();
+        self.rebuild(&left, left.len(), guard.heap());
+    }
+
+    fn rebuild(&self, pages: &[u32], room: usize, heap: &Heap) {
+        let old = if room == 0 {
+            self.0.take()
+        } else {
+            let len = AtomicU32::new(pages.len() as u32);
+            self.0.set(heap.block(len, room, |at| {
+                AtomicU32::new(pages.get(at).copied().unwrap_or(0))
+            }))
+        };
+        if let Some(old) = old {
+            heap.retire_block(old);
+        }
+    }
+
+    fn free(&self, heap: &Heap, alone: &mut Alone) {
+        if let Some(list) = self.0.take() {
+            heap.free_block(list, alone);
+        }
+    }
+}
+
+/// The page lists of one shard.
+#[derive(Default)]
+pub(crate) struct PageLists {
+    /// Every page.
+    pub(crate) all: PageList,
+    by_label: Growing<PageList>,
+}
+
+impl PageLists {
+    /// The pages that may hold vertices of a label.
+    pub(crate) fn of(&self, label: LabelId) -> Option<&PageList> {
+        self.by_label.get(label.0 as usize)
+    }
+
+    /// As [`PageLists::of`], made if need be.
+    pub(crate) fn of_or_make(&self, label: LabelId) -> &PageList {
+        self.by_label.get_or_make(label.0 as usize)
+    }
+
+    /// Frees everything.
+    pub(crate) fn free(&mut self, heap: &Heap) {
+        Alone::with(self, |lists, alone| {
+            lists.all.free(heap, alone);
+            for list in lists.by_label.iter() {
+                list.free(heap, alone);
+            }
+        });
+    }
+}

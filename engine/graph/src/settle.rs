@@ -1,0 +1,403 @@
+//! Settling: what happens to a transaction's marks after it has ended.
+//!
+//! Owned here: rewriting stamps in flight to their number, undoing, and pruning by the horizon. Called by `txn` (at the end of a
+//! transaction), `core` (housekeeping), `apply`.
+//! Always holds: a commit cell rests (and is used again after an epoch) only when no stamp names it; what is pruned lies behind a
+//! version, or a deletion, at or below the horizon, so no snapshot can need it; all of it is done under the token of the shard,
+//! shard after shard, and may be done at any time after the end.
+//! Left to others: when there is time for it (`Core::maintain`).
+
+use crate::adjacency;
+use crate::core::CoreState;
+use crate::graph::Graph;
+use crate::ids::{CommitSeq, ShardId, VertexId};
+use crate::memory::Guard;
+use crate::page::Slot;
+use crate::shard::Hold;
+use crate::stamp::{Author, CellId, NEVER, in_flight, is_below};
+use crate::value::Edge;
+use crate::version::{self, Versions};
+use crate::write::Pen;
+use std::sync::atomic::Ordering;
+
+/// A thing a transaction has stamped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Write {
+    /// Versions of a vertex.
+    Vertex(VertexId),
+    /// The creation of an edge, with its first properties.
+    EdgeCreated(Edge),
+    /// The deletion of an edge.
+    EdgeDeleted(Edge),
+    /// Property versions of an edge.
+    EdgeVersions(Edge),
+}
+
+/// A committed transaction whose stamps still name its cell.
+pub(crate) struct Settling {
+    pub(crate) cell: CellId,
+    pub(crate) seq: CommitSeq,
+    pub(crate) writes: Vec<Write>,
+}
+
+/// Something to look at once the horizon has reached its number.
+pub(crate) type Pruning = Write;
+
+/// One side of a write, in one shard.
+#[derive(Clone, Copy)]
+enum Part {
+    Vertex(VertexId),
+    Outgoing(Edge, EdgeMark),
+    Incoming(Edge, EdgeMark),
+    EdgeVersions(Edge),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum EdgeMark {
+    Created,
+    Deleted,
+}
+
+fn parts(write: Write) -> impl Iterator<Item = Part> {
+    let parts = match write {
+        Write::Vertex(id) => [Some(Part::Vertex(id)), None, None],
+        Write::EdgeCreated(edge) => [
+            Some(Part::EdgeVersions(edge)),
+            Some(Part::Outgoing(edge, EdgeMark::Created)),
+            Some(Part::Incoming(edge, EdgeMark::Created)),
+        ],
+        Write::EdgeDeleted(edge) => [
+            Some(Part::Outgoing(edge, EdgeMark::Deleted)),
+            Some(Part::Incoming(edge, EdgeMark::Deleted)),
+            None,
+        ],
+        Write::EdgeVersions(edge) => [Some(Part::EdgeVersions(edge)), None, None],
+    };
+    parts.into_iter().flatten()
+}
+
+impl Part {
+    /// The vertex in whose shard it lies.
+    fn place(self) -> VertexId {
+        match self {
+            Part::Vertex(id) => id,
+            Part::Outgoing(edge, _) | Part::EdgeVersions(edge) => edge.source(),
+            Part::Incoming(edge, _) => edge.target,
+        }
+    }
+}
+
+/// Does `work` for each part of the writes, one shard's token after the other.
+fn for_parts(core: &CoreState, writes: &[Write], mut work: impl FnMut(&mut Hold<'_>, Part)) {
+    let graph: &Graph = &core.graph;
+    if let [write] = writes
+        && let Write::Vertex(id) = *write
+    {
+        let mut hold = Hold::take(&graph.shards, core.number, [graph.shard_of(id)]);
+        return work(&mut hold, Part::Vertex(id));
+    }
+    for shard in (0..graph.shard_count()).map(ShardId) {
+        let mut hold = None;
+        for part in writes.iter().flat_map(|&write| parts(write)) {
+            if graph.shard_of(part.place()) == shard {
+                work(
+                    hold.get_or_insert_with(|| Hold::take(&graph.shards, core.number, [shard])),
+                    part,
+                );
+            }
+        }
+    }
+}
+
+fn edge_versions<'g>(slot: &'g Slot, edge: Edge, guard: &'g Guard<'_>) -> Option<&'g Versions> {
+    slot.edges
+        .load(guard)?
+        .items()
+        .get(edge.id.ordinal() as usize)
+}
+
+fn entry<'g>(slot: &'g Slot, part: Part, guard: &'g Guard<'_>) -> Option<adjacency::Entry<'g>> {
+    match part {
+        Part::Outgoing(edge, _) => {
+            let key = adjacency::key(edge.target, edge.id.ordinal());
+            adjacency::find(&slot.outgoing, edge.type_, key, guard)
+        }
+        Part::Incoming(edge, _) => {
+            let key = adjacency::key(edge.source(), edge.id.ordinal());
+            adjacency::find(&slot.incoming, edge.type_, key, guard)
+        }
+        _ => None,
+    }
+}
+
+fn names(stamp: u64, cell: CellId) -> bool {
+    in_flight(stamp).is_some_and(|(named, _)| named == cell)
+}
+
+impl CoreState {
+    /// Rewrites the stamps of up to `budget` committed transactions; how many it was.
+    pub(crate) fn settle(&self, budget: usize) -> usize {
+        let mut done = 0;
+        while done < budget {
+            let Some(Settling { cell, seq, writes }) = self.settling.borrow_mut().pop_front()
+            else {
+                break;
+            };
+            let guard = self.heap.enter();
+            for_parts(self, &writes, |_, part| {
+                self.rewrite(part, cell, seq, &guard)
+            });
+            let needs_pruning = |write: &Write| match *write {
+                Write::Vertex(id) => self.graph.slot(id, &guard).is_some_and(|slot| {
+                    slot.versions
+                        .load(&guard)
+                        .is_some_and(|v| v.header().deleted || !v.header().previous.is_null())
+                }),
+                _ => true,
+            };
+            let mut pruning = self.pruning.borrow_mut();
+            pruning.extend(
+                writes
+                    .iter()
+                    .filter(|w| needs_pruning(w))
+                    .map(|&write| (seq, write)),
+            );
+            self.resting
+                .borrow_mut()
+                .push_back((self.heap.mark(), cell));
+            done += 1;
+        }
+        done
+    }
+
+    fn rewrite(&self, part: Part, cell: CellId, seq: CommitSeq, guard: &Guard<'_>) {
+        let Some(slot) = self.graph.slot(part.place(), guard) else {
+            return;
+        };
+        let chain = |versions: &Versions| {
+            // A later transaction's versions may stand in front of ours.
+            let chain =
+                version::chain(versions, guard).skip_while(|v| !names(v.header().stamp(), cell));
+            for version in chain.take_while(|v| names(v.header().stamp(), cell)) {
+                version.header().stamp.store(seq.0, Ordering::Release);
+            }
+        };
+        match part {
+            Part::Vertex(_) => chain(&slot.versions),
+            Part::EdgeVersions(edge) => {
+                if let Some(versions) = edge_versions(slot, edge, guard) {
+                    chain(versions);
+                }
+            }
+            Part::Outgoing(_, mark) | Part::Incoming(_, mark) => {
+                let Some(entry) = entry(slot, part, guard) else {
+                    return;
+                };
+                match mark {
+                    EdgeMark::Created if names(entry.created(guard), cell) => {
+                        entry.set_created(seq.0, guard)
+                    }
+                    EdgeMark::Deleted if names(entry.deleted(guard), cell) => {
+                        entry.set_deleted(seq.0, guard)
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    /// Undoes the writes of a transaction whose cell says aborted; afterwards nothing names the cell.
+    pub(crate) fn undo(&self, cell: CellId, writes: &[Write]) {
+        let guard = self.heap.enter();
+        let author = Author {
+            cells: &self.graph.cells,
+            snapshot: CommitSeq(0),
+            cell: None,
+            stamp: NEVER,
+        };
+        let pen = Pen {
+            core: self,
+            guard: &guard,
+            author,
+        };
+        for_parts(self, writes, |hold, part| {
+            let Some(slot) = self.graph.slot(part.place(), &guard) else {
+                return;
+            };
+            match part {
+                Part::Vertex(id) => {
+                    while slot
+                        .versions
+                        .load(&guard)
+                        .is_some_and(|v| names(v.header().stamp(), cell))
+                    {
+                        pen.unlink_newest(hold, id, slot);
+                    }
+                }
+                Part::EdgeVersions(edge) => {
+                    let Some(versions) = edge_versions(slot, edge, &guard) else {
+                        return;
+                    };
+                    while let Some(head) = versions
+                        .load(&guard)
+                        .filter(|v| names(v.header().stamp(), cell))
+                    {
+                        if let Some(old) = versions.splice(head.header().previous.load(&guard)) {
+                            self.heap.retire_block(old);
+                        }
+                    }
+                }
+                Part::Outgoing(_, mark) | Part::Incoming(_, mark) => {
+                    let Some(entry) = entry(slot, part, &guard) else {
+                        return;
+                    };
+                    match mark {
+                        EdgeMark::Created if names(entry.created(&guard), cell) => {
+                            entry.set_created(NEVER, &guard)
+                        }
+                        EdgeMark::Deleted if names(entry.deleted(&guard), cell) => {
+                            entry.set_deleted(NEVER, &guard)
+                        }
+                        _ => {}
+                    }
+                }
+            }
+        });
+        // An edge may be created and deleted by the same transaction: both marks go before the lists are made smaller.
+        let horizon = self.graph.oldest_snapshot();
+        for_parts(self, writes, |_, part| self.tidy(part, horizon, &guard));
+        self.resting
+            .borrow_mut()
+            .push_back((self.heap.mark(), cell));
+    }
+
+    fn tidy(&self, part: Part, horizon: CommitSeq, guard: &Guard<'_>) {
+        let Some(slot) = self.graph.slot(part.place(), guard) else {
+            return;
+        };
+        match part {
+            Part::Outgoing(..) => adjacency::tidy(&slot.outgoing, guard, horizon),
+            Part::Incoming(..) => adjacency::tidy(&slot.incoming, guard, horizon),
+            _ => {}
+        }
+    }
+
+    /// Forgets what lies behind the horizon, up to `budget` things; how many it looked at.
+    fn prune(&self, budget: usize) -> usize {
+        if self.pruning.borrow().is_empty() {
+            return 0;
+        }
+        let horizon = self.graph.oldest_snapshot();
+        let mut done = 0;
+        while done < budget {
+            let next = {
+                let mut pruning = self.pruning.borrow_mut();
+                // Each core settles its own transactions in about their order; a later number in front only waits.
+                match pruning.front() {
+                    Some(&(seq, _)) if seq <= horizon => pruning.pop_front(),
+                    _ => None,
+                }
+            };
+            let Some((_, write)) = next else { break };
+            let guard = self.heap.enter();
+            for_parts(self, &[write], |hold, part| {
+                self.prune_part(hold, part, horizon, &guard)
+            });
+            done += 1;
+        }
+        done
+    }
+
+    fn prune_part(&self, hold: &mut Hold<'_>, part: Part, horizon: CommitSeq, guard: &Guard<'_>) {
+        let Some(slot) = self.graph.slot(part.place(), guard) else {
+            return;
+        };
+        match part {
+            Part::Vertex(id) => self.prune_vertex(hold, id, slot, horizon, guard),
+            Part::EdgeVersions(edge) => {
+                if let Some(versions) = edge_versions(slot, edge, guard) {
+                    let settled = version::chain(versions, guard)
+                        .find(|v| is_below(v.header().stamp(), horizon));
+                    if let Some(settled) = settled {
+                        version::retire_chain(&settled.header().previous, &self.heap);
+                    }
+                }
+            }
+            Part::Outgoing(edge, mark) => {
+                let gone = mark == EdgeMark::Deleted
+                    && entry(slot, part, guard)
+                        .is_none_or(|entry| is_below(entry.deleted(guard), horizon));
+                self.tidy(part, horizon, guard);
+                if gone && let Some(versions) = edge_versions(slot, edge, guard) {
+                    version::retire_chain(versions, &self.heap);
+                }
+            }
+            Part::Incoming(..) => self.tidy(part, horizon, guard),
+        }
+    }
+
+    fn prune_vertex(
+        &self,
+        hold: &mut Hold<'_>,
+        id: VertexId,
+        slot: &Slot,
+        horizon: CommitSeq,
+        guard: &Guard<'_>,
+    ) {
+        let graph = &self.graph;
+        let Some(settled) =
+            version::chain(&slot.versions, guard).find(|v| is_below(v.header().stamp(), horizon))
+        else {
+            return;
+        };
+        let head = slot.versions.load(guard).expect("the chain has a version");
+        let forgotten = settled.header().deleted && settled.same(head);
+        let dropped: Vec<_> = if forgotten {
+            version::chain(&slot.versions, guard).collect()
+        } else {
+            version::chain(&settled.header().previous, guard).collect()
+        };
+        if dropped.is_empty() {
+            return;
+        }
+        version::retire_chain(
+            if forgotten {
+                &slot.versions
+            } else {
+                &settled.header().previous
+            },
+            &self.heap,
+        );
+        for version in dropped {
+            graph.unindex_version(id, version, slot, guard);
+        }
+        if forgotten {
+            adjacency::retire(&slot.outgoing, &self.heap);
+            adjacency::retire(&slot.incoming, &self.heap);
+            if let Some(table) = slot.edges.take() {
+                for versions in table.items() {
+                    // The copy of a link in a retired table is of no account: this table is the one that owns.
+                    version::retire_chain(versions, &self.heap);
+                }
+                self.heap.retire_block(table);
+            }
+            hold.shard(graph.shard_of(id)).vacate(graph, id, guard);
+        }
+    }
+
+    /// See [`crate::core::Core::maintain`].
+    pub(crate) fn maintain(&self, budget: usize) -> bool {
+        let mut left = budget;
+        left -= self.settle(left);
+        left -= self.prune(left);
+        // Freeing costs far less than pruning.
+        self.heap.collect(left.saturating_mul(16).max(64));
+        self.recover_cells(&mut self.cells.borrow_mut());
+        !self.settling.borrow().is_empty()
+            || self
+                .pruning
+                .borrow()
+                .front()
+                .is_some_and(|&(seq, _)| seq <= self.graph.oldest_snapshot())
+    }
+}

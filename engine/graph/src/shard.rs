@@ -1,0 +1,194 @@
+//! Shards: what only the holder of a shard's token touches, and taking tokens in order (design D2).
+//!
+//! Owned here: [`ShardState`] (allocation of pages and slots, label exceptions) and [`Hold`] (one or several tokens). Called by
+//! `write`, `settle`, `apply`, `schema`.
+//! Always holds: tokens are taken in ascending order of shards and a core never takes one while it holds another set, so no two cores
+//! wait for each other; vertex numbers above all that were ever given or logged are free.
+//! Left to others: what is written under the token.
+
+use crate::graph::Graph;
+use crate::ids::{LabelId, LabelSetId, PAGE_SLOTS, PageId, ShardId, VertexId};
+use crate::memory::{Guard, Token, TokenGuard};
+use crate::page::{Page, Slot};
+use hashbrown::{HashMap, HashSet};
+use smallvec::SmallVec;
+use std::sync::atomic::Ordering;
+
+/// See the module.
+pub(crate) struct ShardState {
+    number: u16,
+    shards: u16,
+    /// The next page of this shard; at least [`PageId::LIMIT`] when there are no more.
+    next_page: u32,
+    /// The page that is being filled, for each label set.
+    open: HashMap<LabelSetId, PageId>,
+    /// Labels that a page is listed for beyond those of its own label set.
+    exceptions: HashSet<(PageId, LabelId)>,
+}
+
+impl ShardState {
+    pub(crate) fn new(number: u16, shards: u16) -> ShardState {
+        ShardState {
+            number,
+            shards,
+            next_page: u32::from(number),
+            open: HashMap::new(),
+            exceptions: HashSet::new(),
+        }
+    }
+
+    /// The next free slot for a vertex with these labels; `None` when all page numbers have been used.
+    pub(crate) fn next_slot<'g>(
+        &mut self,
+        graph: &'g Graph,
+        labels: LabelSetId,
+        guard: &'g Guard<'_>,
+    ) -> Option<(VertexId, &'g Slot)> {
+        let page = match self.open.get(&labels) {
+            Some(&id) => graph
+                .directory
+                .page(id, guard)
+                .expect("an open page exists"),
+            None => {
+                if self.next_page >= PageId::LIMIT {
+                    return None;
+                }
+                let page = self.make_page(graph, PageId(self.next_page), labels, guard);
+                self.open.insert(labels, page.header().id);
+                page
+            }
+        };
+        let head = page.header();
+        let slot = head.used.load(Ordering::Relaxed);
+        if slot as usize + 1 == PAGE_SLOTS {
+            self.open.remove(&labels);
+        }
+        Some((
+            VertexId::new(head.id, slot as usize),
+            self.occupy(page, slot),
+        ))
+    }
+
+    /// The slot of a vertex that the log names, its page made if need be.
+    pub(crate) fn slot_of<'g>(
+        &mut self,
+        graph: &'g Graph,
+        id: VertexId,
+        labels: LabelSetId,
+        guard: &'g Guard<'_>,
+    ) -> &'g Slot {
+        let page = graph.directory.page(id.page(), guard);
+        let page = page.unwrap_or_else(|| self.make_page(graph, id.page(), labels, guard));
+        self.occupy(page, id.slot() as u32)
+    }
+
+    fn occupy<'g>(&mut self, page: Page<'g>, slot: u32) -> &'g Slot {
+        page.header().live.fetch_add(1, Ordering::Relaxed);
+        // Scans look at used slots only; a slot is used before its first version is linked.
+        page.header().used.fetch_max(slot + 1, Ordering::Release);
+        &page.items()[slot as usize]
+    }
+
+    fn make_page<'g>(
+        &mut self,
+        graph: &'g Graph,
+        id: PageId,
+        labels: LabelSetId,
+        guard: &'g Guard<'_>,
+    ) -> Page<'g> {
+        debug_assert_eq!(id.shard(self.shards).0, self.number);
+        self.next_page = self.next_page.max(id.0 + u32::from(self.shards));
+        let page = graph.directory.create(id, labels, guard);
+        let lists = &graph.lists[usize::from(self.number)];
+        lists.all.push(id, guard);
+        for &label in graph.label_sets.labels(labels) {
+            lists.of_or_make(label).push(id, guard);
+        }
+        page
+    }
+
+    /// Lists a page for labels that one of its vertices gets.
+    pub(crate) fn list_for(
+        &mut self,
+        graph: &Graph,
+        id: PageId,
+        labels: &[LabelId],
+        guard: &Guard<'_>,
+    ) {
+        let page = graph
+            .directory
+            .page(id, guard)
+            .expect("a vertex being changed has its page");
+        let home = graph.label_sets.labels(page.header().labels);
+        for &label in labels {
+            if home.binary_search(&label).is_err() && self.exceptions.insert((id, label)) {
+                graph.lists[usize::from(self.number)]
+                    .of_or_make(label)
+                    .push(id, guard);
+            }
+        }
+    }
+
+    /// A vertex is forgotten; its page goes with the last one, unless it is still being filled.
+    pub(crate) fn vacate(&mut self, graph: &Graph, vertex: VertexId, guard: &Guard<'_>) {
+        let id = vertex.page();
+        let Some(page) = graph.directory.page(id, guard) else {
+            return;
+        };
+        let head = page.header();
+        if head.live.fetch_sub(1, Ordering::Relaxed) != 1
+            || self.open.get(&head.labels) == Some(&id)
+        {
+            return;
+        }
+        let lists = &graph.lists[usize::from(self.number)];
+        lists.all.remove(id, guard);
+        for &label in graph.label_sets.labels(head.labels) {
+            lists.of_or_make(label).remove(id, guard);
+        }
+        let exceptions: SmallVec<[LabelId; 8]> = self
+            .exceptions
+            .iter()
+            .filter(|(page, _)| *page == id)
+            .map(|&(_, label)| label)
+            .collect();
+        for label in exceptions {
+            self.exceptions.remove(&(id, label));
+            lists.of_or_make(label).remove(id, guard);
+        }
+        graph.directory.retire(id, guard.heap());
+    }
+}
+
+/// The tokens of some shards, held together.
+pub(crate) struct Hold<'g> {
+    tokens: SmallVec<[(ShardId, TokenGuard<'g, ShardState>); 2]>,
+}
+
+impl<'g> Hold<'g> {
+    /// Takes the tokens of `shards`, in ascending order, each once.
+    pub(crate) fn take(
+        shards: &'g [Token<ShardState>],
+        core: u16,
+        which: impl IntoIterator<Item = ShardId>,
+    ) -> Hold<'g> {
+        let mut which: SmallVec<[ShardId; 8]> = which.into_iter().collect();
+        which.sort_unstable();
+        which.dedup();
+        let tokens = which
+            .into_iter()
+            .map(|id| (id, shards[usize::from(id.0)].acquire(core)))
+            .collect();
+        Hold { tokens }
+    }
+
+    /// The state of a shard that is held.
+    pub(crate) fn shard(&mut self, shard: ShardId) -> &mut ShardState {
+        let (_, token) = self
+            .tokens
+            .iter_mut()
+            .find(|(id, _)| *id == shard)
+            .expect("the shard's token is held");
+        token
+    }
+}

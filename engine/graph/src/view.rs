@@ -1,0 +1,340 @@
+//! Views: what a transaction sees, read in place.
+//!
+//! Owned here: [`View`] and the references it gives out. Called by `query`, `server`'s encoder, tests.
+//! Always holds: point reads, seeks and walks over neighbours allocate nothing and never wait; everything given out lives as long as
+//! the epoch; a view is `Copy` and independent of its transaction, which may write while the view is in use: later writes of the same
+//! clause are not seen.
+//! Left to others: what to read.
+
+use crate::adjacency::{self, Walk};
+use crate::graph::Graph;
+use crate::ids::{EdgeId, KeyId, LabelId, PageId, TypeId, VertexId};
+use crate::index::{Index, IndexRef};
+use crate::memory::Guard;
+use crate::page::Slot;
+use crate::stamp::Sight;
+use crate::value::codec::Properties;
+use crate::value::{Edge, ValueRef};
+use crate::version::{self, Version};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// See the module.
+#[derive(Clone, Copy)]
+pub struct View<'e> {
+    graph: &'e Graph,
+    guard: &'e Guard<'e>,
+    sight: Sight<'e>,
+}
+
+/// Which edges of a vertex.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Those that start there.
+    Out,
+    /// Those that end there.
+    In,
+    /// Both; a self loop once.
+    Both,
+}
+
+/// One incident edge as seen from a vertex.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Incidence {
+    /// The edge.
+    pub edge: Edge,
+    /// Its other end; the vertex itself for a self loop.
+    pub neighbour: VertexId,
+    /// Whether it starts at the vertex.
+    pub outgoing: bool,
+}
+
+impl<'e> View<'e> {
+    pub(crate) fn new(graph: &'e Graph, guard: &'e Guard<'e>, sight: Sight<'e>) -> View<'e> {
+        View {
+            graph,
+            guard,
+            sight,
+        }
+    }
+
+    /// The graph.
+    pub fn graph(&self) -> &'e Graph {
+        self.graph
+    }
+
+    pub(crate) fn guard(&self) -> &'e Guard<'e> {
+        self.guard
+    }
+
+    pub(crate) fn slot(&self, id: VertexId) -> Option<&'e Slot> {
+        if id > VertexId::MAX {
+            return None;
+        }
+        self.graph.slot(id, self.guard)
+    }
+
+    pub(crate) fn version(&self, slot: &'e Slot) -> Option<Version<'e>> {
+        version::seen(&slot.versions, &self.sight, self.guard)
+            .filter(|version| !version.header().deleted)
+    }
+
+    /// The vertex of an id, if it exists for this transaction.
+    #[inline]
+    pub fn vertex(&self, id: VertexId) -> Option<VertexRef<'e>> {
+        let version = self.version(self.slot(id)?)?;
+        Some(VertexRef {
+            id,
+            version,
+            view: *self,
+        })
+    }
+
+    /// The edge of an id alone: linear in the degree of its source. With type and target use [`View::edge_at`].
+    pub fn edge(&self, id: EdgeId) -> Option<EdgeRef<'e>> {
+        let slot = self.slot(id.source())?;
+        let mut walk = Walk::new(Some(&slot.outgoing), self.sight, &[], None, self.guard);
+        let (type_, key) = walk.find(|(_, key)| adjacency::ordinal(*key) == id.ordinal())?;
+        let edge = Edge {
+            id,
+            target: adjacency::neighbour(key),
+            type_,
+        };
+        Some(EdgeRef {
+            edge,
+            slot,
+            view: *self,
+        })
+    }
+
+    /// An edge by its id, type and target, if it exists for this transaction: a binary search.
+    pub fn edge_at(&self, edge: Edge) -> Option<EdgeRef<'e>> {
+        let slot = self.slot(edge.source())?;
+        let key = adjacency::key(edge.target, edge.id.ordinal());
+        let entry = adjacency::find(&slot.outgoing, edge.type_, key, self.guard)?;
+        let seen = self.sight.sees(entry.created(self.guard))
+            && !self.sight.sees(entry.deleted(self.guard));
+        seen.then_some(EdgeRef {
+            edge,
+            slot,
+            view: *self,
+        })
+    }
+
+    /// The edges of a vertex; `types` empty means all. Of a vertex that does not exist there are none.
+    pub fn edges<'t>(
+        &self,
+        vertex: VertexId,
+        direction: Direction,
+        types: &'t [TypeId],
+    ) -> Edges<'e, 't> {
+        self.walk(vertex, direction, types, None)
+    }
+
+    /// The edges between `vertex` and `other`, seen from `vertex`: a binary search in the settled part.
+    pub fn edges_between<'t>(
+        &self,
+        vertex: VertexId,
+        other: VertexId,
+        direction: Direction,
+        types: &'t [TypeId],
+    ) -> Edges<'e, 't> {
+        self.walk(vertex, direction, types, Some(other))
+    }
+
+    fn walk<'t>(
+        &self,
+        vertex: VertexId,
+        direction: Direction,
+        types: &'t [TypeId],
+        towards: Option<VertexId>,
+    ) -> Edges<'e, 't> {
+        let slot = self.slot(vertex);
+        let out = slot
+            .map(|slot| &slot.outgoing)
+            .filter(|_| direction != Direction::In);
+        let incoming = slot
+            .map(|slot| &slot.incoming)
+            .filter(|_| direction != Direction::Out);
+        Edges {
+            vertex,
+            out: Walk::new(out, self.sight, types, towards, self.guard),
+            incoming: Walk::new(incoming, self.sight, types, towards, self.guard),
+            loops: direction != Direction::Both,
+        }
+    }
+
+    /// The number of edges that [`View::edges`] gives; constant time where nothing is recent, but for `Both`, which looks for self loops.
+    pub fn degree(&self, vertex: VertexId, direction: Direction, types: &[TypeId]) -> u64 {
+        let edges = self.edges(vertex, direction, types);
+        let loops = match direction {
+            Direction::Both => self
+                .edges_between(vertex, vertex, Direction::Out, types)
+                .count() as u64,
+            _ => 0,
+        };
+        edges.out.count_all() + edges.incoming.count_all() - loops
+    }
+
+    /// Pages that may hold vertices with a label (`None`: any vertices), shard by shard.
+    pub fn pages(&self, label: Option<LabelId>) -> Vec<PageId> {
+        let lists = self.graph.lists.iter().filter_map(|lists| match label {
+            None => Some(&lists.all),
+            Some(label) => lists.of(label),
+        });
+        lists.flat_map(|list| list.pages(self.guard)).collect()
+    }
+
+    /// Appends the vertices of a page that exist for this transaction and have the label (`None`: all), ascending.
+    pub fn scan_page(&self, page: PageId, label: Option<LabelId>, out: &mut Vec<VertexId>) {
+        let Some(page) = self.graph.directory.page(page, self.guard) else {
+            return;
+        };
+        let used = page.header().used.load(Ordering::Acquire) as usize;
+        let has = |set| {
+            label.is_none_or(|label| {
+                self.graph
+                    .label_sets
+                    .labels(set)
+                    .binary_search(&label)
+                    .is_ok()
+            })
+        };
+        let home = page.header().labels;
+        let home_has = has(home);
+        for (at, slot) in page.items()[..used].iter().enumerate() {
+            if let Some(version) = self.version(slot) {
+                let set = version.header().labels;
+                if if set == home { home_has } else { has(set) } {
+                    out.push(VertexId::new(page.header().id, at));
+                }
+            }
+        }
+    }
+
+    /// The index of a label and keys in this order, if there is one that can be read.
+    pub fn index(&self, label: LabelId, keys: &[KeyId]) -> Option<IndexRef<'e>> {
+        let found = |index: &&Arc<Index>| {
+            index.definition.label == label
+                && index.definition.keys.as_slice() == keys
+                && index.online.load(Ordering::Acquire)
+        };
+        let index = self.graph.indexes.load(self.guard).iter().find(found)?;
+        Some(IndexRef { index, view: *self })
+    }
+}
+
+/// A vertex as a transaction sees it.
+#[derive(Clone, Copy)]
+pub struct VertexRef<'e> {
+    id: VertexId,
+    version: Version<'e>,
+    view: View<'e>,
+}
+
+impl<'e> VertexRef<'e> {
+    /// Its id.
+    pub fn id(&self) -> VertexId {
+        self.id
+    }
+
+    /// Its labels, ascending by id.
+    pub fn labels(&self) -> &'e [LabelId] {
+        self.view
+            .graph
+            .label_sets
+            .labels(self.version.header().labels)
+    }
+
+    /// Whether it has a label.
+    pub fn has_label(&self, label: LabelId) -> bool {
+        self.labels().binary_search(&label).is_ok()
+    }
+
+    /// One property, in place.
+    #[inline]
+    pub fn property(&self, key: KeyId) -> Option<ValueRef<'e>> {
+        version::properties(self.version).get(key)
+    }
+
+    /// All properties, in place, ascending by key.
+    pub fn properties(&self) -> Properties<'e> {
+        version::properties(self.version)
+    }
+}
+
+/// An edge as a transaction sees it.
+#[derive(Clone, Copy)]
+pub struct EdgeRef<'e> {
+    edge: Edge,
+    slot: &'e Slot,
+    view: View<'e>,
+}
+
+impl<'e> EdgeRef<'e> {
+    /// Id, type and target.
+    pub fn edge(&self) -> Edge {
+        self.edge
+    }
+
+    /// One property, in place.
+    pub fn property(&self, key: KeyId) -> Option<ValueRef<'e>> {
+        self.properties().get(key)
+    }
+
+    /// All properties, in place, ascending by key.
+    pub fn properties(&self) -> Properties<'e> {
+        let versions = self
+            .slot
+            .edges
+            .load(self.view.guard)
+            .and_then(|table| table.items().get(self.edge.id.ordinal() as usize));
+        versions
+            .and_then(|versions| version::seen(versions, &self.view.sight, self.view.guard))
+            .map_or(Properties::default(), version::properties)
+    }
+}
+
+/// What [`View::edges`] gives: outgoing ones first, each part by (type, neighbour), recent ones behind.
+pub struct Edges<'e, 't> {
+    vertex: VertexId,
+    out: Walk<'e, 't>,
+    incoming: Walk<'e, 't>,
+    /// Whether self loops among the incoming are given.
+    loops: bool,
+}
+
+impl Iterator for Edges<'_, '_> {
+    type Item = Incidence;
+
+    #[inline]
+    fn next(&mut self) -> Option<Incidence> {
+        if let Some((type_, key)) = self.out.next() {
+            let target = adjacency::neighbour(key);
+            let id = EdgeId::new(self.vertex, adjacency::ordinal(key));
+            return Some(Incidence {
+                edge: Edge { id, target, type_ },
+                neighbour: target,
+                outgoing: true,
+            });
+        }
+        loop {
+            let (type_, key) = self.incoming.next()?;
+            let source = adjacency::neighbour(key);
+            if source == self.vertex && !self.loops {
+                continue;
+            }
+            // The key of an incoming entry is the edge's id.
+            let edge = Edge {
+                id: EdgeId(key),
+                target: self.vertex,
+                type_,
+            };
+            return Some(Incidence {
+                edge,
+                neighbour: source,
+                outgoing: false,
+            });
+        }
+    }
+}

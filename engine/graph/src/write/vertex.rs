@@ -1,0 +1,245 @@
+//! Writes of vertices: creation, new versions, deletion.
+
+use super::Pen;
+use crate::adjacency::{self, List};
+use crate::delta::Labels;
+use crate::error::{Entity, WriteError};
+use crate::ids::{LabelSetId, ShardId, VertexId};
+use crate::page::Slot;
+use crate::shard::Hold;
+use crate::stamp::{Standing, in_flight};
+use crate::value::codec::Properties;
+use crate::version::{self, Version};
+
+/// Whether a version is the author's first of a vertex: then settling and undoing have to come by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Touch {
+    First,
+    Again,
+}
+
+impl<'a> Pen<'a> {
+    /// A new vertex in a shard.
+    pub(crate) fn create_vertex(
+        &self,
+        shard: ShardId,
+        labels: LabelSetId,
+        properties: Properties<'_>,
+    ) -> Result<VertexId, WriteError> {
+        let mut hold = self.hold([shard]);
+        let (id, slot) = hold
+            .shard(shard)
+            .next_slot(self.graph(), labels, self.guard)
+            .ok_or(WriteError::LimitExceeded("all vertex ids have been used"))?;
+        self.link_first(id, slot, labels, properties);
+        Ok(id)
+    }
+
+    /// A vertex that the log names; `false` if there is one already.
+    pub(crate) fn restore_vertex(
+        &self,
+        id: VertexId,
+        labels: LabelSetId,
+        properties: Properties<'_>,
+    ) -> bool {
+        let mut hold = self.hold_vertex(id);
+        if self.slot(id).is_some_and(|slot| !slot.versions.is_null()) {
+            return false;
+        }
+        let shard = hold.shard(self.graph().shard_of(id));
+        let slot = shard.slot_of(self.graph(), id, labels, self.guard);
+        shard.list_for(
+            self.graph(),
+            id.page(),
+            self.graph().label_sets.labels(labels),
+            self.guard,
+        );
+        self.link_first(id, slot, labels, properties);
+        true
+    }
+
+    fn link_first(
+        &self,
+        id: VertexId,
+        slot: &'a Slot,
+        labels: LabelSetId,
+        properties: Properties<'_>,
+    ) {
+        let new = version::build(
+            self.guard.heap(),
+            self.author.stamp,
+            None,
+            labels,
+            false,
+            properties.bytes(),
+        );
+        let none = slot.versions.set(new);
+        debug_assert!(none.is_none(), "{id:?} is created in a slot in use");
+        self.graph().index_version(
+            id,
+            slot.versions.load(self.guard).expect("it was just set"),
+            self.guard,
+        );
+    }
+
+    /// Puts a new version in front; of two in the same clause only the later stays.
+    fn push(
+        &self,
+        hold: &mut Hold<'_>,
+        (id, slot): (VertexId, &'a Slot),
+        head: Version<'a>,
+        (labels, deleted): (LabelSetId, bool),
+        properties: &[u8],
+    ) -> Touch {
+        let stamp = head.header().stamp();
+        let heap = self.guard.heap();
+        if labels != head.header().labels {
+            let all = self.graph().label_sets.labels(labels);
+            hold.shard(self.graph().shard_of(id)).list_for(
+                self.graph(),
+                id.page(),
+                all,
+                self.guard,
+            );
+        }
+        let same_clause = stamp == self.author.stamp && in_flight(stamp).is_some();
+        let previous = if same_clause {
+            head.header().previous.load(self.guard)
+        } else {
+            Some(head)
+        };
+        let old = slot.versions.set(version::build(
+            heap,
+            self.author.stamp,
+            previous,
+            labels,
+            deleted,
+            properties,
+        ));
+        self.graph().index_version(
+            id,
+            slot.versions.load(self.guard).expect("it was just set"),
+            self.guard,
+        );
+        if same_clause {
+            self.graph().unindex_version(id, head, slot, self.guard);
+            if let Some(old) = old {
+                heap.retire_block(old);
+            }
+        }
+        match self.author.standing(stamp) {
+            Standing::Mine => Touch::Again,
+            _ => Touch::First,
+        }
+    }
+
+    /// New properties, made from the present ones by `change` (which appends to the buffer, and answers whether anything changes).
+    pub(crate) fn change_properties(
+        &self,
+        id: VertexId,
+        change: impl FnOnce(Properties<'_>, &mut Vec<u8>) -> bool,
+    ) -> Result<Option<Touch>, WriteError> {
+        let mut hold = self.hold_vertex(id);
+        let (slot, head) = self.to_change(&mut hold, id)?;
+        let mut bytes = Vec::new();
+        if !change(version::properties(head), &mut bytes) {
+            return Ok(None);
+        }
+        Ok(Some(self.push(
+            &mut hold,
+            (id, slot),
+            head,
+            (head.header().labels, false),
+            &bytes,
+        )))
+    }
+
+    /// New labels, made from the present ones by `change`; `intern` gives a set its number.
+    pub(crate) fn change_labels(
+        &self,
+        id: VertexId,
+        change: impl FnOnce(&mut Labels) -> bool,
+        intern: impl FnOnce(&Labels) -> Option<LabelSetId>,
+    ) -> Result<Option<Touch>, WriteError> {
+        let mut hold = self.hold_vertex(id);
+        let (slot, head) = self.to_change(&mut hold, id)?;
+        let mut labels: Labels = self.graph().label_sets.labels(head.header().labels).into();
+        if !change(&mut labels) {
+            return Ok(None);
+        }
+        let set =
+            intern(&labels).ok_or(WriteError::LimitExceeded("too many combinations of labels"))?;
+        Ok(Some(self.push(
+            &mut hold,
+            (id, slot),
+            head,
+            (set, false),
+            version::properties(head).bytes(),
+        )))
+    }
+
+    /// Deletes a vertex without edges. Answers its labels, or `None` if the author has deleted it already.
+    pub(crate) fn delete_vertex(
+        &self,
+        id: VertexId,
+    ) -> Result<Option<(LabelSetId, Touch)>, WriteError> {
+        let mut hold = self.hold_vertex(id);
+        self.delete_vertex_held(&mut hold, id)
+    }
+
+    /// As [`Pen::delete_vertex`], its token held.
+    pub(super) fn delete_vertex_held(
+        &self,
+        hold: &mut Hold<'_>,
+        id: VertexId,
+    ) -> Result<Option<(LabelSetId, Touch)>, WriteError> {
+        let (slot, head) = match self.to_change(hold, id) {
+            Err(WriteError::VertexDeleted(_)) if self.deleted_by_author(id) => return Ok(None),
+            found => found?,
+        };
+        let live = self.uncontested_edges(id, &slot.outgoing)?
+            + self.uncontested_edges(id, &slot.incoming)?;
+        if live > 0 {
+            return Err(WriteError::DeleteConnectedVertex(id));
+        }
+        let labels = head.header().labels;
+        Ok(Some((
+            labels,
+            self.push(hold, (id, slot), head, (labels, true), &[]),
+        )))
+    }
+
+    /// Whether the newest version is the author's own deletion.
+    pub(super) fn deleted_by_author(&self, id: VertexId) -> bool {
+        let head = self
+            .slot(id)
+            .and_then(|slot| slot.versions.load(self.guard));
+        head.is_some_and(|head| {
+            head.header().deleted && self.author.standing(head.header().stamp()) == Standing::Mine
+        })
+    }
+
+    /// The exclusive right on a vertex: no incident edge is in flight or newer than the snapshot. Answers how many are live.
+    pub(super) fn uncontested_edges(
+        &self,
+        id: VertexId,
+        list: &'a List,
+    ) -> Result<usize, WriteError> {
+        let mut live = 0;
+        for (_, _, entry) in adjacency::entries(list, self.guard) {
+            let created = self.author.standing(entry.created(self.guard));
+            let deleted = self.author.standing(entry.deleted(self.guard));
+            match (created, deleted) {
+                (Standing::Void, _) => {}
+                (Standing::Contested, _) | (_, Standing::Contested) => {
+                    return Err(WriteError::Conflict {
+                        entity: Entity::Vertex(id),
+                    });
+                }
+                (_, Standing::Void) => live += 1,
+                _ => {}
+            }
+        }
+        Ok(live)
+    }
+}
