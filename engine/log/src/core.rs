@@ -56,6 +56,14 @@ pub struct LogCore {
     pub(crate) resumes: RefCell<VecDeque<Resume>>,
 }
 
+/// What the holder of a baton saw when it looked again after letting go.
+pub(crate) struct Seen {
+    /// Frames are sealed that nobody leads.
+    pub(crate) unled: bool,
+    /// Somebody waits for a baton.
+    pub(crate) wanted: bool,
+}
+
 /// A flag with one waiting task, both on this core.
 #[derive(Default)]
 pub(crate) struct Nudge {
@@ -194,29 +202,32 @@ impl LogCore {
         .await
     }
 
-    /// Puts a baton down, wakes who waits for one, and says whether frames are sealed that nobody
-    /// leads.
-    pub(crate) fn let_go<T>(&self, held: Held<'_, T>) -> bool {
+    /// Puts a baton down, wakes who waits for one, and says what was seen after that.
+    pub(crate) fn let_go<T>(&self, held: Held<'_, T>) -> Seen {
         held.release(|| {
+            let mut wanted = false;
             for link in &self.log.links {
                 if link.wants_baton.load(Ordering::Relaxed)
                     && link.wants_baton.swap(false, Ordering::Relaxed)
                 {
+                    wanted = true;
                     if std::ptr::eq(link, self.link()) {
-                        self.nudge.raise();
                         self.wake_baton_waiters();
                     } else {
                         link.ring();
                     }
                 }
             }
-            self.log.role() == Role::Main && self.ledger.door().has_sealed()
+            Seen {
+                unled: self.log.role() == Role::Main && self.ledger.door().has_sealed(),
+                wanted,
+            }
         })
     }
 
     /// As [`LogCore::let_go`], leaving what is sealed to the attendant.
     pub(crate) fn let_go_and_nudge<T>(&self, held: Held<'_, T>) {
-        if self.let_go(held) {
+        if self.let_go(held).unled {
             self.nudge.raise();
         }
     }

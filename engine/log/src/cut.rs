@@ -18,6 +18,7 @@ use crate::core::LogCore;
 use crate::error::LogError;
 use crate::index::Place;
 use crate::position::{GroupSeq, LogPosition};
+use crate::recovery::Behind;
 use crate::scan::{Scanner, io_error};
 use crate::segment::{
     BLOCK, LocalPart, LogId, Marks, RECORD_HEADER, RecordKind, SegmentNumber, read_local,
@@ -55,59 +56,32 @@ pub struct Rescue {
     pub kept_in: PathBuf,
 }
 
-/// What lies in a segment from some offset on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Leftover {
-    pub(crate) place: Place,
-    /// Bytes from there to the end of the last block that is not all zeros; 0 when there is none.
-    pub(crate) bytes: u64,
-    /// Intact records among them.
-    pub(crate) records: u64,
-    /// The highest durable mark among those records.
-    pub(crate) durable: GroupSeq,
-}
-
-/// Looks through a segment from `place` to the end of its file.
-pub(crate) async fn leftover_at(
+/// What lies in a segment from `place` to the end of its file.
+pub(crate) async fn behind(
     scanner: &mut Scanner,
     place: Place,
     log_id: LogId,
-) -> Result<Leftover, LogError> {
+) -> Result<Behind, LogError> {
     let size = scanner.size(place.segment).await?;
-    let mut found = Leftover {
-        place,
-        bytes: 0,
-        records: 0,
-        durable: GroupSeq::NONE,
-    };
+    let mut found = Behind::default();
     let mut offset = place.offset;
     while offset < size {
         let window = scanner.bytes_at(place.segment, offset, CHUNK_BYTES).await?;
-        for (n, block) in window.chunks(BLOCK).enumerate() {
-            if block.iter().all(|&b| b == 0) {
-                continue;
-            }
-            found.bytes = offset + (n * BLOCK + block.len()) as u64 - place.offset;
-            if block.len() >= RECORD_HEADER
-                && let Ok(Some(local)) = read_local(block, place.segment, log_id)
-            {
-                found.records += 1;
-                found.durable = found.durable.max(local.marks.durable);
-            }
-        }
+        found.look(&window, offset - place.offset, place.segment, log_id);
         offset += window.len() as u64;
     }
     Ok(found)
 }
 
-/// Copies a leftover to a rescue file, synced, directory and all.
+/// Copies `len` bytes from `place` on to a rescue file, synced, directory and all.
 pub(crate) async fn rescue(
     disk: &Disk,
     directory: &Path,
     scanner: &mut Scanner,
-    leftover: &Leftover,
+    place: Place,
+    len: u64,
 ) -> Result<Rescue, LogError> {
-    let Place { segment, offset } = leftover.place;
+    let Place { segment, offset } = place;
     let mut attempt = 0;
     let (path, file) = loop {
         let path = directory.join(format!(
@@ -124,8 +98,8 @@ pub(crate) async fn rescue(
     };
     let copied = async {
         let mut done = 0;
-        while done < leftover.bytes {
-            let wanted = CHUNK_BYTES.min((leftover.bytes - done) as usize);
+        while done < len {
+            let wanted = CHUNK_BYTES.min((len - done) as usize);
             let bytes = scanner.bytes_at(segment, offset + done, wanted).await?;
             let bytes = bytes.slice(..wanted.min(bytes.len()));
             let written = bytes.len() as u64;
@@ -144,18 +118,19 @@ pub(crate) async fn rescue(
     Ok(Rescue {
         segment: directory.join(segment.file_name()),
         offset,
-        bytes: leftover.bytes,
+        bytes: len,
         kept_in: path,
     })
 }
 
-/// Overwrites a leftover with zeros, synced. A file whose size is no multiple of a block is rounded up.
+/// Overwrites `len` bytes from `place` on with zeros, synced. A file whose size is no multiple of a block is rounded up.
 pub(crate) async fn erase(
     disk: &Disk,
     directory: &Path,
-    leftover: &Leftover,
+    place: Place,
+    len: u64,
 ) -> Result<(), LogError> {
-    let path = directory.join(leftover.place.segment.file_name());
+    let path = directory.join(place.segment.file_name());
     let erased = async {
         let mode = OpenMode {
             create: quoit_rt::Create::Never,
@@ -163,8 +138,8 @@ pub(crate) async fn erase(
             ..OpenMode::read_write()
         };
         let file = disk.open(&path, mode).await?;
-        let end = (leftover.place.offset + leftover.bytes).next_multiple_of(BLOCK as u64);
-        let mut offset = leftover.place.offset;
+        let end = (place.offset + len).next_multiple_of(BLOCK as u64);
+        let mut offset = place.offset;
         while offset < end {
             let len = CHUNK_BYTES.min((end - offset) as usize);
             file.write_at(AlignedBuf::zeroed(len), offset).await.0?;
@@ -194,43 +169,73 @@ pub(crate) async fn segments_after(
     Ok(later)
 }
 
-/// Rescues and erases everything behind `place`, from the last segment to the first. Segments after
-/// `place`'s that held anything are removed.
-pub(crate) async fn cut_behind(
+/// A part of the log that is to go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Cut {
+    /// What lies behind a place in the segment that stays: overwritten with zeros.
+    Tail(Place),
+    /// A segment that held anything behind `Place`: its file is removed.
+    Segment(Place),
+    /// A segment without a record of its own: removed even when it is blank.
+    Headless(SegmentNumber),
+}
+
+impl Cut {
+    pub(crate) fn place(self) -> Place {
+        match self {
+            Cut::Tail(place) | Cut::Segment(place) => place,
+            Cut::Headless(segment) => Place { segment, offset: 0 },
+        }
+    }
+}
+
+/// Carries `cuts` (in order of the log) out, from the last to the first: each is rescued, then gone.
+pub(crate) async fn carry_out(
     disk: &Disk,
     directory: &Path,
-    place: Place,
-    later: &[SegmentNumber],
+    cuts: &[Cut],
     log_id: LogId,
 ) -> Result<Vec<Rescue>, LogError> {
     let mut rescued = Vec::new();
     let mut scanner = Scanner::new(disk.clone(), directory.to_owned());
-    let starts = later.iter().map(|&segment| Place {
-        segment,
-        offset: BLOCK as u64,
-    });
-    for start in std::iter::once(place)
-        .chain(starts)
-        .collect::<Vec<_>>()
-        .into_iter()
-        .rev()
-    {
-        let leftover = leftover_at(&mut scanner, start, log_id).await?;
-        if leftover.bytes == 0 {
-            continue;
+    for cut in cuts.iter().rev() {
+        let place = cut.place();
+        let len = behind(&mut scanner, place, log_id).await?.bytes;
+        if len > 0 {
+            rescued.push(rescue(disk, directory, &mut scanner, place, len).await?);
         }
-        rescued.push(rescue(disk, directory, &mut scanner, &leftover).await?);
-        if start == place {
-            erase(disk, directory, &leftover).await?;
-        } else {
-            let path = directory.join(start.segment.file_name());
-            disk.remove(&path).await.map_err(|e| io_error(&path, &e))?;
-            disk.sync_dir(directory)
-                .await
-                .map_err(|e| io_error(directory, &e))?;
+        match cut {
+            Cut::Tail(_) if len > 0 => erase(disk, directory, place, len).await?,
+            Cut::Segment(_) if len > 0 => remove_segment(disk, directory, place.segment).await?,
+            Cut::Headless(_) => remove_segment(disk, directory, place.segment).await?,
+            Cut::Tail(_) | Cut::Segment(_) => {}
         }
     }
+    rescued.reverse();
     Ok(rescued)
+}
+
+async fn remove_segment(
+    disk: &Disk,
+    directory: &Path,
+    segment: SegmentNumber,
+) -> Result<(), LogError> {
+    let path = directory.join(segment.file_name());
+    disk.remove(&path).await.map_err(|e| io_error(&path, &e))?;
+    disk.sync_dir(directory)
+        .await
+        .map_err(|e| io_error(directory, &e))
+}
+
+/// The cuts that leave the log as it is before `place`: `later` are the segments behind.
+pub(crate) fn cuts_behind(place: Place, later: &[SegmentNumber]) -> Vec<Cut> {
+    let segments = later.iter().map(|&segment| {
+        Cut::Segment(Place {
+            segment,
+            offset: BLOCK as u64,
+        })
+    });
+    std::iter::once(Cut::Tail(place)).chain(segments).collect()
 }
 
 /// Reads the intent of a cut that was interrupted: where to cut. An intent that is not whole was
@@ -311,7 +316,8 @@ impl LogCore {
         };
         intended.await.map_err(|e| io_error(&path, &e))?;
         let later = segments_after(&disk, directory, place.segment).await?;
-        let rescued = cut_behind(&disk, directory, place, &later, self.log.id()).await?;
+        let rescued =
+            carry_out(&disk, directory, &cuts_behind(place, &later), self.log.id()).await?;
         remove_intent(&disk, directory).await?;
         self.log.index().cut(to.group);
         self.log.cuts.fetch_add(1, Ordering::AcqRel);

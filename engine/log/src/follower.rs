@@ -6,6 +6,8 @@
 //! to min(durable here, the MAIN's mark); what was shown is never cut back. When to append what, and
 //! what the mark is, is left to replication.
 
+use std::sync::atomic::Ordering;
+
 use bytes::Bytes;
 use quoit_rt::AlignedBuf;
 
@@ -235,6 +237,10 @@ impl LogCore {
         self.held.borrow_mut().clear();
         writer.tail = *to;
         writer.segment = place.segment;
+        self.log
+            .current_segment
+            .store(place.segment.0, Ordering::Release);
+        self.log.synced.store(&LogPosition::EMPTY);
         writer.offset = place.offset;
         writer.marks.durable = writer.marks.durable.min(to.group);
         if self.log.options.durability == Durability::Commit {

@@ -9,6 +9,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -23,8 +24,8 @@ use crate::group::{Forming, GROUP_HEADER, Group};
 use crate::index::Place;
 use crate::log::{Writer, count};
 use crate::options::Durability;
-use crate::position::{GroupSeq, Incarnation, LogPosition, Term};
-use crate::segment::{BLOCK, LocalPart, Marks, RECORD_HEADER, RecordKind, record_bytes};
+use crate::position::{Incarnation, LogPosition, Term};
+use crate::segment::{BLOCK, LocalPart, RECORD_HEADER, RecordKind, SegmentNumber, record_bytes};
 use crate::space::NoRoom;
 
 impl LogCore {
@@ -37,10 +38,14 @@ impl LogCore {
                 return Ok(());
             };
             let written = self.write_sealed(&mut writer).await;
-            let again = self.let_go(writer);
+            let seen = self.let_go(writer);
             written?;
-            if !again {
+            if !seen.unled {
                 return Ok(());
+            }
+            if seen.wanted {
+                // A role change, an append or a mark goes first.
+                self.rt.yield_now().await;
             }
         }
     }
@@ -198,13 +203,23 @@ impl LogCore {
         kind: RecordKind,
         payload_bytes: u64,
     ) -> LocalPart {
-        writer.marks.published = self.log.visible.group();
+        self.refresh_marks(writer);
         LocalPart {
             kind,
             segment: writer.segment,
             log_id: self.log.id(),
             marks: writer.marks,
             payload_bytes,
+        }
+    }
+
+    /// The marks of this moment.
+    fn refresh_marks(&self, writer: &mut Writer) {
+        writer.marks.published = self.log.visible.group();
+        let synced = self.log.synced.load();
+        if synced.group > writer.marks.durable {
+            writer.marks.durable = synced.group;
+            writer.marks.durable_chain = synced.chain;
         }
     }
 
@@ -287,6 +302,9 @@ impl LogCore {
                 }
             }
             writer.offset = BLOCK as u64;
+            self.log
+                .current_segment
+                .store(writer.segment.0, Ordering::Release);
             self.log.ring_keeper();
         }
         Ok(usize::try_from(self.log.space.current())
@@ -295,7 +313,7 @@ impl LogCore {
     }
 
     fn cannot_go_on(&self, error: LogError) -> LogError {
-        let number = crate::segment::SegmentNumber(
+        let number = SegmentNumber(
             self.log
                 .next_segment
                 .load(std::sync::atomic::Ordering::Relaxed),
@@ -351,7 +369,7 @@ impl LogCore {
         if self.log.options.durability != Durability::Commit {
             self.sync_segment(writer).await?;
         }
-        writer.marks.published = self.log.visible.group();
+        self.refresh_marks(writer);
         if writer.marks == writer.marks_on_disk {
             return Ok(());
         }
@@ -396,18 +414,16 @@ impl LogCore {
         }
     }
 
-    /// Durability `interval`: syncs what was written, every `interval`, without stopping writes.
+    /// Durability `interval`: syncs what was written, every `interval`, while writes go on.
     pub(crate) async fn sync_now_and_then(self: Rc<Self>, interval: Duration) {
-        let mut synced = GroupSeq::NONE;
-        loop {
+        while self.log.role() != Role::Stopped {
             self.rt.sleep(interval).await;
             let position = self.log.durable.load();
-            if position.group == synced || self.log.role() == Role::Stopped {
+            if position.group <= self.log.synced.group() {
                 continue;
             }
-            let writer = self.acquire(&self.log.writer).await;
-            let segment = writer.segment;
-            self.let_go_and_nudge(writer);
+            // Looked up after the position: segments before this one were synced when they were left.
+            let segment = SegmentNumber(self.log.current_segment.load(Ordering::Acquire));
             let Ok(file) = self.file(segment).await else {
                 continue;
             };
@@ -418,19 +434,9 @@ impl LogCore {
                     offset: 0,
                     error: error.to_string(),
                 });
-                continue;
+                return;
             }
-            synced = position.group;
-            let mut writer = self.acquire(&self.log.writer).await;
-            // Segments before this one were synced when the writer left them.
-            if writer.marks.durable < position.group && position.group <= writer.tail.group {
-                writer.marks = Marks {
-                    durable: position.group,
-                    durable_chain: position.chain,
-                    ..writer.marks
-                };
-            }
-            self.let_go_and_nudge(writer);
+            self.log.synced.store(&position);
         }
     }
 }

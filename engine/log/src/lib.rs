@@ -51,6 +51,10 @@ mod baton;
 mod catch_up;
 mod core;
 mod cut;
+#[cfg(test)]
+mod tests;
+
+pub mod check;
 mod error;
 mod fatal;
 mod follower;

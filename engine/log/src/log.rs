@@ -52,6 +52,10 @@ pub struct Log {
     index: Mutex<Index>,
     no_room: Mutex<String>,
     pub(crate) next_segment: AtomicU64,
+    /// The segment being filled, for the syncer.
+    pub(crate) current_segment: AtomicU64,
+    /// Durability `interval`: what the syncer synced last; only it stores here while the log runs.
+    pub(crate) synced: PositionCell,
     pub(crate) counts: Counts,
 }
 
@@ -183,6 +187,8 @@ impl Log {
             index: Mutex::new(Index::default()),
             no_room: Mutex::new(String::new()),
             next_segment: AtomicU64::new(1),
+            current_segment: AtomicU64::new(0),
+            synced: PositionCell::new(),
             counts: Counts::default(),
         })
     }

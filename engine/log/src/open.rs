@@ -20,7 +20,7 @@ use std::time::Duration;
 use quoit_rt::{Disk, OpenMode, Rt};
 
 use crate::cut::{
-    Leftover, Rescue, cut_behind, leftover_at, read_intent, remove_intent, segments_after,
+    Cut, Rescue, behind, carry_out, cuts_behind, read_intent, remove_intent, segments_after,
 };
 use crate::error::{LogError, Role};
 use crate::fatal::Fatal;
@@ -30,11 +30,11 @@ use crate::index::Place;
 use crate::ledger::Ledger;
 use crate::log::{Applied, Log, Spare, Writer};
 use crate::position::{GroupSeq, LogPosition};
-use crate::recovery::{Accepted, Decision, Evidence, Stop, Walk, decide, highest_mark};
-use crate::scan::{Scanner, io_error};
-use crate::segment::{
-    BLOCK, LogId, RECORD_HEADER, RecordKind, SegmentNumber, Slot, peek_log_id, record_bytes,
+use crate::recovery::{
+    Accepted, Decision, Evidence, Stop, Walk, accept_segment, decide, highest_mark,
 };
+use crate::scan::{Scanner, io_error};
+use crate::segment::{BLOCK, LogId, RECORD_HEADER, SegmentNumber, Slot, peek_log_id, record_bytes};
 
 /// How much of the log is given to the graph at recovery.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -111,7 +111,7 @@ impl Log {
                 .copied()
                 .filter(|n| *n > place.segment)
                 .collect();
-            cut_behind(&disk, &directory, place, &later, log_id).await?;
+            carry_out(&disk, &directory, &cuts_behind(place, &later), log_id).await?;
             remove_intent(&disk, &directory).await?;
         }
 
@@ -269,6 +269,8 @@ impl Log {
                 });
             }
         }
+        self.current_segment
+            .store(place.segment.0, Ordering::Release);
         let mut writer = self.writer.arrive().expect("nobody uses the log yet");
         *writer = Writer {
             tail: walk.position,
@@ -314,19 +316,9 @@ impl Recovery<'_> {
     ) -> Result<Option<(Place, Stop)>, LogError> {
         let mut stop = None;
         for &segment in segments {
-            let header = Place { segment, offset: 0 };
-            match self.scanner.record_at(segment, 0, self.log.id()).await? {
-                Slot::Local(local) if local.kind == RecordKind::Segment => {}
-                slot => {
-                    let error = match slot {
-                        Slot::Bad(error) if error.is_foreign() => {
-                            return Ok(Some((header, Stop::Foreign(error))));
-                        }
-                        Slot::Bad(error) => error,
-                        _ => crate::segment::RecordError::Magic,
-                    };
-                    return Ok(Some((header, Stop::SegmentHeader(error))));
-                }
+            let slot = self.scanner.record_at(segment, 0, self.log.id()).await?;
+            if let Err(stop) = accept_segment(slot) {
+                return Ok(Some((Place { segment, offset: 0 }, stop)));
             }
             let mut place = Place {
                 segment,
@@ -447,108 +439,58 @@ impl Recovery<'_> {
         let Some((stop_place, stop)) = stop else {
             return Ok((Vec::new(), String::new()));
         };
-        let log_id = self.log.id();
-        let first = segments
-            .first()
-            .map(|&segment| Place { segment, offset: 0 });
-        let end = self.end.or(first).expect("a stop is in a segment");
-        let mut leftovers: Vec<Leftover> = Vec::new();
-        for &segment in segments.iter().filter(|&&segment| segment >= end.segment) {
-            // A segment's own record is no leftover, unless it is what is bad.
-            let intact = segment != stop_place.segment || stop_place.offset > 0;
-            let offset = if segment == end.segment {
-                end.offset
-            } else {
-                0
-            };
-            let place = Place {
-                segment,
-                offset: if intact {
-                    offset.max(BLOCK as u64)
-                } else {
-                    offset
-                },
-            };
-            leftovers.push(leftover_at(&mut self.scanner, place, log_id).await?);
-        }
-        let behind = leftovers
-            .iter()
-            .map(|l| l.durable)
-            .max()
-            .unwrap_or_default();
-        let mark = highest_mark(&self.walk, behind);
-        let evidence = Evidence {
-            stop: stop.kind(),
-            mark_above: mark > self.walk.position.group,
-            records_behind: leftovers.iter().any(|l| l.records > 0),
-            leftover: leftovers.iter().any(|l| l.bytes > 0),
+        // Blank segments behind the end are walked too; what matters is where the records end.
+        let stop_place = match (&stop, self.end) {
+            (Stop::Blank, Some(end)) => end,
+            _ => stop_place,
         };
-        match decide(&evidence) {
-            Decision::Clean => Ok((Vec::new(), String::new())),
+        let log_id = self.log.id();
+        let cuts = self.cuts_at_end(segments).await?;
+        let mut behinds = Vec::new();
+        for cut in &cuts {
+            behinds.push(behind(&mut self.scanner, cut.place(), log_id).await?);
+        }
+        match decide(&Evidence::gather(&self.walk, &stop, &behinds)) {
             Decision::Refuse => Err(Fatal::Damaged {
                 path: self.log.path(stop_place.segment),
                 offset: stop_place.offset,
                 what: stop.describe(),
                 group: self.walk.position.group.next(),
-                durable: mark,
+                durable: highest_mark(&self.walk, &behinds),
             }
             .into()),
-            Decision::Cut => {
-                let directory = &self.log.options.directory;
-                // A segment whose own record is bad is of no more use; its bytes are kept like the rest.
-                let bad = matches!(stop, Stop::SegmentHeader(_)).then_some(stop_place);
-                let cut_place = match bad {
-                    Some(place) if place.segment == end.segment => place,
-                    _ => Place {
-                        offset: end.offset.max(BLOCK as u64),
-                        ..end
-                    },
-                };
-                let later: Vec<_> = segments
-                    .iter()
-                    .copied()
-                    .filter(|segment| *segment > end.segment)
-                    .collect();
-                let mut rescued = cut_behind(disk, directory, cut_place, &later, log_id).await?;
-                if let Some(place) = bad {
-                    // Its own block, where the bytes behind it were nothing.
-                    let leftover = leftover_at(
-                        &mut Scanner::new(disk.clone(), directory.clone()),
-                        place,
-                        log_id,
-                    )
-                    .await;
-                    if let Ok(leftover) = leftover
-                        && leftover.bytes > 0
-                    {
-                        let mut scanner = Scanner::new(disk.clone(), directory.clone());
-                        rescued.push(
-                            crate::cut::rescue(disk, directory, &mut scanner, &leftover).await?,
-                        );
-                    }
-                    let path = self.log.path(place.segment);
-                    match disk.remove(&path).await {
-                        Ok(()) => {}
-                        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                        Err(error) => return Err(io_error(&path, &error)),
-                    }
-                    disk.sync_dir(directory)
-                        .await
-                        .map_err(|e| io_error(directory, &e))?;
-                    if self.end.is_some_and(|end| end.segment == place.segment) {
-                        self.end = None;
-                    }
-                }
+            // When clean, only segments without a record of their own go, and nothing is in them.
+            Decision::Clean | Decision::Cut => {
+                let rescued = carry_out(disk, &self.log.options.directory, &cuts, log_id).await?;
                 self.scanner.forget();
-                Ok((
-                    rescued,
+                let reason = if rescued.is_empty() {
+                    String::new()
+                } else {
                     format!(
                         "{}: {}",
                         self.log.path(stop_place.segment).display(),
                         stop.describe()
-                    ),
-                ))
+                    )
+                };
+                Ok((rescued, reason))
             }
         }
+    }
+
+    /// What would have to go for the log to end behind the last accepted record.
+    async fn cuts_at_end(&mut self, segments: &[SegmentNumber]) -> Result<Vec<Cut>, LogError> {
+        let mut cuts: Vec<Cut> = self.end.map(Cut::Tail).into_iter().collect();
+        let after = self.end.map_or(SegmentNumber(0), |place| place.segment);
+        for &segment in segments.iter().filter(|&&segment| segment > after) {
+            let slot = self.scanner.record_at(segment, 0, self.log.id()).await?;
+            cuts.push(match accept_segment(slot) {
+                Ok(()) => Cut::Segment(Place {
+                    segment,
+                    offset: BLOCK as u64,
+                }),
+                Err(_) => Cut::Headless(segment),
+            });
+        }
+        Ok(cuts)
     }
 }

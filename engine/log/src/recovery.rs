@@ -8,7 +8,10 @@
 
 use crate::group::{Group, NotFollowing};
 use crate::position::{GroupSeq, LogPosition};
-use crate::segment::{LocalPart, Marks, RecordError, RecordKind, Slot};
+use crate::segment::{
+    BLOCK, LocalPart, LogId, Marks, RECORD_HEADER, RecordError, RecordKind, SegmentNumber, Slot,
+    is_zero, read_local,
+};
 
 /// How far the chain has been followed.
 #[derive(Clone, Debug)]
@@ -96,6 +99,37 @@ impl Walk {
             self.marks.durable_chain = marks.durable_chain;
         }
         self.marks.published = self.marks.published.max(marks.published);
+    }
+}
+
+/// What lies behind the point where the walk stopped, gathered window by window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Behind {
+    /// Bytes to the end of the last block that is not all zeros; 0 when there is none.
+    pub bytes: u64,
+    /// Intact records, segments' own not counted.
+    pub records: u64,
+    /// The highest durable mark of those records.
+    pub durable: GroupSeq,
+}
+
+impl Behind {
+    /// Looks at `window`, bytes of `segment` from a block boundary that lies `start` bytes behind the
+    /// stop.
+    pub fn look(&mut self, window: &[u8], start: u64, segment: SegmentNumber, log_id: LogId) {
+        for (n, block) in window
+            .chunks(BLOCK)
+            .enumerate()
+            .filter(|(_, block)| !is_zero(block))
+        {
+            self.bytes = start + (n * BLOCK + block.len()) as u64;
+            if block.len() >= RECORD_HEADER
+                && let Ok(Some(local)) = read_local(block, segment, log_id)
+            {
+                self.records += u64::from(local.kind != RecordKind::Segment);
+                self.durable = self.durable.max(local.marks.durable);
+            }
+        }
     }
 }
 
@@ -192,9 +226,37 @@ pub fn decide(evidence: &Evidence) -> Decision {
     }
 }
 
+impl Evidence {
+    /// The evidence of a walk that stopped, and of what lies behind in each segment from there on.
+    pub fn gather(walk: &Walk, stop: &Stop, behind: &[Behind]) -> Evidence {
+        Evidence {
+            stop: stop.kind(),
+            mark_above: highest_mark(walk, behind) > walk.position.group,
+            records_behind: behind.iter().any(|b| b.records > 0),
+            leftover: behind.iter().any(|b| b.bytes > 0),
+        }
+    }
+}
+
 /// The highest durable group that accepted records and those behind the stop speak of.
-pub fn highest_mark(walk: &Walk, behind: GroupSeq) -> GroupSeq {
-    walk.marks.durable.max(behind)
+pub fn highest_mark(walk: &Walk, behind: &[Behind]) -> GroupSeq {
+    behind
+        .iter()
+        .map(|b| b.durable)
+        .fold(walk.marks.durable, GroupSeq::max)
+}
+
+/// What a segment must begin with: its own record.
+///
+/// # Errors
+/// Why it does not: [`Stop::SegmentHeader`], or [`Stop::Foreign`].
+pub fn accept_segment(slot: Slot) -> Result<(), Stop> {
+    match slot {
+        Slot::Local(local) if local.kind == RecordKind::Segment => Ok(()),
+        Slot::Bad(error) if error.is_foreign() => Err(Stop::Foreign(error)),
+        Slot::Bad(error) => Err(Stop::SegmentHeader(error)),
+        _ => Err(Stop::SegmentHeader(RecordError::Magic)),
+    }
 }
 
 #[cfg(test)]

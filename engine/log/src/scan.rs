@@ -12,7 +12,7 @@ use bytes::Bytes;
 use quoit_rt::{AlignedBuf, Disk, File, OpenMode};
 
 use crate::error::LogError;
-use crate::segment::{BLOCK, LogId, RecordError, SegmentNumber, Slot, read_record};
+use crate::segment::{BLOCK, LogId, SegmentNumber, Slot, at_file_end, read_record};
 
 /// Bytes read at once.
 const WINDOW_BYTES: usize = 1 << 20;
@@ -131,15 +131,8 @@ impl Scanner {
                 return Ok(Slot::Blank);
             }
             match read_record(&bytes, number, log_id) {
-                Slot::Short { needed } if bytes.len() < wanted.min(needed) || needed == wanted => {
-                    // The file ends here; a rest of zeros was never a record.
-                    let blank = bytes.iter().all(|&b| b == 0);
-                    let missing = (needed - bytes.len().min(needed)) as u64;
-                    return Ok(if blank {
-                        Slot::Blank
-                    } else {
-                        Slot::Bad(RecordError::FileEnd { missing })
-                    });
+                Slot::Short { needed } if needed == wanted => {
+                    return Ok(at_file_end(&bytes, needed));
                 }
                 Slot::Short { needed } => wanted = needed,
                 slot => return Ok(slot),

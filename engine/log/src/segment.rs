@@ -362,6 +362,25 @@ pub fn read_record(bytes: &Bytes, segment: SegmentNumber, log_id: LogId) -> Slot
     }
 }
 
+/// What a record is that needs `needed` bytes where the file ends after `bytes`: a rest of zeros was
+/// never a record.
+pub fn at_file_end(bytes: &[u8], needed: usize) -> Slot {
+    if is_zero(bytes) {
+        return Slot::Blank;
+    }
+    Slot::Bad(RecordError::FileEnd {
+        missing: needed.saturating_sub(bytes.len()) as u64,
+    })
+}
+
+/// Whether all bytes are 0.
+pub fn is_zero(bytes: &[u8]) -> bool {
+    static ZEROS: [u8; BLOCK] = [0; BLOCK];
+    bytes
+        .chunks(BLOCK)
+        .all(|chunk| *chunk == ZEROS[..chunk.len()])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
