@@ -15,7 +15,7 @@ use quoit_log::{GraphLedger, Ledger, Log, LogCore, LogError, LogOptions, Recover
 use quoit_query::{QueryCore, QueryOptions};
 use quoit_replication::{OpenError, Replication, ReplicationConfig, ReplicationCore, Role};
 use quoit_rt::mesh::{self, DealerEnd};
-use quoit_rt::{Config, ListenOptions, Priority, Rt};
+use quoit_rt::{Config, Cpus, ListenOptions, Priority, Rt};
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -119,7 +119,10 @@ pub fn run(mut options: Options) -> Result<(), StartError> {
     let options = Arc::new(options);
 
     let config = Config { cpus: options.cpus.clone(), backend: options.socket_backend, ..Config::default() };
-    let cores = config.cores();
+    let cores = match &config.cpus {
+        Cpus::Count(count) => *count,
+        Cpus::List(list) => list.len() as u16,
+    };
     let replication = Replication::open(ReplicationConfig {
         replica_timeout: options.replica_timeout,
         say: |line| report::info(line),

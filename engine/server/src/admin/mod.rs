@@ -14,7 +14,7 @@ use quoit_cypher::ast::{Expr, ExprKind, LiteralValue};
 use quoit_cypher::error::{Error, ErrorKind};
 use quoit_graph::value::Value;
 use quoit_protocol::message::plan::{PlanArgument, PlanNode};
-use quoit_query::{Parameters, PlanDescription};
+use quoit_query::Parameters;
 use quoit_replication::Notice;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -140,13 +140,14 @@ fn constant(expression: &Expr, parameters: &Parameters) -> Option<Value> {
     }
 }
 
-/// A plan as the protocol writes it.
-pub(crate) fn plan_node(plan: &PlanDescription) -> PlanNode {
-    PlanNode {
-        operator: plan.operator.to_string(),
-        identifiers: plan.identifiers.iter().map(ToString::to_string).collect(),
-        arguments: vec![("Details".to_owned(), PlanArgument::Text(plan.details.to_string()))],
+/// The plan of EXPLAIN for the summary, beside the rows that show it; `None` for a statement that ran.
+pub(crate) fn plan_node(lines: &[String]) -> Option<PlanNode> {
+    let operator = lines.first()?.trim_start_matches(['|', ' ', '*', '\\', '+', '-']);
+    Some(PlanNode {
+        operator: operator.to_owned(),
+        identifiers: Vec::new(),
+        arguments: vec![("string-representation".to_owned(), PlanArgument::Text(lines.join("\n")))],
         profile: None,
-        children: plan.children.iter().map(plan_node).collect(),
-    }
+        children: Vec::new(),
+    })
 }

@@ -5,7 +5,7 @@
 //! before; between two batches nothing borrows storage; a statement that met a conflict begins again only while none of
 //! its rows has been written.
 
-use super::settle::{Ask, Settle};
+use super::settle::Ask;
 use super::{Next, NOOP_INTERVAL, Session, TransactionOptions, UNSENT_HIGH, UNSENT_LOW, Work};
 use super::intake::Intake;
 use super::transport::Transport;
@@ -312,7 +312,7 @@ impl Session {
             let summary = query.execution.summary(&tx.txn);
             stats = difference(&summary.stats, &query.before);
             stream.rows = stream.rows.max(summary.rows);
-            stream.finished = Some(Finished { plan: summary.plan.map(|plan| admin::plan_node(&plan)) });
+            stream.finished = Some(Finished { plan: admin::plan_node(&summary.plan) });
         }
         match &self.transaction {
             Some(tx) if !tx.explicit && matches!(stream.body, Body::Query(_)) => {

@@ -9,11 +9,12 @@ use quoit_rt::{RecvBuf, Stream};
 use std::future::poll_fn;
 use std::io;
 use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 /// Under a session.
 pub(crate) struct Transport {
-    stream: Stream,
+    stream: Rc<Stream>,
     frames: Option<FrameDecoder>,
     /// Socket bytes that were read too far while telling what the peer speaks.
     early: Vec<u8>,
@@ -51,17 +52,17 @@ impl DerefMut for Received {
 impl Transport {
     /// A plain socket.
     pub(crate) fn plain(stream: Stream) -> Transport {
-        Transport { stream, frames: None, early: Vec::new(), inside: Vec::new() }
+        Transport { stream: Rc::new(stream), frames: None, early: Vec::new(), inside: Vec::new() }
     }
 
     /// The inside of a WebSocket whose upgrade has been answered.
     pub(crate) fn websocket(stream: Stream) -> Transport {
-        Transport { stream, frames: Some(FrameDecoder::new(MESSAGE_LEN_BEFORE_LOGIN as u64)), early: Vec::new(), inside: Vec::new() }
+        Transport { stream: Rc::new(stream), frames: Some(FrameDecoder::new(MESSAGE_LEN_BEFORE_LOGIN as u64)), early: Vec::new(), inside: Vec::new() }
     }
 
     /// The socket below.
-    pub(crate) fn stream(&self) -> &Stream {
-        &self.stream
+    pub(crate) fn stream(&self) -> Rc<Stream> {
+        self.stream.clone()
     }
 
     /// Socket bytes that were read too far: they come first. Of a WebSocket these are frames.

@@ -7,9 +7,10 @@ use quoit_cypher::error::{Error, ErrorKind};
 use quoit_graph::value::{Date, Duration, LocalDateTime, LocalTime, Point, Time, Value};
 use quoit_protocol::WireFormat;
 use quoit_protocol::packstream::{self, Map};
-use quoit_protocol::structure::{Extended, StructureError, VectorElements};
+use quoit_protocol::structure::{Extended, StructureError};
 use quoit_query::Parameters;
-use quoit_query::temporal::{Moment, Zone, value_of};
+use quoit_query::temporal::convert::value_of;
+use quoit_query::temporal::{Moment, Zone};
 use std::sync::Arc;
 
 /// All parameters of a RUN.
@@ -85,15 +86,23 @@ fn extended(value: Extended<'_>) -> Result<Value, Unusable> {
         }
         Extended::Point2d { srid, x, y } => point(srid, x, y, None)?,
         Extended::Point3d { srid, x, y, z } => point(srid, x, y, Some(z))?,
-        Extended::Vector(vector) => Value::list(match vector.elements() {
-            VectorElements::I8(all) => all.iter().map(|e| Value::Int(i64::from(*e))).collect(),
-            VectorElements::I16(all) => all.iter().map(|e| Value::Int(i64::from(*e))).collect(),
-            VectorElements::I32(all) => all.iter().map(|e| Value::Int(i64::from(*e))).collect(),
-            VectorElements::I64(all) => all.iter().map(|e| Value::Int(*e)).collect(),
-            VectorElements::F32(all) => all.iter().map(|e| Value::Float(f64::from(*e))).collect(),
-            VectorElements::F64(all) => all.iter().map(|e| Value::Float(*e)).collect(),
-        }),
+        Extended::Vector(vector) => Value::list(vector_elements(vector.element_marker(), vector.data())),
     })
+}
+
+/// The numbers of a vector, by the PackStream marker of their type; the data is whole elements (`Extended` checked it).
+fn vector_elements(marker: u8, data: &[u8]) -> Vec<Value> {
+    fn all<const N: usize>(data: &[u8], read: impl Fn([u8; N]) -> Value) -> Vec<Value> {
+        data.as_chunks::<N>().0.iter().map(|bytes| read(*bytes)).collect()
+    }
+    match marker {
+        0xC8 => all(data, |b| Value::Int(i64::from(i8::from_be_bytes(b)))),
+        0xC9 => all(data, |b| Value::Int(i64::from(i16::from_be_bytes(b)))),
+        0xCA => all(data, |b| Value::Int(i64::from(i32::from_be_bytes(b)))),
+        0xCB => all(data, |b| Value::Int(i64::from_be_bytes(b))),
+        0xC6 => all(data, |b| Value::Float(f64::from(f32::from_be_bytes(b)))),
+        _ => all(data, |b| Value::Float(f64::from_be_bytes(b))),
+    }
 }
 
 fn named(zone: &str) -> Result<Zone, Unusable> {
