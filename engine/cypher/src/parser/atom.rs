@@ -72,6 +72,7 @@ fn parenthesised(input: Input<'_>) -> Parsed<'_, Expr> {
 }
 
 /// A map literal.
+#[inline(never)]
 pub(super) fn map(input: Input<'_>) -> Parsed<'_, Expr> {
     let (at, _) = token(TokenKind::LeftBrace).parse(input)?;
     let (at, entries) = match at.kind(0) {
@@ -90,6 +91,7 @@ fn map_entry(input: Input<'_>) -> Parsed<'_, (Ident, Expr)> {
 }
 
 /// What begins with `[`: a list, a list comprehension, or a pattern comprehension.
+#[inline(never)]
 fn bracketed(input: Input<'_>) -> Parsed<'_, Expr> {
     let inner = input.next();
     let named = matches!(inner.kind(0), TokenKind::Word | TokenKind::QuotedName);
@@ -108,6 +110,7 @@ fn bracketed(input: Input<'_>) -> Parsed<'_, Expr> {
     list(input)
 }
 
+#[inline(never)]
 fn list(input: Input<'_>) -> Parsed<'_, Expr> {
     let at = input.next();
     let (at, items) = match at.kind(0) {
@@ -223,6 +226,7 @@ fn pattern_comprehension(input: Input<'_>) -> Parsed<'_, Expr> {
 }
 
 /// What begins with a word: a literal, a construct with a word of its own, or a name.
+#[inline(never)]
 fn word_atom(input: Input<'_>) -> Parsed<'_, Expr> {
     let place = input.token().span;
     let is = |name| input.is_word(0, name);
@@ -264,7 +268,8 @@ fn word_atom(input: Input<'_>) -> Parsed<'_, Expr> {
 
 #[inline(never)]
 fn subquery_atom(input: Input<'_>) -> Parsed<'_, Expr> {
-    let (rest, query) = input.nested(|input| subquery(input.next()))?;
+    // Whatever nests further within it is counted there.
+    let (rest, query) = subquery(input.next())?;
     let query = Box::new(query);
     let kind = if input.is_word(0, "EXISTS") {
         ExprKind::Exists(query)
@@ -277,6 +282,7 @@ fn subquery_atom(input: Input<'_>) -> Parsed<'_, Expr> {
 }
 
 /// What begins with a word and `(`.
+#[inline(never)]
 fn parenthesised_construct(input: Input<'_>) -> Parsed<'_, Expr> {
     let is = |name| input.is_word(0, name);
     let quantifier = if is("ALL") {
@@ -427,6 +433,7 @@ fn case(input: Input<'_>) -> Parsed<'_, Expr> {
     Ok((rest, Expr::new(kind, input.span_to(rest))))
 }
 
+#[inline(never)]
 fn case_test(input: Input<'_>, simple: bool) -> Parsed<'_, CaseTest> {
     if !simple {
         let (rest, value) = expression(input)?;
@@ -476,6 +483,7 @@ fn case_test(input: Input<'_>, simple: bool) -> Parsed<'_, CaseTest> {
 }
 
 /// What begins with a name that means nothing by itself: a call, an enum value, a map projection, a variable.
+#[inline(never)]
 fn name_atom(input: Input<'_>) -> Parsed<'_, Expr> {
     // `a.b.c(`: a call with a namespace. A chain of names is looked through once, since its links are no operands.
     let mut length = 1;

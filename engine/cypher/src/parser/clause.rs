@@ -70,6 +70,7 @@ fn match_clause(input: Input<'_>) -> Parsed<'_, ClauseKind> {
     matching(input.next(), false)
 }
 
+#[inline(never)]
 fn matching(input: Input<'_>, optional: bool) -> Parsed<'_, ClauseKind> {
     let repeatable = words(&["REPEATABLE", "ELEMENTS"]);
     let different = words(&["DIFFERENT", "RELATIONSHIPS"]);
@@ -95,6 +96,7 @@ fn matching(input: Input<'_>, optional: bool) -> Parsed<'_, ClauseKind> {
     ))
 }
 
+#[inline(never)]
 fn match_hint(input: Input<'_>) -> Parsed<'_, MatchHint> {
     if let Ok((at, _)) = words(&["JOIN", "ON"]).parse(input) {
         return map(|at| comma_list(at, variable), MatchHint::Join).parse(at);
@@ -119,6 +121,7 @@ fn match_hint(input: Input<'_>) -> Parsed<'_, MatchHint> {
     ))
 }
 
+#[inline(never)]
 fn with_clause(input: Input<'_>) -> Parsed<'_, ClauseKind> {
     let (at, mut projection) = projection(input.next())?;
     let (rest, filter) = optional_where(at)?;
@@ -126,6 +129,7 @@ fn with_clause(input: Input<'_>) -> Parsed<'_, ClauseKind> {
     Ok((rest, ClauseKind::With(Box::new(projection))))
 }
 
+#[inline(never)]
 fn return_clause(input: Input<'_>) -> Parsed<'_, ClauseKind> {
     map(projection, |projection| {
         ClauseKind::Return(Box::new(projection))
@@ -156,6 +160,7 @@ fn create_clause(input: Input<'_>) -> Parsed<'_, ClauseKind> {
     map(patterns, ClauseKind::Create).parse(input.next())
 }
 
+#[inline(never)]
 fn merge_clause(input: Input<'_>) -> Parsed<'_, ClauseKind> {
     let (mut at, pattern) = pattern(input.next())?;
     let mut merge = Merge {
@@ -253,6 +258,7 @@ fn delete_clause(input: Input<'_>) -> Parsed<'_, ClauseKind> {
     ))
 }
 
+#[inline(never)]
 fn foreach_clause(input: Input<'_>) -> Parsed<'_, ClauseKind> {
     let (at, _) = token(TokenKind::LeftParen).parse(input.next())?;
     let (at, variable) = variable(at)?;
@@ -277,6 +283,7 @@ fn foreach_clause(input: Input<'_>) -> Parsed<'_, ClauseKind> {
     ))
 }
 
+#[inline(never)]
 fn load_clause(input: Input<'_>) -> Parsed<'_, ClauseKind> {
     let (at, format) = alt((
         value(LoadFormat::Csv, word("CSV")),
@@ -337,6 +344,7 @@ fn call(input: Input<'_>, optional: bool) -> Parsed<'_, ClauseKind> {
     }
 }
 
+#[inline(never)]
 fn call_subquery(input: Input<'_>, optional: bool) -> Parsed<'_, ClauseKind> {
     let (at, imports) = match token(TokenKind::LeftParen).parse(input) {
         Ok((at, _)) => {
@@ -366,6 +374,7 @@ fn call_subquery(input: Input<'_>, optional: bool) -> Parsed<'_, ClauseKind> {
     Ok((rest, ClauseKind::CallSubquery(Box::new(call))))
 }
 
+#[inline(never)]
 fn in_transactions(input: Input<'_>) -> Parsed<'_, InTransactions> {
     let (at, concurrent) = match input.is_word(0, "TRANSACTIONS") {
         true => (input, None),
@@ -406,6 +415,7 @@ fn in_transactions(input: Input<'_>) -> Parsed<'_, InTransactions> {
     ))
 }
 
+#[inline(never)]
 fn call_procedure(input: Input<'_>, optional: bool) -> Parsed<'_, ClauseKind> {
     let (at, parts) =
         separated_list1(token(TokenKind::Dot), |at| named(at, "a procedure name")).parse(input)?;
@@ -466,6 +476,7 @@ fn yield_item(input: Input<'_>) -> Parsed<'_, (Ident, Variable)> {
 }
 
 /// What stands behind `QUERY MEMORY` or `PROCEDURE MEMORY`: `LIMIT n KB|MB`, `UNLIMITED`.
+#[inline(never)]
 pub(super) fn memory_limit(input: Input<'_>) -> Parsed<'_, MemoryLimit> {
     if let Ok((rest, _)) = word("UNLIMITED").parse(input) {
         return Ok((rest, MemoryLimit::Unlimited));

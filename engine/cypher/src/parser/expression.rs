@@ -131,6 +131,7 @@ fn reduce(pending: &mut Vec<Pending>, mut right: Operand, level: Level) -> Opera
     right
 }
 
+#[inline(never)]
 fn combine(pending: Pending, right: Operand) -> Operand {
     let Pending {
         operator,
@@ -214,6 +215,7 @@ fn combine(pending: Pending, right: Operand) -> Operand {
     }
 }
 
+#[inline(never)]
 fn prefix(input: Input<'_>) -> Option<(Operator, Level)> {
     match input.kind(0) {
         // The sign of a number is the number's, unless the plan cache has taken the number out.
@@ -228,6 +230,7 @@ fn prefix(input: Input<'_>) -> Option<(Operator, Level)> {
 }
 
 /// The binary operator here, how strongly it binds, and how many tokens it has.
+#[inline(never)]
 fn infix(input: Input<'_>) -> Option<(Operator, Level, u32)> {
     use ArithmeticOp::*;
     use ComparisonOp::*;
@@ -321,6 +324,7 @@ fn is_predicate(input: Input<'_>, operand: Expr) -> Parsed<'_, Expr> {
 }
 
 /// The words of a type, in upper case: `LIST<INTEGER NOT NULL>`, `INTEGER | FLOAT`, `ZONED DATETIME`.
+#[inline(never)]
 pub(super) fn type_name(input: Input<'_>) -> Parsed<'_, (Name, Span)> {
     /// Words that may stand in the name of a type, the first one excepted.
     const MORE: &[&str] = &[
@@ -409,6 +413,7 @@ fn optional_expression(input: Input<'_>) -> Parsed<'_, Option<Expr>> {
 }
 
 /// A number token, with a minus in front of it or not, as a literal.
+#[inline(never)]
 pub(super) fn number(input: Input<'_>) -> Parsed<'_, Expr> {
     let negative = input.kind(0) == TokenKind::Minus;
     let digits = if negative { input.next() } else { input };

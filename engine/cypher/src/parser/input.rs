@@ -301,6 +301,7 @@ impl<'a> Input<'a> {
         Err(nom::Err::Failure(Miss))
     }
 
+    #[inline(never)]
     fn record(self, expected: Expected) {
         let furthest = self.context.furthest.get();
         if self.at < furthest {

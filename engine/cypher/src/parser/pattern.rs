@@ -57,6 +57,7 @@ fn looks_like_node(input: Input<'_>) -> bool {
 }
 
 /// Patterns with commas between them, each with its variable and selector.
+#[inline(never)]
 pub(super) fn patterns(input: Input<'_>) -> Parsed<'_, Vec<PathPattern>> {
     comma_list(input, pattern)
 }
@@ -109,6 +110,7 @@ pub(super) fn shortest_path_function(input: Input<'_>) -> Parsed<'_, PathPattern
 }
 
 /// `ALL [PATHS]`, `ANY [k] [PATHS]`, `ANY SHORTEST`, `ALL SHORTEST`, `SHORTEST k [PATHS] [GROUPS]`; nothing means all.
+#[inline(never)]
 fn selector(input: Input<'_>) -> Parsed<'_, PathSelector> {
     let paths = |at| opt(alt((word("PATHS"), word("PATH")))).parse(at);
     let (at, selector) = if input.is_word(0, "ALL") && input.is_word(1, "SHORTEST") {
@@ -137,6 +139,7 @@ fn selector(input: Input<'_>) -> Parsed<'_, PathSelector> {
 }
 
 /// A path without variable and selector.
+#[inline(never)]
 pub(super) fn path_pattern(input: Input<'_>) -> Parsed<'_, PathPattern> {
     let (mut at, start) = match is_group(input) {
         true => (input, anonymous_node(input)),
@@ -210,6 +213,7 @@ fn group(input: Input<'_>) -> Parsed<'_, Step> {
 }
 
 /// `+`, `*`, `{n}`, `{n,m}`, either bound of which may be missing.
+#[inline(never)]
 fn quantifier(input: Input<'_>) -> Parsed<'_, Quantifier> {
     match input.kind(0) {
         TokenKind::Plus => Ok((input.next(), Quantifier { min: 1, max: None })),
@@ -255,6 +259,7 @@ fn count(input: Input<'_>) -> Parsed<'_, u64> {
 }
 
 /// `(variable :labels {properties} WHERE predicate)`.
+#[inline(never)]
 fn node_pattern(input: Input<'_>) -> Parsed<'_, NodePattern> {
     let (at, _) = match token(TokenKind::LeftParen).parse(input) {
         Ok(taken) => taken,
@@ -307,6 +312,7 @@ fn is_name(kind: TokenKind) -> bool {
     matches!(kind, TokenKind::Word | TokenKind::QuotedName)
 }
 
+#[inline(never)]
 fn optional_labels(input: Input<'_>) -> Parsed<'_, Option<LabelExpr>> {
     let marked = token(TokenKind::Colon).or(word("IS")).parse(input);
     let Ok((at, _)) = marked else {
@@ -316,6 +322,7 @@ fn optional_labels(input: Input<'_>) -> Parsed<'_, Option<LabelExpr>> {
     Ok((rest, Some(labels)))
 }
 
+#[inline(never)]
 fn optional_properties(input: Input<'_>) -> Parsed<'_, Option<Expr>> {
     match input.kind(0) {
         TokenKind::LeftBrace => {
@@ -352,6 +359,7 @@ pub(super) fn label_expression(input: Input<'_>) -> Parsed<'_, LabelExpr> {
     Ok((at, one_or(all, LabelExpr::Or)))
 }
 
+#[inline(never)]
 fn label_conjunction(input: Input<'_>) -> Parsed<'_, LabelExpr> {
     let (mut at, first) = label_factor(input)?;
     let mut all = vec![first];
@@ -440,6 +448,7 @@ fn step(input: Input<'_>) -> Parsed<'_, Step> {
     Ok((rest, Step::Group(Box::new(group))))
 }
 
+#[inline(never)]
 fn relationship_pattern(input: Input<'_>) -> Parsed<'_, RelationshipPattern> {
     let (at, left) = opt(token(TokenKind::Less)).parse(input)?;
     let (at, _) = token(TokenKind::Minus).parse(at)?;
@@ -592,6 +601,7 @@ fn expansion(input: Input<'_>) -> Parsed<'_, Expansion> {
 }
 
 /// Nothing, `n`, `n..`, `..m`, `n..m`.
+#[inline(never)]
 fn hop_range(input: Input<'_>) -> Parsed<'_, HopRange> {
     if matches!(input.kind(0), TokenKind::Minus | TokenKind::Float) {
         return invalid_length(
@@ -633,6 +643,7 @@ fn optional_lambda(input: Input<'_>) -> Parsed<'_, Option<Box<Lambda>>> {
 }
 
 /// `(r, n | body)`, `(r, n, p | body)`, `(r, n, p, w | body)`.
+#[inline(never)]
 fn lambda(input: Input<'_>) -> Parsed<'_, Lambda> {
     let (at, _) = token(TokenKind::LeftParen).parse(input)?;
     let (at, relationship) = cut(variable).parse(at)?;

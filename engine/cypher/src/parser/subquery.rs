@@ -14,6 +14,7 @@ use crate::error::{Detail, Error};
 use crate::token::TokenKind;
 
 /// A query with its hints, unions and memory limit.
+#[inline(never)]
 pub(super) fn query(input: Input<'_>) -> Parsed<'_, Query> {
     let (at, hints) = match word("USING").parse(input) {
         Ok((at, _)) => hint_list(at)?,
@@ -56,6 +57,7 @@ pub(super) fn query(input: Input<'_>) -> Parsed<'_, Query> {
     ))
 }
 
+#[inline(never)]
 fn union_kind(input: Input<'_>) -> Parsed<'_, UnionKind> {
     let named = alt((
         value(UnionKind::All, word("ALL")),
@@ -64,6 +66,7 @@ fn union_kind(input: Input<'_>) -> Parsed<'_, UnionKind> {
     map(opt(named), |kind| kind.unwrap_or(UnionKind::Distinct)).parse(input)
 }
 
+#[inline(never)]
 fn single_query(input: Input<'_>) -> Parsed<'_, SingleQuery> {
     let (mut at, first) = clause(input)?;
     let mut clauses = vec![first];
@@ -104,6 +107,7 @@ pub(super) fn subquery(input: Input<'_>) -> Parsed<'_, Query> {
     Ok((rest, query))
 }
 
+#[inline(never)]
 fn pattern_query(input: Input<'_>) -> Parsed<'_, Query> {
     let (at, patterns) = patterns(input)?;
     let (rest, filter) = optional_where(at)?;
@@ -136,6 +140,7 @@ fn pattern_query(input: Input<'_>) -> Parsed<'_, Query> {
 }
 
 /// What stands behind a leading `USING`: hints with commas between them; index hints may share one `INDEX`.
+#[inline(never)]
 fn hint_list(input: Input<'_>) -> Parsed<'_, Vec<QueryHint>> {
     comma_list(input, hint)
 }
