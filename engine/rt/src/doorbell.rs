@@ -8,12 +8,12 @@
 use glommio::io::BufferedFile;
 use rustix::event::{EventfdFlags, eventfd};
 use std::{
+    cell::{Cell, RefCell},
     future::Future,
     io,
     os::fd::{AsFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd},
-    pin::Pin,
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 /// The ringing side.
@@ -46,18 +46,23 @@ impl Doorbell {
     }
 }
 
-type Ring = Pin<Box<dyn Future<Output = io::Result<()>>>>;
+/// The waiting side, on the core's own executor. A task of its own keeps one read of the eventfd under way at all
+/// times, so that no ring meets a core that does not listen, and the driver's other wake-ups cancel nothing.
+pub(crate) struct DoorbellWait(Rc<Listening>);
 
-/// The waiting side, on the core's own executor. A read that is under way is kept until it completes, so a wake-up
-/// for another reason costs no cancelled read.
-pub(crate) struct DoorbellWait {
-    file: Rc<BufferedFile>,
-    read: Option<Ring>,
+#[derive(Default)]
+struct Listening {
+    rung: Cell<bool>,
+    failed: RefCell<Option<io::Error>>,
+    driver: RefCell<Option<Waker>>,
 }
 
 impl DoorbellWait {
-    /// Must be called on the core's executor.
-    pub(crate) fn new(bell: &Doorbell) -> io::Result<DoorbellWait> {
+    /// The waiting side, and the future that listens, to be run beside the driver. Must be called on the core's
+    /// executor.
+    pub(crate) fn new(
+        bell: &Doorbell,
+    ) -> io::Result<(DoorbellWait, impl Future<Output = ()> + use<>)> {
         let fd = bell
             .fd()
             .ok_or(io::ErrorKind::Unsupported)?
@@ -65,27 +70,34 @@ impl DoorbellWait {
         // SAFETY: the descriptor is open, owned by us alone (a fresh duplicate), and ownership moves into the file,
         // which closes it.
         let file = unsafe { BufferedFile::from_raw_fd(fd.into_raw_fd()) };
-        Ok(DoorbellWait {
-            file: Rc::new(file),
-            read: None,
-        })
+        let heard = Rc::new(Listening::default());
+        let listening = heard.clone();
+        let listen = async move {
+            loop {
+                let read = file.read_at(0, 8).await;
+                let failed = read.err().map(io::Error::from);
+                let stop = failed.is_some();
+                *listening.failed.borrow_mut() = failed;
+                listening.rung.set(true);
+                let driver = listening.driver.borrow_mut().take();
+                if let Some(driver) = driver {
+                    driver.wake();
+                }
+                if stop {
+                    return;
+                }
+            }
+        };
+        Ok((DoorbellWait(heard), listen))
     }
 
     /// Ready once the bell was rung since the last time this was ready.
-    pub(crate) fn poll_rung(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let read = self.read.get_or_insert_with(|| {
-            let file = self.file.clone();
-            Box::pin(async move {
-                file.read_at(0, 8)
-                    .await
-                    .map(|_| ())
-                    .map_err(io::Error::from)
-            })
-        });
-        let rung = read.as_mut().poll(cx);
-        if rung.is_ready() {
-            self.read = None;
+    pub(crate) fn poll_rung(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.0.rung.replace(false) {
+            return Poll::Ready(self.0.failed.borrow_mut().take().map_or(Ok(()), Err));
         }
-        rung
+        let replaced = self.0.driver.borrow_mut().replace(cx.waker().clone());
+        drop(replaced);
+        Poll::Pending
     }
 }

@@ -30,9 +30,11 @@ pub(crate) struct Driver {
     machine: Rc<LiveMachine>,
     ring: Option<Rc<HotRing>>,
     shutdown: Notified,
-    bell: RefCell<DoorbellWait>,
+    bell: DoorbellWait,
     spin: Spin,
     stop: Cell<bool>,
+    /// Turns that found something to do.
+    turns: Cell<u64>,
     /// What stopped the driver, if anything did.
     failed: RefCell<Option<io::Error>>,
 }
@@ -47,7 +49,8 @@ impl Driver {
         spin_max: Duration,
     ) -> io::Result<Driver> {
         let bell: &Doorbell = &rt.0.all[rt.core().index()].doorbell;
-        let bell = RefCell::new(DoorbellWait::new(bell)?);
+        let (bell, listen) = DoorbellWait::new(bell)?;
+        machine.spawn_latency(Box::pin(listen));
         Ok(Driver {
             rt,
             machine,
@@ -56,6 +59,7 @@ impl Driver {
             bell,
             spin: Spin::new(spin_max),
             stop: Cell::new(false),
+            turns: Cell::new(0),
             failed: RefCell::new(None),
         })
     }
@@ -70,6 +74,11 @@ impl Driver {
         driver.machine.spawn_latency(Box::pin(runner));
         let (runner, turning) = task::task(turn_until_stopped(driver.clone()));
         driver.machine.spawn_latency(Box::pin(runner));
+        for nth in 0..WATCHES {
+            driver
+                .machine
+                .spawn_latency(Box::pin(watch(driver.clone(), nth)));
+        }
         let mut turning = Box::pin(turning);
         let mut main = Box::pin(main);
         poll_fn(|cx| {
@@ -109,6 +118,7 @@ async fn turn_until_stopped(driver: Rc<Driver>) {
             driver.rt.announce_shutdown();
         }
         if progress {
+            driver.turns.set(driver.turns.get() + 1);
             requeue().await;
             continue;
         }
@@ -143,7 +153,7 @@ impl Driver {
         if kicked {
             return Poll::Ready(());
         }
-        match self.bell.borrow_mut().poll_rung(cx) {
+        match self.bell.poll_rung(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(())) => Poll::Ready(()),
             Poll::Ready(Err(e)) => {
@@ -152,6 +162,32 @@ impl Driver {
                 Poll::Ready(())
             }
         }
+    }
+}
+
+/// Timers that keep the executor from sleeping on with work in its queues.
+///
+/// glommio 0.9 can park while tasks are runnable: its `run_task_queues` answers "nothing ran" when the preemption
+/// timer, or the late cancellation of the last one, shows before the first queue has run, and its `run` takes that
+/// for "nothing to do". Seen here about once in 100,000 wake-ups on a machine with more threads than CPUs; the core
+/// then slept until some event reached one of glommio's rings, which can be never. Any timer is such an event. One
+/// that is hit by the same flaw is not armed again before its task runs, so there are several, staggered.
+const WATCHES: u32 = 3;
+/// A core that worked during the last period looks every 2 ms.
+const WATCH_BUSY: Duration = Duration::from_millis(2);
+/// An idle core looks every 20 ms, which costs less than a thousandth of it.
+const WATCH_IDLE: Duration = Duration::from_millis(20);
+
+async fn watch(driver: Rc<Driver>, nth: u32) {
+    driver.rt.sleep(WATCH_BUSY * nth).await;
+    let mut turns = 0;
+    while !driver.stop.get() {
+        let busy = turns != driver.turns.get();
+        turns = driver.turns.get();
+        driver
+            .rt
+            .sleep(if busy { WATCH_BUSY } else { WATCH_IDLE } * WATCHES)
+            .await;
     }
 }
 

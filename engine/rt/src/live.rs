@@ -42,8 +42,7 @@ impl LiveMachine {
     pub(crate) fn new(ring: Option<Rc<HotRing>>, buffers: Rc<BufferStore>) -> LiveMachine {
         let executor = glommio::executor();
         LiveMachine {
-            // Not `Latency::Matters`: that would put the doorbell's read on glommio's second ring, and a core parked
-            // on its first was seen to sleep through it. The preemption timer is 2 ms for every queue anyway.
+            // Not `Latency::Matters`: the preemption timer is 2 ms for every queue already.
             latency: executor.create_task_queue(
                 Shares::Static(1000),
                 Latency::NotImportant,
