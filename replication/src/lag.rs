@@ -2,7 +2,7 @@
 //!
 //! Owns samples "commit c was durable at time t" in four rings of coarser and coarser spacing. Written by
 //! whichever core leads (one at a time), read by `SHOW REPLICAS` on any core. Always: the age given for a commit is
-//! that of the oldest sample newer than it, so it errs by one spacing at most, and never below the newest ring's
+//! that of the oldest sample newer than it (of the newest sample, if none is newer), so it errs by one spacing at most, and never below the newest ring's
 //! span: what is older than all samples is as old as the oldest.
 
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
@@ -62,6 +62,10 @@ impl LagClock {
         for ring in &self.rings {
             let count = ring.count.load(Acquire);
             let kept = count.min(LEN as u64 - 1);
+            if oldest.is_none() && count > 0 {
+                // A commit within a spacing of the newest sample has none of its own.
+                oldest = Some(ring.samples[(count - 1) as usize % LEN].1.load(Relaxed));
+            }
             let mut reaches_back = false;
             for i in (count - kept..count).rev() {
                 let (seq, at) = &ring.samples[i as usize % LEN];

@@ -128,6 +128,7 @@ impl ReplicationCore {
                 // Before the gate: a group that is durable was admitted or not before.
                 tail: self.log.log().tail().group,
                 gate: words.gate.state(),
+                formed: self.shared.formed(),
                 acked: words.acked_group(),
                 demoted: words.effective.spell().given_up.is_some(),
             };

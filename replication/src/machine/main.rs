@@ -107,6 +107,9 @@ pub struct Look {
     pub gate: GateState,
     /// The last group that is durable here.
     pub tail: GroupSeq,
+    /// The last group that was formed here; read after the gate was last requested. Leaders write it before they look
+    /// at the gate, so a group beyond it finds the request.
+    pub formed: GroupSeq,
     /// Commits do not wait for it, though its mode says they should.
     pub demoted: bool,
 }
@@ -286,6 +289,7 @@ impl Session {
                     from: GroupSeq::NONE,
                 },
                 tail: GroupSeq::NONE,
+                formed: GroupSeq::NONE,
                 demoted: true,
             },
             promotion: Promotion {
@@ -683,7 +687,8 @@ impl Session {
         let in_step = !feeding.reading
             && match look.gate {
                 GateState::Open { since } => feeding.next >= since,
-                GateState::Requested => feeding.next > look.tail,
+                // A group that was formed before the request and is not durable yet is still to be fed.
+                GateState::Requested => feeding.next > look.tail.max(look.formed),
                 GateState::Closed { .. } => false,
             };
         if in_step != feeding.in_step {
