@@ -325,6 +325,7 @@ pub fn write_error(error: WriteError) -> Error {
         WriteError::ReadOnly => Error::of(ErrorKind::AccessMode, "the transaction is read-only"),
         WriteError::Doomed => Error::of(ErrorKind::TransactionState, error.to_string()),
         WriteError::Schema(message) => Error::of(ErrorKind::SchemaError, message),
+        WriteError::UnknownName { .. } => Error::internal(error.to_string()),
         WriteError::LimitExceeded(_) | WriteError::Name(_) => {
             Error::argument(Detail::NumberOutOfRange, error.to_string())
         }

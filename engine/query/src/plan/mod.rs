@@ -28,6 +28,8 @@ pub struct Plan {
     pub inputs: Vec<Plan>,
     /// Rows expected, for the planner and `EXPLAIN`.
     pub estimate: f64,
+    /// Operators on the longest way down, itself included: how deep a pull goes.
+    pub depth: u32,
 }
 
 /// The operators.
@@ -444,20 +446,23 @@ impl Plan {
     /// An operator on one input; it is expected to give as many rows as it gets.
     pub fn over(op: Op, input: Plan) -> Plan {
         let estimate = input.estimate;
+        Plan::joining(op, vec![input], estimate)
+    }
+
+    /// An operator on several inputs.
+    pub fn joining(op: Op, inputs: Vec<Plan>, estimate: f64) -> Plan {
+        let depth = 1 + inputs.iter().map(|input| input.depth).max().unwrap_or(0);
         Plan {
             op,
-            inputs: vec![input],
+            inputs,
             estimate,
+            depth,
         }
     }
 
     /// An operator without input.
     pub fn leaf(op: Op) -> Plan {
-        Plan {
-            op,
-            inputs: Vec::new(),
-            estimate: 1.0,
-        }
+        Plan::joining(op, Vec::new(), 1.0)
     }
 
     /// The same with another estimate.

@@ -452,6 +452,7 @@ impl Planner<'_> {
             plan = Plan::over(Op::Extend(Rc::new(vec![(slot, value)])), plan);
             kind = SubqueryKind::Collect(slot);
         }
+        self.subquery_depth += plan.depth;
         Ok(Expr::Subquery(Subquery {
             kind,
             number: self.new_subquery(),
@@ -477,6 +478,7 @@ impl Planner<'_> {
                 "a subquery in an expression cannot write",
             ));
         }
+        self.subquery_depth += plan.depth;
         Ok(Expr::Subquery(Subquery {
             kind,
             number: self.new_subquery(),

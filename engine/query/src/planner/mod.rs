@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use quoit_cypher::ast::{self, Clause, ClauseKind, Imports, Query, SingleQuery, UnionKind, Yield};
-use quoit_cypher::error::Error;
+use quoit_cypher::error::{Detail, Error};
 use quoit_cypher::span::Span;
 use quoit_graph::{Graph, IndexDefinition, Statistics};
 
@@ -65,6 +65,7 @@ pub fn plan_query(
         locals: 0,
         subqueries: 0,
         is_volatile: false,
+        subquery_depth: 0,
     };
     let (mut plan, columns) = planner.query(query, &Scope::new())?;
     if columns == 0 {
@@ -88,7 +89,12 @@ struct Planner<'c> {
     locals: u32,
     subqueries: u32,
     is_volatile: bool,
+    /// Depths of the subqueries within expressions, added up: any of them may run at the end of the deepest pull.
+    subquery_depth: u32,
 }
+
+/// Operators that may stand below one another, subqueries added: bounds the stack that a pull takes.
+const PLAN_DEPTH_MAX: u32 = 600;
 
 /// A construct that is valid and not to be had yet.
 fn unsupported(what: &str, span: Span) -> Error {
@@ -142,11 +148,7 @@ impl Planner<'_> {
             return Ok((parts.remove(0), columns));
         }
         let estimate = parts.iter().map(|part| part.estimate).sum();
-        let mut plan = Plan {
-            op: Op::Union,
-            inputs: parts,
-            estimate,
-        };
+        let mut plan = Plan::joining(Op::Union, parts, estimate);
         if query.union == UnionKind::Distinct && columns > 0 {
             if plan.writes() {
                 plan = Plan::over(Op::Eager, plan);
@@ -161,6 +163,16 @@ impl Planner<'_> {
         let mut plan = Plan::leaf(Op::Unit(scope.width()));
         for clause in &query.clauses {
             plan = self.clause(plan, clause, &mut scope)?;
+            if plan.depth + self.subquery_depth > PLAN_DEPTH_MAX {
+                return Err(Error::syntax(
+                    Detail::QueryTooLarge,
+                    clause.span,
+                    format!(
+                        "the query needs more than {PLAN_DEPTH_MAX} operators on top of each other"
+                    ),
+                )
+                .hint("split it into several statements"));
+            }
         }
         // `RETURN` has put the columns first; other ends (a standalone CALL, parts of a union in another order) have not.
         let in_place = query
@@ -322,11 +334,7 @@ impl Planner<'_> {
             unit,
             optional: call.optional,
         }));
-        let plan = Plan {
-            op: apply,
-            inputs: vec![plan, inner],
-            estimate,
-        };
+        let plan = Plan::joining(apply, vec![plan, inner], estimate);
         Ok(if writes {
             Plan::over(Op::Eager, plan)
         } else {

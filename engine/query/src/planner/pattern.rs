@@ -82,11 +82,11 @@ impl Planner<'_> {
         )?;
         let slots: Vec<Slot> = (before..scope.width().get()).collect();
         let estimate = plan.estimate * inner.estimate.max(1.0);
-        Ok(Plan {
-            op: Op::Optional(Rc::new(slots)),
-            inputs: vec![plan, inner],
+        Ok(Plan::joining(
+            Op::Optional(Rc::new(slots)),
+            vec![plan, inner],
             estimate,
-        })
+        ))
     }
 
     /// Plans the patterns of one `MATCH` with its `WHERE` on top of a plan.

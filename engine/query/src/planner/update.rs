@@ -11,7 +11,7 @@ use quoit_cypher::ast::{
 use quoit_cypher::error::{Detail, Error};
 
 use super::scope::Scope;
-use super::{Planner, unsupported};
+use super::{Planner, unsupported, used};
 use crate::expression::{Expr, NameRef, Place};
 use crate::plan::{
     Create, CreateItem, Delete, Merge, NameSource, Op, Plan, PropertySource, SetItem, Unwind,
@@ -26,6 +26,15 @@ impl Planner<'_> {
     ) -> Result<Plan, Error> {
         let mut plan = plan;
         let mut create = Create::default();
+        // A CREATE behind a CREATE that computes with no variable is the same clause: scripts of hundreds of them stay flat.
+        let behind = match &mut plan.op {
+            Op::Create(before) => Rc::get_mut(before).filter(|_| !patterns.iter().any(computes)),
+            _ => None,
+        };
+        if let Some(before) = behind {
+            create.items = std::mem::take(&mut before.items);
+            plan = plan.inputs.remove(0);
+        }
         let mut paths = Vec::new();
         for pattern in patterns {
             for node in pattern.nodes() {
@@ -249,11 +258,11 @@ impl Planner<'_> {
             on_match,
             extend,
         };
-        Ok(Plan {
-            op: Op::Merge(Rc::new(node)),
-            inputs: vec![plan, matching],
+        Ok(Plan::joining(
+            Op::Merge(Rc::new(node)),
+            vec![plan, matching],
             estimate,
-        })
+        ))
     }
 
     pub(super) fn set_items(
@@ -413,10 +422,34 @@ impl Planner<'_> {
             list,
             place: Place(foreach.list.span),
         };
-        Ok(Plan {
-            op: Op::Foreach(Rc::new(node)),
-            inputs: vec![plan, body],
+        Ok(Plan::joining(
+            Op::Foreach(Rc::new(node)),
+            vec![plan, body],
             estimate,
-        })
+        ))
     }
+}
+
+/// Whether what a pattern creates is computed from variables (or subqueries, which have variables of their own).
+fn computes(pattern: &PathPattern) -> bool {
+    let mut mentioned = used::Variables::new();
+    let in_labels = |labels: &Option<LabelExpr>, mentioned: &mut used::Variables| {
+        labels
+            .iter()
+            .for_each(|labels| used::in_labels(labels, mentioned));
+    };
+    for node in pattern.nodes() {
+        in_labels(&node.labels, &mut mentioned);
+        node.properties
+            .iter()
+            .for_each(|properties| used::in_expr(properties, &mut mentioned));
+    }
+    for (relationship, _) in pattern.relationships() {
+        in_labels(&relationship.types, &mut mentioned);
+        relationship
+            .properties
+            .iter()
+            .for_each(|properties| used::in_expr(properties, &mut mentioned));
+    }
+    !mentioned.is_empty()
 }
