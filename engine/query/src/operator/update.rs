@@ -447,7 +447,12 @@ impl Operator for Foreach {
     }
 }
 
+/// Creates what a row asks for. Later items may read what earlier ones made.
 fn create(plan: &plan::Create, cx: &mut Context<'_>, row: &mut [Value]) -> Result<(), Error> {
+    cx.seeing_own_writes(|cx| create_items(plan, cx, row))
+}
+
+fn create_items(plan: &plan::Create, cx: &mut Context<'_>, row: &mut [Value]) -> Result<(), Error> {
     for item in &plan.items {
         match item {
             CreateItem::Vertex {

@@ -257,9 +257,11 @@ impl Planner<'_> {
         }
         if function.is_aggregate() {
             // Aggregates do not nest: the check has made sure of that.
+            // What they fold is of the rows before the projection, where there are no columns.
             let aggregates = scope.aggregates.take();
+            let columns = std::mem::take(&mut scope.columns);
             let args = self.exprs(&call.args, scope);
-            scope.aggregates = aggregates;
+            (scope.aggregates, scope.columns) = (aggregates, columns);
             return self.aggregate(
                 AggregateCall {
                     function: Some(function),

@@ -6,12 +6,12 @@
 use std::rc::Rc;
 
 use hashbrown::HashMap;
-use quoit_cypher::ast::Projection;
+use quoit_cypher::ast::{Projection, VarId};
 use quoit_cypher::error::{Detail, Error};
 use quoit_cypher::span::Span;
 
-use super::Planner;
 use super::scope::Scope;
+use super::{Planner, used};
 use crate::expression::{Expr, Slot};
 use crate::plan::{Aggregate, Op, Plan, Project, Sort};
 
@@ -25,20 +25,37 @@ impl Planner<'_> {
         let mut plan = plan;
         // Items and sort keys in the old scope; aggregates in them become numbers.
         scope.aggregates = projection.aggregates.then(Vec::new);
-        let mut items = Vec::with_capacity(projection.items.len());
-        for item in &projection.items {
-            items.push(self.expr(&item.expr, scope)?);
-        }
-        scope.columns = projection
+        // The check has replaced grouping keys within aggregating items by their columns' variables, so those are planned with the columns in view.
+        let columns: HashMap<VarId, u32> = projection
             .items
             .iter()
             .enumerate()
             .map(|(at, item)| (item.id, at as u32))
             .collect();
+        let mut items = Vec::with_capacity(projection.items.len());
+        for item in &projection.items {
+            if item.aggregates {
+                scope.columns = columns.clone();
+            }
+            items.push(self.expr(&item.expr, scope)?);
+            scope.columns = HashMap::new();
+        }
+        scope.columns = columns;
         let mut order = Vec::with_capacity(projection.order.len());
         for key in &projection.order {
             order.push((self.expr(&key.expr, scope)?, key.descending));
         }
+        // `WHERE` may name what the projection does not hand on; then it is asked before the cut.
+        let mut filter = None;
+        if let Some(condition) = &projection.filter {
+            let mut mentioned = used::Variables::new();
+            used::in_expr(condition, &mut mentioned);
+            let lost = |id: &VarId| scope.slot(*id).is_some() && !scope.columns.contains_key(id);
+            if mentioned.iter().any(lost) {
+                filter = Some((self.expr(condition, scope)?, condition.span));
+            }
+        }
+        let filters_here = filter.is_some();
         scope.columns = HashMap::new();
         let aggregates = scope.aggregates.take();
         let mut frame = scope.clone();
@@ -60,8 +77,21 @@ impl Planner<'_> {
                         .map(|at| Expr::Slot(at as u32)),
                 }
             };
+            let mut key_slots = HashMap::new();
+            for (at, item) in projection.items.iter().enumerate() {
+                if !item.aggregates {
+                    key_slots.insert(at as u32, key_slots.len() as Slot);
+                }
+            }
+            let replace_in_item = |expr: &Expr| match expr {
+                Expr::Column(column) => key_slots.get(column).map(|slot| Expr::Slot(*slot)),
+                expr => replace(expr),
+            };
             for (expr, item) in items.iter_mut().zip(&projection.items) {
-                into_frame(expr, &replace, item.span)?;
+                into_frame(expr, &replace_in_item, item.span)?;
+            }
+            if let Some((expr, span)) = &mut filter {
+                into_frame(expr, &replace, *span)?;
             }
             for ((expr, _), key) in order.iter_mut().zip(&projection.order) {
                 into_frame(expr, &replace, key.expr.span)?;
@@ -83,7 +113,7 @@ impl Planner<'_> {
 
         let mut next = scope.next_frame();
         let distinct = projection.distinct;
-        let sort_here = !distinct && !order.is_empty();
+        let sort_here = !distinct && (!order.is_empty() || filters_here);
         if sort_here {
             // Columns get slots beside what they are made of; then sort, cut, and move the columns to the front.
             let mut column_slots: Vec<Slot> = Vec::with_capacity(items.len());
@@ -101,13 +131,18 @@ impl Planner<'_> {
             if !extended.is_empty() {
                 plan = Plan::over(Op::Extend(Rc::new(extended)), plan);
             }
-            for (expr, _) in &mut order {
+            let filtered = filter.iter_mut().map(|(expr, _)| expr);
+            for expr in order.iter_mut().map(|(expr, _)| expr).chain(filtered) {
                 expr.rewrite(&mut |expr| match expr {
                     Expr::Column(column) => Some(Expr::Slot(column_slots[*column as usize])),
                     _ => None,
                 });
             }
             plan = self.sort_and_cut(plan, order, projection, scope)?;
+            if let Some((condition, _)) = filter {
+                let estimate = plan.estimate * 0.5;
+                plan = Plan::over(Op::Filter(Rc::new(vec![condition])), plan).expecting(estimate);
+            }
             items = column_slots.into_iter().map(Expr::Slot).collect();
             order = Vec::new();
         }
@@ -143,8 +178,8 @@ impl Planner<'_> {
         }
         *scope = next;
         match &projection.filter {
-            Some(filter) => self.filter(plan, filter, scope),
-            None => Ok(plan),
+            Some(filter) if !filters_here => self.filter(plan, filter, scope),
+            _ => Ok(plan),
         }
     }
 

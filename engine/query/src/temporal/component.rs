@@ -69,14 +69,14 @@ fn offset_text(offset: i32) -> String {
     text
 }
 
-/// A part of a duration by its name: totals (`minutes` counts the hours in) and remainders (`minutesOfHour`).
+/// A part of a duration by its name: totals (`minutes` counts the hours in) and remainders (`minutesOfHour`). Parts of a second count forward from the second below.
 pub fn duration_component(span: &Span, name: &str) -> Option<i64> {
     let nanos = span.total_nanos();
     // Totals beyond 64 bits cannot be shown; they saturate as no other answer is nearer.
     let total = |unit: i128| {
         i64::try_from(nanos / unit).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
     };
-    let seconds = total(1_000_000_000);
+    let seconds = span.seconds;
     Some(match name {
         "years" => span.months / 12,
         "quarters" => span.months / 3,
@@ -95,9 +95,9 @@ pub fn duration_component(span: &Span, name: &str) -> Option<i64> {
         "daysOfWeek" => span.days % 7,
         "minutesOfHour" => seconds / 60 % 60,
         "secondsOfMinute" => seconds % 60,
-        "millisecondsOfSecond" => (nanos / 1_000_000 % 1000) as i64,
-        "microsecondsOfSecond" => (nanos / 1_000 % 1_000_000) as i64,
-        "nanosecondsOfSecond" => (nanos % 1_000_000_000) as i64,
+        "millisecondsOfSecond" => span.nanos / 1_000_000,
+        "microsecondsOfSecond" => span.nanos / 1_000,
+        "nanosecondsOfSecond" => span.nanos,
         _ => return None,
     })
 }
