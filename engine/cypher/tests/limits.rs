@@ -8,11 +8,12 @@ use quoit_cypher::error::Detail;
 use quoit_cypher::parser::parse;
 use quoit_cypher::token::QUERY_BYTES_MAX;
 
-/// The stack that the deepest tree may need with optimisation; without it frames are several times as large.
+/// The stack that each test has: with optimisation a fraction of any thread's, without it (frames are several times as large then) what
+/// a thread gets by default.
 const STACK_BYTES: usize = if cfg!(debug_assertions) {
-    1 << 20
+    2 << 20
 } else {
-    256 << 10
+    512 << 10
 };
 
 fn on_small_stack(body: impl FnOnce() + Send + 'static) {
