@@ -26,6 +26,8 @@ pub mod probe;
 mod random;
 mod ring;
 mod runtime;
+#[cfg(any(test, feature = "sim"))]
+pub mod sim;
 mod start;
 mod task;
 mod time;

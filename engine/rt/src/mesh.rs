@@ -246,10 +246,11 @@ impl<M> MeshReceiver<M> {
         // Partner: the fence in `MeshSender::send`. Either it sees the room we made, or we see that it waits.
         fence(Ordering::SeqCst);
         let waits = &self.shared.waits_for_room[self.me * self.shared.ends.len() + sender];
-        if waits.load(Ordering::Relaxed) && waits.swap(false, Ordering::AcqRel) {
-            if let Some(bound) = self.shared.ends[sender].get() {
-                bound.room.notify();
-            }
+        if waits.load(Ordering::Relaxed)
+            && waits.swap(false, Ordering::AcqRel)
+            && let Some(bound) = self.shared.ends[sender].get()
+        {
+            bound.room.notify();
         }
     }
 }
