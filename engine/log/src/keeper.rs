@@ -34,6 +34,8 @@ impl Log {
         let bytes = (blocks + 1) * BLOCK as u64;
         let path = self.options.directory.join(number.unfinished_name());
         let made = async {
+            #[cfg(test)]
+            let _making = self.options.faults.make_segment()?;
             let mode = OpenMode {
                 direct: true,
                 ..OpenMode::create_new()
@@ -86,7 +88,7 @@ impl LogCore {
             }
             let demand = self.log.space.take_demand();
             let missing = demand > 0 && self.is_refused(demand);
-            if self.log.spares().is_empty() || missing {
+            if self.log.space.takes_spare() && (self.log.spares().is_empty() || missing) {
                 // Twice the largest record: the account subtracts it from every segment.
                 let wanted = if missing {
                     2 * demand + self.log.space.promised() + 1

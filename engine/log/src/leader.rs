@@ -190,7 +190,12 @@ impl LogCore {
 
     fn acknowledges_early(&self) -> bool {
         #[cfg(test)]
-        if self.log.options.mutant == Some(crate::options::Mutant::AcknowledgeEarly) {
+        if self
+            .log
+            .options
+            .faults
+            .is(crate::tests::faults::Mutant::AcknowledgeEarly)
+        {
             return true;
         }
         self.log.options.durability == Durability::None
@@ -243,6 +248,12 @@ impl LogCore {
         assert_eq!(bytes % BLOCK as u64, 0, "records are whole blocks");
         self.log.space.used(bytes / BLOCK as u64);
         writer.in_flight = true;
+        #[cfg(test)]
+        let traced = self
+            .log
+            .options
+            .faults
+            .submitted(writer.segment, offset, &record);
         let mut write = pin!(file.write_at(record, offset));
         let mut submitted = Some(submitted);
         let (result, _) = poll_fn(|cx| {
@@ -256,6 +267,8 @@ impl LogCore {
             }
         })
         .await;
+        #[cfg(test)]
+        let result = self.log.options.faults.completed(traced, result);
         if let Err(error) = result {
             let path = self.log.path(writer.segment);
             return Err(self.log.stop(Fatal::Write {

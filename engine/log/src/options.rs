@@ -46,25 +46,15 @@ pub struct LogOptions {
     /// What to do when the log cannot go on. Default: say so on standard error and leave the process
     /// with [`Fatal::exit_code`]. Whatever it does, the log acknowledges nothing any more.
     pub on_fatal: Arc<dyn Fn(&Fatal) + Send + Sync>,
-    /// A defect put in on purpose, to show that the tests notice it.
+    /// Defects and faults put in on purpose, to show that the tests notice them.
     #[cfg(test)]
-    pub(crate) mutant: Option<Mutant>,
+    pub(crate) faults: Arc<crate::tests::faults::Faults>,
 }
 
 /// Smallest segment: the segment's own block and a few groups.
 const SEGMENT_BYTES_MIN: u64 = 64 << 10;
 /// Largest segment: beyond it, starting with an empty directory would take seconds.
 const SEGMENT_BYTES_MAX: u64 = 4 << 30;
-
-/// Defects for tests.
-#[cfg(test)]
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Mutant {
-    /// Publishes a group when its write is submitted, not when it is complete.
-    AcknowledgeEarly,
-    /// Opens no incarnation at a start as MAIN.
-    SameIncarnation,
-}
 
 impl LogOptions {
     /// The defaults for a log in `directory` on `cores` cores.
@@ -82,7 +72,7 @@ impl LogOptions {
                 std::process::exit(fatal.exit_code());
             }),
             #[cfg(test)]
-            mutant: None,
+            faults: Arc::default(),
         }
     }
 

@@ -25,7 +25,11 @@ impl LogCore {
                 let tail = writer.tail;
                 self.log.set_role(Role::Main);
                 #[cfg(test)]
-                if self.log.options.mutant == Some(crate::options::Mutant::SameIncarnation)
+                if self
+                    .log
+                    .options
+                    .faults
+                    .is(crate::tests::faults::Mutant::SameIncarnation)
                     && !tail.is_empty()
                 {
                     writer.opened = Some((tail.term, tail.incarnation));

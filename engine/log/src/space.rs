@@ -181,6 +181,13 @@ impl Space {
         Some(slot)
     }
 
+    /// Whether another spare can be counted.
+    pub(crate) fn takes_spare(&self) -> bool {
+        self.free[1..]
+            .iter()
+            .any(|free| free.load(Ordering::Acquire) == 0)
+    }
+
     /// A spare was passed over because a record did not fit into it.
     pub(crate) fn drop_spare(&self, slot: usize) {
         self.free[slot].store(0, Ordering::Release);

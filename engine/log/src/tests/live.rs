@@ -39,7 +39,7 @@ impl Drop for Folder {
     }
 }
 
-fn on_one_core<Fut: Future<Output = ()> + 'static>(
+pub(super) fn on_one_core<Fut: Future<Output = ()> + 'static>(
     scene: impl FnOnce(Rt, PathBuf) -> Fut + Send + 'static,
 ) {
     let folder = Folder::new();
@@ -55,7 +55,7 @@ fn on_one_core<Fut: Future<Output = ()> + 'static>(
     running.expect("a core").join().expect("the scene holds");
 }
 
-fn options(directory: &Path) -> LogOptions {
+pub(super) fn options(directory: &Path) -> LogOptions {
     LogOptions {
         segment_bytes: 256 << 10,
         on_fatal: Arc::new(|fatal| panic!("{fatal}")),
@@ -64,7 +64,7 @@ fn options(directory: &Path) -> LogOptions {
 }
 
 /// A recovered log on one core; `start_as_*` is next.
-async fn open(
+pub(super) async fn open(
     rt: &Rt,
     options: LogOptions,
     role: RecoverAs,
@@ -78,7 +78,7 @@ async fn open(
     (LogCore::new(&log, ledger.clone(), rt), ledger, report)
 }
 
-async fn commit_durably(core: &LogCore, body: &[u8]) -> CommitSeq {
+pub(super) async fn commit_durably(core: &LogCore, body: &[u8]) -> CommitSeq {
     loop {
         match commit(core.log(), core.ledger.door(), 0, body) {
             Ok(seq) => {
@@ -92,10 +92,14 @@ async fn commit_durably(core: &LogCore, body: &[u8]) -> CommitSeq {
 }
 
 /// The log ends here without a word, as by kill -9 between two writes.
-async fn kill(core: &LogCore) {
+pub(super) async fn kill(core: &LogCore) {
     let writer = core.acquire(&core.log().writer).await;
     core.log().set_role(Role::Stopped);
     core.let_go_and_nudge(writer);
+    // A dead process makes no segments either.
+    while core.log().options.faults.is_making() {
+        core.rt.sleep(Duration::from_millis(1)).await;
+    }
 }
 
 fn segments_of(directory: &Path) -> Vec<(SegmentNumber, bytes::Bytes)> {

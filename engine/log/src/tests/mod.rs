@@ -1,7 +1,9 @@
 //! Tests of the log as a whole. [`ledger`] is the world around it: a door, and a graph that remembers
 //! what it was given. [`damage`] judges damaged bytes exhaustively, [`live`] runs on real cores and
-//! disks.
+//! disks, [`crash`] takes the power away at random moments, [`faults`] is what is broken on purpose.
 
+mod crash;
 mod damage;
+pub(crate) mod faults;
 mod ledger;
 mod live;
