@@ -22,9 +22,15 @@ fn the_founding_story_a_lone_write_shows_on_three_replicas_with_no_traffic_behin
     let directories: [Directory; 4] = std::array::from_fn(|_| Directory::new());
     let nodes = directories.each_ref().map(Node::start);
     let [main, r1, r2, r3] = &nodes;
-    let modes = [Mode::Sync, Mode::Async, Mode::SyncTimeout(Duration::from_secs(1))];
+    let modes = [
+        Mode::Sync,
+        Mode::Async,
+        Mode::SyncTimeout(Duration::from_secs(1)),
+    ];
     for ((name, replica), mode) in [("r1", r1), ("r2", r2), ("r3", r3)].into_iter().zip(modes) {
-        let notices = main.register(name, mode, &replica.become_replica()).unwrap();
+        let notices = main
+            .register(name, mode, &replica.become_replica())
+            .unwrap();
         assert_eq!(notices[0].title, format!("Replica {name} is registered."));
     }
     assert_eq!(main.shared.role(), Role::Main);
@@ -35,12 +41,29 @@ fn the_founding_story_a_lone_write_shows_on_three_replicas_with_no_traffic_behin
     let confirmation = main.commit(0, "This is going to be replicated!");
     assert_eq!(confirmation.warnings, []);
     for replica in [r1, r2, r3] {
-        eventually("the write shows", || replica.applied() == ["This is going to be replicated!"]);
+        eventually("the write shows", || {
+            replica.applied() == ["This is going to be replicated!"]
+        });
     }
-    eventually("all are ready", || main.show().iter().all(|row| row.data_info.status == "ready"));
+    eventually("all are ready", || {
+        main.show()
+            .iter()
+            .all(|row| row.data_info.status == "ready")
+    });
     let rows = main.show();
-    let shown: Vec<_> =
-        rows.iter().map(|r| (&*r.name, r.sync_mode, r.effective_mode, r.timeout, r.data_info.ts, r.data_info.behind)).collect();
+    let shown: Vec<_> = rows
+        .iter()
+        .map(|r| {
+            (
+                &*r.name,
+                r.sync_mode,
+                r.effective_mode,
+                r.timeout,
+                r.data_info.ts,
+                r.data_info.behind,
+            )
+        })
+        .collect();
     assert_eq!(
         shown,
         [
@@ -49,16 +72,29 @@ fn the_founding_story_a_lone_write_shows_on_three_replicas_with_no_traffic_behin
             ("r3", "sync", "sync", Some(1.0), 1, 0),
         ]
     );
-    assert!(rows.iter().all(|row| row.lag_transactions == 0 && row.lag_seconds == 0.0 && row.detail.is_empty()));
+    assert!(
+        rows.iter().all(|row| row.lag_transactions == 0
+            && row.lag_seconds == 0.0
+            && row.detail.is_empty())
+    );
 }
 
 #[test]
 fn commits_of_two_cores_reach_a_replica_over_two_lanes_in_one_order() {
     let (main_dir, replica_dir) = (Directory::new(), Directory::new());
-    let main = Node::start_with(&main_dir, NodeOptions { cores: 2, ..NodeOptions::default() });
+    let main = Node::start_with(
+        &main_dir,
+        NodeOptions {
+            cores: 2,
+            ..NodeOptions::default()
+        },
+    );
     let replica = Node::start(&replica_dir);
-    main.register("r1", Mode::Sync, &replica.become_replica()).unwrap();
-    let waits: Vec<_> = (0..400).map(|n| main.begin_commit(n % 2, &format!("commit {n}"))).collect();
+    main.register("r1", Mode::Sync, &replica.become_replica())
+        .unwrap();
+    let waits: Vec<_> = (0..400)
+        .map(|n| main.begin_commit(n % 2, &format!("commit {n}")))
+        .collect();
     for wait in waits {
         assert_eq!(wait.recv_timeout(harness::PATIENCE).unwrap().warnings, []);
     }
@@ -81,9 +117,14 @@ fn a_replica_that_joins_late_catches_up_from_the_log() {
         main.commit(0, &format!("{n} {big}"));
     }
     let replica = Node::start(&replica_dir);
-    main.register("r1", Mode::Async, &replica.become_replica()).unwrap();
-    let during: Vec<_> = (300..400).map(|n| main.begin_commit(0, &format!("{n} {big}"))).collect();
-    during.into_iter().for_each(|wait| assert_eq!(wait.recv_timeout(harness::PATIENCE).unwrap().warnings, []));
+    main.register("r1", Mode::Async, &replica.become_replica())
+        .unwrap();
+    let during: Vec<_> = (300..400)
+        .map(|n| main.begin_commit(0, &format!("{n} {big}")))
+        .collect();
+    during
+        .into_iter()
+        .for_each(|wait| assert_eq!(wait.recv_timeout(harness::PATIENCE).unwrap().warnings, []));
     eventually("it has caught up", || replica.applied().len() == 400);
     assert_eq!(replica.applied_numbers(), (1..=400).collect::<Vec<_>>());
     eventually("it is ready", || main.row("r1").data_info.status == "ready");
@@ -92,9 +133,16 @@ fn a_replica_that_joins_late_catches_up_from_the_log() {
 #[test]
 fn with_a_queue_that_holds_almost_nothing_every_group_still_arrives() {
     let (main_dir, replica_dir) = (Directory::new(), Directory::new());
-    let main = Node::start_with(&main_dir, NodeOptions { queue_bytes: 200, ..NodeOptions::default() });
+    let main = Node::start_with(
+        &main_dir,
+        NodeOptions {
+            queue_bytes: 200,
+            ..NodeOptions::default()
+        },
+    );
     let replica = Node::start(&replica_dir);
-    main.register("r1", Mode::Async, &replica.become_replica()).unwrap();
+    main.register("r1", Mode::Async, &replica.become_replica())
+        .unwrap();
     for n in 0..200 {
         main.begin_commit(0, &format!("{n}"));
         if n % 10 == 0 {
@@ -108,44 +156,76 @@ fn with_a_queue_that_holds_almost_nothing_every_group_still_arrives() {
 #[test]
 fn a_dead_sync_replica_costs_one_wait_then_warnings_at_once_and_counts_again_after_its_return() {
     let (main_dir, replica_dir) = (Directory::new(), Directory::new());
-    let options = NodeOptions { replica_timeout: Duration::from_millis(700), ..NodeOptions::default() };
+    let options = NodeOptions {
+        replica_timeout: Duration::from_millis(700),
+        ..NodeOptions::default()
+    };
     let main = Node::start_with(&main_dir, options);
     let replica = Node::start(&replica_dir);
-    main.register("r1", Mode::Sync, &replica.become_replica()).unwrap();
+    main.register("r1", Mode::Sync, &replica.become_replica())
+        .unwrap();
     assert_eq!(main.commit(0, "one").warnings, []);
     drop(replica);
 
     let warned = main.commit(0, "two").warnings;
     assert_eq!((warned.len(), warned[0].reason), (1, Reason::NoProgress));
-    assert!(warned[0].notice().title.starts_with("Failed to replicate to SYNC replica 'r1': "));
+    assert!(
+        warned[0]
+            .notice()
+            .title
+            .starts_with("Failed to replicate to SYNC replica 'r1': ")
+    );
     let begin = Instant::now();
     let warned = main.commit(0, "three").warnings;
     assert_eq!(warned.len(), 1);
-    assert!(begin.elapsed() < options.replica_timeout, "a replica that was given up is not waited for");
+    assert!(
+        begin.elapsed() < options.replica_timeout,
+        "a replica that was given up is not waited for"
+    );
     let row = main.row("r1");
-    assert_eq!((row.effective_mode, row.sync_mode, row.data_info.status), ("async", "sync", "invalid"));
+    assert_eq!(
+        (row.effective_mode, row.sync_mode, row.data_info.status),
+        ("async", "sync", "invalid")
+    );
     assert_eq!((row.lag_transactions, row.data_info.behind), (2, -2));
     assert!(row.lag_seconds > 0.0);
 
     let replica = Node::start(&replica_dir);
-    assert_eq!(replica.shared.role(), Role::Replica, "roles survive a restart");
-    eventually("it counts again", || main.row("r1").effective_mode == "sync");
+    assert_eq!(
+        replica.shared.role(),
+        Role::Replica,
+        "roles survive a restart"
+    );
+    eventually("it counts again", || {
+        main.row("r1").effective_mode == "sync"
+    });
     assert_eq!(main.commit(0, "four").warnings, []);
-    eventually("all show", || replica.applied() == ["one", "two", "three", "four"]);
+    eventually("all show", || {
+        replica.applied() == ["one", "two", "three", "four"]
+    });
 }
 
 #[test]
 fn a_slow_semi_sync_replica_is_demoted_with_one_round_of_warnings_and_promoted_back() {
     let (main_dir, replica_dir) = (Directory::new(), Directory::new());
-    let main = Node::start_with(&main_dir, NodeOptions { cores: 2, ..NodeOptions::default() });
+    let main = Node::start_with(
+        &main_dir,
+        NodeOptions {
+            cores: 2,
+            ..NodeOptions::default()
+        },
+    );
     let replica = Node::start(&replica_dir);
     let proxy = Proxy::to(&replica.become_replica());
     let timeout = Duration::from_millis(600);
-    main.register("r3", Mode::SyncTimeout(timeout), &proxy.endpoint).unwrap();
+    main.register("r3", Mode::SyncTimeout(timeout), &proxy.endpoint)
+        .unwrap();
     assert_eq!(main.commit(0, "in time").warnings, []);
     proxy.pause();
     let begin = Instant::now();
-    let waiting: Vec<_> = (0..20).map(|n| main.begin_commit(n % 2, &format!("waiting {n}"))).collect();
+    let waiting: Vec<_> = (0..20)
+        .map(|n| main.begin_commit(n % 2, &format!("waiting {n}")))
+        .collect();
     for wait in waiting {
         let warnings = wait.recv_timeout(harness::PATIENCE).unwrap().warnings;
         assert_eq!(warnings.len(), 1, "every commit that waited is warned");
@@ -155,10 +235,16 @@ fn a_slow_semi_sync_replica_is_demoted_with_one_round_of_warnings_and_promoted_b
     let row = main.row("r3");
     assert_eq!((row.effective_mode, row.timeout), ("async", Some(0.6)));
     for n in 0..10 {
-        assert_eq!(main.commit(n % 2, "after").warnings, [], "none after the change");
+        assert_eq!(
+            main.commit(n % 2, "after").warnings,
+            [],
+            "none after the change"
+        );
     }
     proxy.resume();
-    eventually("it is promoted back", || main.row("r3").effective_mode == "sync");
+    eventually("it is promoted back", || {
+        main.row("r3").effective_mode == "sync"
+    });
     assert_eq!(main.commit(1, "again in time").warnings, []);
     eventually("all show", || replica.applied().len() == 32);
     assert_eq!(replica.applied_numbers(), (1..=32).collect::<Vec<_>>());
@@ -171,12 +257,15 @@ fn a_stuck_sync_replica_holds_up_its_waiters_and_nothing_else() {
     let [main, stuck, other] = &nodes;
     let proxy = Proxy::to(&stuck.become_replica());
     main.register("stuck", Mode::Sync, &proxy.endpoint).unwrap();
-    main.register("other", Mode::Async, &other.become_replica()).unwrap();
+    main.register("other", Mode::Async, &other.become_replica())
+        .unwrap();
     assert_eq!(main.commit(0, "one").warnings, []);
     proxy.pause();
     let waiting = main.begin_commit(0, "two");
     // The commit's row is visible here and travels on, and statements are answered, while its client waits.
-    eventually("it shows on the other replica", || other.applied() == ["one", "two"]);
+    eventually("it shows on the other replica", || {
+        other.applied() == ["one", "two"]
+    });
     let visible = main.run(0, |n| async move { n.log.log().visible().commit.0 });
     assert_eq!(visible, 2);
     assert_eq!(main.row("stuck").lag_transactions, 1);
@@ -192,7 +281,13 @@ fn a_stuck_sync_replica_holds_up_its_waiters_and_nothing_else() {
 #[test]
 fn a_cut_link_resumes_and_nothing_is_lost_or_doubled() {
     let (main_dir, replica_dir) = (Directory::new(), Directory::new());
-    let main = Node::start_with(&main_dir, NodeOptions { cores: 2, ..NodeOptions::default() });
+    let main = Node::start_with(
+        &main_dir,
+        NodeOptions {
+            cores: 2,
+            ..NodeOptions::default()
+        },
+    );
     let replica = Node::start(&replica_dir);
     let proxy = Proxy::to(&replica.become_replica());
     main.register("r1", Mode::Sync, &proxy.endpoint).unwrap();
@@ -205,7 +300,11 @@ fn a_cut_link_resumes_and_nothing_is_lost_or_doubled() {
         }
     }
     for wait in waits {
-        assert_eq!(wait.recv_timeout(harness::PATIENCE).unwrap().warnings, [], "a short cut is waited for");
+        assert_eq!(
+            wait.recv_timeout(harness::PATIENCE).unwrap().warnings,
+            [],
+            "a short cut is waited for"
+        );
     }
     eventually("all show", || replica.applied().len() == 200);
     assert_eq!(replica.applied_numbers(), (1..=200).collect::<Vec<_>>());
@@ -217,11 +316,20 @@ fn registrations_survive_the_main_and_a_dropped_replica_stays_dropped() {
     let directories: [Directory; 3] = std::array::from_fn(|_| Directory::new());
     let main = Node::start(&directories[0]);
     let (r1, r2) = (Node::start(&directories[1]), Node::start(&directories[2]));
-    main.register("r1", Mode::Sync, &r1.become_replica()).unwrap();
-    main.register("r2", Mode::SyncTimeout(Duration::from_secs(2)), &r2.become_replica()).unwrap();
+    main.register("r1", Mode::Sync, &r1.become_replica())
+        .unwrap();
+    main.register(
+        "r2",
+        Mode::SyncTimeout(Duration::from_secs(2)),
+        &r2.become_replica(),
+    )
+    .unwrap();
     main.commit(0, "one");
     main.drop_replica("r2").unwrap();
-    assert_eq!(main.drop_replica("r2"), Err(StatementError::DropUnknown("r2".into())));
+    assert_eq!(
+        main.drop_replica("r2"),
+        Err(StatementError::DropUnknown("r2".into()))
+    );
     drop(main);
     let main = Node::start(&directories[0]);
     eventually("r1 is ready", || main.row("r1").effective_mode == "sync");
@@ -246,19 +354,43 @@ fn a_refused_registration_leaves_nothing_behind() {
     let [main, r1, r2] = &nodes;
     let port = free_port();
     let nobody = format!("127.0.0.1:{port}");
-    assert!(matches!(failure(main.register("r1", Mode::Sync, &nobody)), RegisterFailure::Unreachable(_)));
+    assert!(matches!(
+        failure(main.register("r1", Mode::Sync, &nobody)),
+        RegisterFailure::Unreachable(_)
+    ));
     assert_eq!(main.show(), []);
-    r1.run(0, move |n| async move { n.replication.set_role_replica(port, None).await }).unwrap();
-    main.register("r1", Mode::Sync, &nobody).expect("the same statement works once somebody listens");
+    r1.run(0, move |n| async move {
+        n.replication.set_role_replica(port, None).await
+    })
+    .unwrap();
+    main.register("r1", Mode::Sync, &nobody)
+        .expect("the same statement works once somebody listens");
     let r2_at = r2.become_replica();
-    assert_eq!(failure(main.register("r1", Mode::Async, &r2_at)), RegisterFailure::NameExists);
-    assert_eq!(failure(main.register("r2", Mode::Async, &nobody)), RegisterFailure::EndpointExists("r1".into()));
-    assert!(matches!(main.register("r2", Mode::Async, "not an endpoint:"), Err(StatementError::Endpoint(_))));
-    assert_eq!(r2.register("r1", Mode::Sync, &nobody), Err(StatementError::RegisterOnReplica));
+    assert_eq!(
+        failure(main.register("r1", Mode::Async, &r2_at)),
+        RegisterFailure::NameExists
+    );
+    assert_eq!(
+        failure(main.register("r2", Mode::Async, &nobody)),
+        RegisterFailure::EndpointExists("r1".into())
+    );
+    assert!(matches!(
+        main.register("r2", Mode::Async, "not an endpoint:"),
+        Err(StatementError::Endpoint(_))
+    ));
+    assert_eq!(
+        r2.register("r1", Mode::Sync, &nobody),
+        Err(StatementError::RegisterOnReplica)
+    );
     assert_eq!(r2.drop_replica("r1"), Err(StatementError::DropOnReplica));
-    assert_eq!(r2.run(0, |n| async move { n.replication.show_replicas() }), Err(StatementError::ShowOnReplica));
+    assert_eq!(
+        r2.run(0, |n| async move { n.replication.show_replicas() }),
+        Err(StatementError::ShowOnReplica)
+    );
     assert_eq!(main.become_main(), Err(StatementError::AlreadyMain));
-    let again = r2.run(0, |n| async move { n.replication.set_role_replica(10_000, None).await });
+    let again = r2.run(0, |n| async move {
+        n.replication.set_role_replica(10_000, None).await
+    });
     assert_eq!(again, Err(StatementError::AlreadyReplica));
     assert_eq!(main.show().len(), 1);
 }
@@ -281,7 +413,10 @@ fn a_pinned_fingerprint_must_be_the_replicas() {
         })
     };
     let wrong = main.shared.identity().fingerprint;
-    assert!(matches!(failure(register(wrong)), RegisterFailure::Unreachable(_)));
+    assert!(matches!(
+        failure(register(wrong)),
+        RegisterFailure::Unreachable(_)
+    ));
     assert_eq!(main.show(), []);
     register(replica.shared.identity().fingerprint).unwrap();
 }
@@ -290,10 +425,19 @@ fn a_pinned_fingerprint_must_be_the_replicas() {
 fn what_durability_cannot_keep_is_not_promised() {
     let (main_dir, replica_dir) = (Directory::new(), Directory::new());
     let durability = Durability::Interval(Duration::from_millis(50));
-    let main = Node::start_with(&main_dir, NodeOptions { durability, ..NodeOptions::default() });
+    let main = Node::start_with(
+        &main_dir,
+        NodeOptions {
+            durability,
+            ..NodeOptions::default()
+        },
+    );
     let replica = Node::start(&replica_dir);
     let endpoint = replica.become_replica();
-    assert!(matches!(failure(main.register("r1", Mode::Sync, &endpoint)), RegisterFailure::Durability { .. }));
+    assert!(matches!(
+        failure(main.register("r1", Mode::Sync, &endpoint)),
+        RegisterFailure::Durability { .. }
+    ));
     main.register("r1", Mode::Async, &endpoint).unwrap();
 }
 
@@ -303,7 +447,8 @@ fn a_promoted_replica_takes_over_and_the_old_main_is_fenced() {
     let main = Node::start(&directories[0]);
     let (r1, r2) = (Node::start(&directories[1]), Node::start(&directories[2]));
     let r2_at = r2.become_replica();
-    main.register("r1", Mode::Sync, &r1.become_replica()).unwrap();
+    main.register("r1", Mode::Sync, &r1.become_replica())
+        .unwrap();
     main.register("r2", Mode::Sync, &r2_at).unwrap();
     assert_eq!(main.commit(0, "one").warnings, []);
     drop(main);
@@ -312,14 +457,26 @@ fn a_promoted_replica_takes_over_and_the_old_main_is_fenced() {
     assert_eq!(r1.applied(), ["one"], "the durable prefix is published");
     r1.register("r2", Mode::Sync, &r2_at).unwrap();
     assert_eq!(r1.commit(0, "two").warnings, []);
-    eventually("the other replica follows", || r2.applied() == ["one", "two"]);
+    eventually("the other replica follows", || {
+        r2.applied() == ["one", "two"]
+    });
 
     let old = Node::start(&directories[0]);
-    eventually("the old main is fenced", || old.shared.writable() == Err(Refusal::Fenced));
-    assert_eq!(r2.applied(), ["one", "two"], "nothing of the old main reached the replica");
+    eventually("the old main is fenced", || {
+        old.shared.writable() == Err(Refusal::Fenced)
+    });
+    assert_eq!(
+        r2.applied(),
+        ["one", "two"],
+        "nothing of the old main reached the replica"
+    );
     drop(old);
     let old = Node::start(&directories[0]);
-    assert_eq!(old.shared.writable(), Err(Refusal::Fenced), "the fence survives a restart");
+    assert_eq!(
+        old.shared.writable(),
+        Err(Refusal::Fenced),
+        "the fence survives a restart"
+    );
     assert!(r2.shared.counters().refused > 0);
 }
 
@@ -346,7 +503,10 @@ fn a_node_with_data_of_its_own_is_not_overwritten() {
     main.commit(0, "ours");
     stranger.commit(0, "theirs");
     let refused = failure(main.register("r1", Mode::Sync, &stranger.become_replica()));
-    assert!(matches!(&refused, RegisterFailure::Refused(why) if why.contains("data of its own")), "{refused}");
+    assert!(
+        matches!(&refused, RegisterFailure::Refused(why) if why.contains("data of its own")),
+        "{refused}"
+    );
     assert_eq!(main.show(), []);
 }
 
@@ -364,7 +524,10 @@ fn a_former_main_with_writes_nobody_has_is_shown_as_diverged() {
     b.become_main().unwrap();
     let a_at = a.become_replica();
     let refused = failure(b.register("a", Mode::Async, &a_at));
-    assert!(matches!(&refused, RegisterFailure::Diverged(why) if why.contains("part after group")), "{refused}");
+    assert!(
+        matches!(&refused, RegisterFailure::Diverged(why) if why.contains("part after group")),
+        "{refused}"
+    );
     assert_eq!(b.show(), []);
 }
 
@@ -375,20 +538,30 @@ fn strangers_and_garbage_on_the_replication_port_are_refused_and_counted() {
     let endpoint = replica.become_replica();
     main.register("r1", Mode::Sync, &endpoint).unwrap();
     let before = replica.shared.counters().refused;
-    for garbage in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0xff; 5000], b"\x60\x60\xb0\x17\0\0\x04\x04\0\0\0\0\0\0\0\0\0\0\0\0"] {
+    for garbage in [
+        &b"GET / HTTP/1.1\r\n\r\n"[..],
+        &[0xff; 5000],
+        b"\x60\x60\xb0\x17\0\0\x04\x04\0\0\0\0\0\0\0\0\0\0\0\0",
+    ] {
         let mut stream = TcpStream::connect(&endpoint).unwrap();
         stream.write_all(garbage).unwrap();
         stream.set_read_timeout(Some(harness::PATIENCE)).unwrap();
         let mut rest = Vec::new();
         let _ = stream.read_to_end(&mut rest);
     }
-    eventually("they are counted", || replica.shared.counters().refused >= before + 3);
+    eventually("they are counted", || {
+        replica.shared.counters().refused >= before + 3
+    });
     // Another node with a good key of its own, which belongs to no cluster of this replica.
     let other_dir = Directory::new();
     let other = Node::start(&other_dir);
     let refused = failure(other.register("r1", Mode::Sync, &endpoint));
     assert!(matches!(refused, RegisterFailure::Refused(_)), "{refused}");
-    assert_eq!(main.commit(0, "one").warnings, [], "the main's link is unimpressed");
+    assert_eq!(
+        main.commit(0, "one").warnings,
+        [],
+        "the main's link is unimpressed"
+    );
     eventually("it shows", || replica.applied() == ["one"]);
 }
 
@@ -397,9 +570,12 @@ fn silent_callers_do_not_keep_the_main_out() {
     let (main_dir, replica_dir) = (Directory::new(), Directory::new());
     let (main, replica) = (Node::start(&main_dir), Node::start(&replica_dir));
     let endpoint = replica.become_replica();
-    let silent: Vec<_> = (0..200).map(|_| TcpStream::connect(&endpoint).unwrap()).collect();
-    eventually("the main gets its turn once the silent ones are turned away", || {
-        main.register("r1", Mode::Sync, &endpoint).is_ok()
-    });
+    let silent: Vec<_> = (0..200)
+        .map(|_| TcpStream::connect(&endpoint).unwrap())
+        .collect();
+    eventually(
+        "the main gets its turn once the silent ones are turned away",
+        || main.register("r1", Mode::Sync, &endpoint).is_ok(),
+    );
     drop(silent);
 }

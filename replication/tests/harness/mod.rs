@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use quoit_graph::door::Door;
 use quoit_log::{CommitSeq, Durability, Ledger, Log, LogCore, LogOptions, RecoverAs};
 use quoit_replication::{
-    Confirmation, Notice, Registration, Replication, ReplicationConfig, ReplicationCore, ReplicaRow, Role,
-    StatementError,
+    Confirmation, Notice, Registration, ReplicaRow, Replication, ReplicationConfig,
+    ReplicationCore, Role, StatementError,
 };
 use quoit_rt::{Config, Notifier, Rt, Running};
 
@@ -57,7 +57,8 @@ impl Directory {
     pub fn new() -> Directory {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("quoit-replication-{}-{n}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("quoit-replication-{}-{n}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Directory(path)
     }
@@ -110,7 +111,12 @@ impl Node {
         let config = ReplicationConfig {
             replica_timeout: options.replica_timeout,
             queue_bytes: options.queue_bytes,
-            ..ReplicationConfig::new(directory.path().to_owned(), options.cores, bolt_port, options.durability)
+            ..ReplicationConfig::new(
+                directory.path().to_owned(),
+                options.cores,
+                bolt_port,
+                options.durability,
+            )
         };
         let shared = Replication::open(config).unwrap();
         let log = Log::new(LogOptions {
@@ -124,10 +130,15 @@ impl Node {
         let (seats_out, seats_in) = mpsc::channel();
         let (ready_out, ready) = mpsc::channel();
         let running = quoit_rt::start(Config::with_cores(options.cores), |core| {
-            let (shared, log, door, applied) = (shared.clone(), log.clone(), door.clone(), applied.clone());
-            let (recovered, seats_out, ready_out) = (recovered.clone(), seats_out.clone(), ready_out.clone());
+            let (shared, log, door, applied) =
+                (shared.clone(), log.clone(), door.clone(), applied.clone());
+            let (recovered, seats_out, ready_out) =
+                (recovered.clone(), seats_out.clone(), ready_out.clone());
             move |rt: Rt| async move {
-                let ledger = Rc::new(TestLedger { door: door.clone(), applied });
+                let ledger = Rc::new(TestLedger {
+                    door: door.clone(),
+                    applied,
+                });
                 if core.0 == 0 {
                     let role = match shared.role() {
                         Role::Main => RecoverAs::Main,
@@ -148,7 +159,12 @@ impl Node {
                 if core.0 == 0 {
                     replication.start().await.unwrap();
                 }
-                let node = Rc::new(NodeCore { rt: rt.clone(), log: log_core, replication, door });
+                let node = Rc::new(NodeCore {
+                    rt: rt.clone(),
+                    log: log_core,
+                    replication,
+                    door,
+                });
                 let (send, work) = mpsc::channel::<Work>();
                 let (bell, notified) = rt.notifier();
                 seats_out.send((core.0, send, bell)).unwrap();
@@ -157,7 +173,9 @@ impl Node {
                     while let Ok(work) = work.try_recv() {
                         rt.spawn(quoit_rt::Priority::Latency, work(node.clone()));
                     }
-                    let _ = rt.timeout(rt.now() + Duration::from_millis(20), notified.notified()).await;
+                    let _ = rt
+                        .timeout(rt.now() + Duration::from_millis(20), notified.notified())
+                        .await;
                 }
             }
         })
@@ -167,8 +185,16 @@ impl Node {
         }
         let mut seats: Vec<_> = seats_in.try_iter().collect();
         seats.sort_by_key(|(core, ..)| *core);
-        let seats = seats.into_iter().map(|(_, send, bell)| (send, bell)).collect();
-        Node { running: Some(running), seats, shared, applied }
+        let seats = seats
+            .into_iter()
+            .map(|(_, send, bell)| (send, bell))
+            .collect();
+        Node {
+            running: Some(running),
+            seats,
+            shared,
+            applied,
+        }
     }
 
     /// Runs something on a core without waiting for it.
@@ -196,13 +222,18 @@ impl Node {
         F: FnOnce(Rc<NodeCore>) -> Fut + Send + 'static,
         Fut: Future<Output = T> + 'static,
     {
-        self.begin(core, work).recv_timeout(PATIENCE).expect("the node answers in time")
+        self.begin(core, work)
+            .recv_timeout(PATIENCE)
+            .expect("the node answers in time")
     }
 
     /// Makes it a replica on a free port; its endpoint.
     pub fn become_replica(&self) -> String {
         let port = free_port();
-        self.run(0, move |n| async move { n.replication.set_role_replica(port, None).await }).unwrap();
+        self.run(0, move |n| async move {
+            n.replication.set_role_replica(port, None).await
+        })
+        .unwrap();
         format!("127.0.0.1:{port}")
     }
 
@@ -210,45 +241,74 @@ impl Node {
         self.run(0, |n| async move { n.replication.set_role_main().await })
     }
 
-    pub fn register(&self, name: &str, mode: quoit_replication::Mode, endpoint: &str) -> Result<Vec<Notice>, StatementError> {
-        let registration =
-            Registration { name: name.into(), mode, endpoint: endpoint.into(), fingerprint: None };
+    pub fn register(
+        &self,
+        name: &str,
+        mode: quoit_replication::Mode,
+        endpoint: &str,
+    ) -> Result<Vec<Notice>, StatementError> {
+        let registration = Registration {
+            name: name.into(),
+            mode,
+            endpoint: endpoint.into(),
+            fingerprint: None,
+        };
         // From the last core: statements go to core 0 by themselves.
-        self.run(self.seats.len() - 1, move |n| async move { n.replication.register(registration).await })
+        self.run(self.seats.len() - 1, move |n| async move {
+            n.replication.register(registration).await
+        })
     }
 
     pub fn drop_replica(&self, name: &str) -> Result<Vec<Notice>, StatementError> {
         let name = name.to_owned();
-        self.run(0, move |n| async move { n.replication.drop_replica(&name).await })
+        self.run(0, move |n| async move {
+            n.replication.drop_replica(&name).await
+        })
     }
 
     pub fn show(&self) -> Vec<ReplicaRow> {
-        self.run(0, |n| async move { n.replication.show_replicas() }).unwrap()
+        self.run(0, |n| async move { n.replication.show_replicas() })
+            .unwrap()
     }
 
     pub fn row(&self, name: &str) -> ReplicaRow {
-        self.show().into_iter().find(|row| row.name == name).expect("it is registered")
+        self.show()
+            .into_iter()
+            .find(|row| row.name == name)
+            .expect("it is registered")
     }
 
     /// Commits on a core and waits as a session does; what the client is told.
     pub fn commit(&self, core: usize, payload: &str) -> Confirmation {
-        self.begin_commit(core, payload).recv_timeout(PATIENCE).expect("the commit is answered")
+        self.begin_commit(core, payload)
+            .recv_timeout(PATIENCE)
+            .expect("the commit is answered")
     }
 
     pub fn begin_commit(&self, core: usize, payload: &str) -> mpsc::Receiver<Confirmation> {
         let payload = payload.to_owned();
-        self.begin(core, move |n| async move { n.commit(payload.as_bytes()).await.1 })
+        self.begin(core, move |n| async move {
+            n.commit(payload.as_bytes()).await.1
+        })
     }
 
     /// What readers of a replica see.
     pub fn applied(&self) -> Vec<String> {
         let applied = self.applied.lock().unwrap();
-        applied.iter().map(|(_, bytes)| String::from_utf8(bytes.clone()).unwrap()).collect()
+        applied
+            .iter()
+            .map(|(_, bytes)| String::from_utf8(bytes.clone()).unwrap())
+            .collect()
     }
 
     /// Numbers of what was applied: must be dense.
     pub fn applied_numbers(&self) -> Vec<u64> {
-        self.applied.lock().unwrap().iter().map(|(seq, _)| *seq).collect()
+        self.applied
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|(seq, _)| *seq)
+            .collect()
     }
 }
 
@@ -294,7 +354,11 @@ pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// Stands between a main and a replica: passes bytes on, keeps them back while paused, cuts when told.
@@ -325,9 +389,16 @@ impl Proxy {
                 if shared.over.load(Ordering::SeqCst) {
                     return;
                 }
-                let Ok(far) = TcpStream::connect(target) else { continue };
-                for (from, to) in [(near.try_clone(), far.try_clone()), (far.try_clone(), near.try_clone())] {
-                    let (Ok(from), Ok(to)) = (from, to) else { continue };
+                let Ok(far) = TcpStream::connect(target) else {
+                    continue;
+                };
+                for (from, to) in [
+                    (near.try_clone(), far.try_clone()),
+                    (far.try_clone(), near.try_clone()),
+                ] {
+                    let (Ok(from), Ok(to)) = (from, to) else {
+                        continue;
+                    };
                     let shared = shared.clone();
                     std::thread::spawn(move || pump(from, to, &shared));
                 }
