@@ -25,6 +25,13 @@
 //! assert!(view.vertex(friend).unwrap().property(name).unwrap().is(&Value::string("Bob")));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! What belongs to a core stays on its thread:
+//!
+//! ```compile_fail
+//! fn sent<T: Send>() {}
+//! sent::<quoit_graph::Txn>();
+//! ```
 
 pub mod ids;
 pub mod value;

@@ -136,3 +136,44 @@ mod model {
         hand_over::<false>();
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+
+    #[test]
+    fn a_panic_with_a_token_in_hand_stops_the_process() {
+        const CHILD: &str = "QUOIT_TEST_TOKEN_PANIC";
+        let token: Token<u32> = Token::new(0);
+        if std::env::var_os(CHILD).is_some() {
+            let _guard = token.acquire(0);
+            panic!("in the middle of a write");
+        }
+        let this = "memory::token::tests::a_panic_with_a_token_in_hand_stops_the_process";
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", this])
+            .env(CHILD, "1")
+            .output();
+        let child = child.expect("the test binary starts again");
+        // SIGABRT
+        assert_eq!(
+            child.status.signal(),
+            Some(6),
+            "{}",
+            String::from_utf8_lossy(&child.stderr)
+        );
+    }
+
+    #[test]
+    fn a_core_that_takes_a_token_twice_is_told_so() {
+        let token: Token<u32> = Token::new(0);
+        assert_eq!(*token.acquire(0), 0);
+        let guard = std::mem::ManuallyDrop::new(token.acquire(3));
+        let again =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(token.acquire(3))));
+        assert!(again.is_err());
+        drop(std::mem::ManuallyDrop::into_inner(guard));
+    }
+}
