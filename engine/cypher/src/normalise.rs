@@ -396,6 +396,11 @@ impl Scan<'_, '_> {
             !(self.peek(0).is_ascii_alphanumeric() || self.peek(0) == b'_' || self.peek(0) >= 0x80);
         if !plain {
             self.name();
+            let exponent = self.bytes[self.at - 1].eq_ignore_ascii_case(&b'e');
+            if exponent && matches!(self.peek(0), b'+' | b'-') {
+                self.at += 1;
+                self.name();
+            }
         }
         let raw = &self.text[start..self.at];
         let fits = match kind {
@@ -624,7 +629,10 @@ mod tests {
             "RETURN 9223372036854775808 AS x",
             "RETURN 9223372036854775808 AS x",
         );
-        check("RETURN 0x1F AS x, 1e3 AS y", "RETURN 0x1F AS x, 1e3 AS y");
+        check(
+            "RETURN 0x1F AS x, 1e3 AS y, 2E-01 AS z",
+            "RETURN 0x1F AS x, 1e3 AS y, 2E-01 AS z",
+        );
     }
 
     #[test]

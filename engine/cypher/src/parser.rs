@@ -1,6 +1,6 @@
 //! Tokens to syntax tree.
 //!
-//! The parser is made of nom parsers over a slice of tokens ([`input::Input`]). It decides by looking a bounded number of tokens ahead, with the help of a
+//! The parser is made of nom parsers over a slice of tokens (`input::Input`). It decides by looking a bounded number of tokens ahead, with the help of a
 //! table of matching brackets, and never parses the same nested part twice, so its time is linear in the text. What it could have taken
 //! at the furthest place it reached is kept, and becomes "expected ..." and "did you mean ..." in the error.
 //!

@@ -9,9 +9,10 @@ mod gherkin;
 use std::path::PathBuf;
 
 use gherkin::{Case, Outcome, cases};
-use quoit_cypher::check::{ProcedureSignature, Procedures, ValueType, check};
+use quoit_cypher::check::{Checked, ProcedureSignature, Procedures, ValueType, check};
 use quoit_cypher::error::Error;
-use quoit_cypher::parser::parse;
+use quoit_cypher::normalise::{Normalised, normalise};
+use quoit_cypher::parser::{parse, parse_with_extracted};
 
 struct Registered(Vec<ProcedureSignature>);
 
@@ -175,4 +176,64 @@ fn the_tck_is_parsed_and_checked() {
         failures.join("\n")
     );
     assert!(accepted > 1000, "only {accepted} cases were found");
+}
+
+#[test]
+fn extracted_literals_of_the_tck_change_neither_columns_nor_acceptance() {
+    let Some(folder) = features() else {
+        println!("the TCK's features are not here; nothing was looked at");
+        return;
+    };
+    let mut normalised = Normalised::new();
+    let (mut keyed, mut again, mut failures) = (0, 0, Vec::new());
+    for case in cases(&folder) {
+        let procedures = Registered(case.procedures.iter().map(|text| signature(text)).collect());
+        let Ok(plain) = parse(&case.query).and_then(|tree| check(tree, &procedures)) else {
+            continue;
+        };
+        if !normalise(&case.query, &mut normalised) {
+            continue;
+        }
+        keyed += 1;
+        let tree = match parse_with_extracted(&case.query, normalised.positions()) {
+            Ok(tree) => tree,
+            Err(error) => {
+                failures.push(format!("{}: {}\n{error:?}", case.name, case.query));
+                continue;
+            }
+        };
+        // Each position is a literal of the tree.
+        let found = format!("{tree:?}").matches("extracted: Some(").count();
+        if found != normalised.positions().len() {
+            failures.push(format!(
+                "{}: {}\n{found} literals know their number\n{}",
+                case.name,
+                case.query,
+                normalised.key()
+            ));
+        }
+        let names = |checked: &Checked| -> Vec<String> {
+            checked
+                .columns()
+                .iter()
+                .map(|column| column.name.to_string())
+                .collect()
+        };
+        match check(tree, &procedures) {
+            Ok(extracted) if names(&extracted) == names(&plain) => {}
+            Ok(extracted) => failures.push(format!("{}: {:?}", case.query, names(&extracted))),
+            Err(_) => again += 1,
+        }
+    }
+    println!("{keyed} queries have a key, {again} of them must be parsed again without extraction");
+    assert!(
+        failures.is_empty(),
+        "{} wrong:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    assert!(
+        keyed > 1000 && again * 100 < keyed,
+        "{keyed} keys, {again} parsed again"
+    );
 }

@@ -368,7 +368,6 @@ impl Checker<'_> {
         }
         self.effects.writes |= wrote;
         for column in &call.query.columns {
-            let kind = self.kind(column.id);
             let span = self.variables[column.id.0 as usize].span;
             let outer = Variable {
                 name: column.name.clone(),
@@ -379,7 +378,6 @@ impl Checker<'_> {
                 return Err(super::scope::already_bound(&outer)
                     .hint("rename the column within the subquery"));
             }
-            debug_assert!(kind == self.kind(column.id));
             self.names().insert(column.name.clone(), column.id);
         }
         if let Some(transactions) = &mut call.transactions {
