@@ -25,6 +25,8 @@ pub struct Cli {
 /// What `quoit` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run a server; it needs no configuration
+    Server(ServerArgs),
     /// Check whether a server would start here
     Doctor(ServerArgs),
     /// Type Cypher, or run statements from a file or a pipe
@@ -90,11 +92,74 @@ pub fn parse(args: &[String]) -> Result<Cli, Failure> {
 }
 
 fn run(cli: Cli) -> Outcome {
-    kernel::end_on_broken_pipe();
+    if !matches!(cli.command, Command::Server(_)) {
+        kernel::end_on_broken_pipe();
+    }
     match cli.command {
+        Command::Server(args) => crate::server::run(args),
         Command::Doctor(args) => crate::doctor::run(&args),
         Command::Console(args) => console::run(&args),
         Command::Cluster(args) => crate::cluster::run(&args),
         Command::Load(args) => crate::load::run(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server_args::DurabilityMode;
+
+    fn parsed(args: &[&str]) -> Result<Cli, Failure> {
+        let args: Vec<String> = args.iter().map(|s| s.to_string()).collect();
+        parse(&args)
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_servers_flags_may_be_written_as_for_memgraph() {
+        let cli = parsed(&[
+            "server",
+            "-bolt_port=7999",
+            "--storage-wal-enabled=true",
+            "--durability",
+            "none",
+        ])
+        .unwrap();
+        let Command::Server(args) = cli.command else {
+            panic!("{cli:?}")
+        };
+        assert_eq!(args.bolt_port, 7999);
+        assert_eq!(args.durability, DurabilityMode::None);
+    }
+
+    #[test]
+    fn an_unknown_flag_is_a_usage_error_with_a_suggestion() {
+        let failure = parsed(&["server", "--bolt-prot", "7687"]).unwrap_err();
+        assert_eq!(failure.exit, Exit::Usage);
+        assert!(failure.message.contains("did you mean '--bolt-port'?"));
+        assert!(failure.message.contains("quoit server --help"));
+    }
+
+    #[test]
+    fn memgraphs_server_flags_are_not_flags_of_the_console() {
+        let failure = parsed(&["console", "--storage-wal-enabled=true"]).unwrap_err();
+        assert_eq!(failure.exit, Exit::Usage);
+    }
+
+    #[test]
+    fn what_follows_a_double_dash_reaches_the_clusters_servers() {
+        let cli = parsed(&["cluster", "up", "--sync", "2", "--", "--durability=none"]).unwrap();
+        let Command::Cluster(ClusterArgs {
+            action: crate::cluster::Action::Up(args),
+        }) = cli.command
+        else {
+            panic!("{cli:?}")
+        };
+        assert_eq!(args.sync, 2);
+        assert_eq!(args.server_arguments, ["--durability=none"]);
     }
 }

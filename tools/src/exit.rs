@@ -44,6 +44,35 @@ pub enum Exit {
     Interrupted = 130,
 }
 
+impl Exit {
+    const ALL: [Exit; 16] = [
+        Exit::Ok,
+        Exit::Failed,
+        Exit::Usage,
+        Exit::CannotConnect,
+        Exit::Authentication,
+        Exit::DataDirectoryOwner,
+        Exit::LogFile,
+        Exit::DataDirectoryLocked,
+        Exit::IoUringDenied,
+        Exit::MemlockTooLow,
+        Exit::AddressInUse,
+        Exit::Recovery,
+        Exit::TlsFile,
+        Exit::KernelTooOld,
+        Exit::LogWrite,
+        Exit::Interrupted,
+    ];
+
+    /// The meaning of a status that another room chose; [`Exit::Failed`] for one that has none.
+    pub fn of_status(status: u8) -> Exit {
+        Exit::ALL
+            .into_iter()
+            .find(|exit| *exit as u8 == status)
+            .unwrap_or(Exit::Failed)
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(exit as u8)

@@ -13,4 +13,5 @@ pub mod gflags;
 pub mod kernel;
 pub mod load;
 pub mod memgraph_flags;
+pub mod server;
 pub mod server_args;

@@ -75,11 +75,6 @@ impl Splitter {
         self.has_content || !matches!(self.state, State::Plain | State::LineComment)
     }
 
-    /// Whether the statement that has begun stands inside quotes.
-    pub fn in_quotes(&self) -> bool {
-        matches!(self.state, State::Quoted(_) | State::Escaped(_))
-    }
-
     /// Moves over one character; true if it ended a statement.
     fn step(&mut self, character: char) -> bool {
         let next = match (self.state, character) {
@@ -209,7 +204,7 @@ mod tests {
         splitter.push("  \n// note\n");
         assert!(!splitter.has_begun());
         splitter.push("RETURN '");
-        assert!(splitter.has_begun() && splitter.in_quotes());
+        assert!(splitter.has_begun());
         splitter.clear();
         assert!(!splitter.has_begun());
     }

@@ -1,0 +1,76 @@
+//! `quoit server`: the arguments become the server's options, its end becomes the process's status.
+
+use crate::exit::{Exit, Failure, Outcome};
+use crate::server_args::{DurabilityMode, LogLevel, ServerArgs, SocketBackend};
+use quoit_log::Durability;
+use quoit_rt::Cpus;
+use quoit_server::{Options, report};
+use std::time::Duration;
+
+/// Runs `quoit server` until it is told to stop.
+pub fn run(args: ServerArgs) -> Outcome {
+    quoit_server::run(options(args))
+        .map_err(|error| Failure::new(Exit::of_status(error.exit_code()), error.to_string()))
+}
+
+fn options(args: ServerArgs) -> Options {
+    let defaults = Options::default();
+    Options {
+        bolt_address: args.bolt_address,
+        bolt_port: args.bolt_port,
+        advertised_address: args.bolt_advertised_address,
+        data_directory: args.data_directory,
+        cpus: args.cores.map_or(defaults.cpus, Cpus::Count),
+        durability: match args.durability {
+            DurabilityMode::Commit => Durability::Commit,
+            DurabilityMode::Interval => {
+                Durability::Interval(Duration::from_millis(args.durability_interval_ms))
+            }
+            DurabilityMode::None => Durability::None,
+        },
+        socket_backend: match args.socket_backend {
+            SocketBackend::Ring => quoit_rt::SocketBackend::OwnRing,
+            SocketBackend::Glommio => quoit_rt::SocketBackend::Glommio,
+        },
+        replica_timeout: args.replica_timeout,
+        query_timeout: Duration::from_secs(args.query_execution_timeout_sec),
+        connections_max: args.bolt_connections_max as usize,
+        message_bytes_max: defaults.message_bytes_max,
+        log_level: match args.log_level {
+            LogLevel::Trace | LogLevel::Debug => report::Level::Debug,
+            LogLevel::Info => report::Level::Info,
+            LogLevel::Warning => report::Level::Warning,
+            LogLevel::Error | LogLevel::Critical => report::Level::Error,
+        },
+        server_name: args
+            .bolt_server_name_for_init
+            .unwrap_or(defaults.server_name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Args, Command, FromArgMatches};
+
+    fn of(args: &[&str]) -> Options {
+        let command = ServerArgs::augment_args(Command::new("server").no_binary_name(true));
+        let matches = command.try_get_matches_from(args).unwrap();
+        options(ServerArgs::from_arg_matches(&matches).unwrap())
+    }
+
+    #[test]
+    fn without_arguments_the_servers_own_defaults_hold() {
+        assert_eq!(
+            format!("{:?}", of(&[])),
+            format!("{:?}", Options::default())
+        );
+    }
+
+    #[test]
+    fn the_interval_reaches_the_log() {
+        let options = of(&["--durability=interval", "--durability-interval-ms=7"]);
+        let expected = Durability::Interval(Duration::from_millis(7));
+        assert_eq!(options.durability, expected);
+    }
+}
