@@ -186,6 +186,23 @@ impl Execution {
         should_yield: &dyn Fn() -> bool,
         sink: &mut dyn RowSink,
     ) -> Result<Step, Error> {
+        let prepared = self.prepared.clone();
+        self.run(txn, core, should_yield, sink)
+            .inspect_err(|error| {
+                prepared
+                    .0
+                    .suspect
+                    .set(error.kind() == ErrorKind::TransactionConflict);
+            })
+    }
+
+    fn run(
+        &mut self,
+        txn: &mut Txn,
+        core: &Core,
+        should_yield: &dyn Fn() -> bool,
+        sink: &mut dyn RowSink,
+    ) -> Result<Step, Error> {
         if self.done {
             return Ok(Step::Done);
         }

@@ -54,6 +54,8 @@ pub(crate) struct Inner {
     pub indexes: Vec<IndexDefinition>,
     pub vertices: u64,
     pub uses: Cell<u64>,
+    /// A run met a conflict: what the plan rests on must be looked at.
+    pub suspect: Cell<bool>,
 }
 
 impl Prepared {

@@ -1,6 +1,6 @@
 //! One core's query engine: plan cache and procedures.
 //!
-//! Always holds: a cached plan rests on the indexes that there are now; plans are dropped when indexes or the size of the graph have changed. The cache
+//! Always holds: a cached plan gives the right rows; it is made anew soon after indexes or the size of the graph have changed. The cache
 //! is bounded and forgets the oldest entry first.
 
 use std::cell::{Cell, RefCell};
@@ -24,6 +24,8 @@ use crate::procedure::{FieldType, Procedure, Procedures};
 const CACHED_TEXT_BYTES_MAX: usize = 64 << 10;
 /// The graph has to grow or shrink by this factor before a plan is made anew for its sake.
 const SIZE_FACTOR: u64 = 8;
+/// Uses of a cached plan between two looks at what it rests on.
+const USES_PER_LOOK: u64 = 32;
 
 /// Bounds of a core's query engine.
 #[derive(Clone, Copy, Debug)]
@@ -101,10 +103,8 @@ impl QueryCore {
             plans.oldest_first.retain(|known| **known != *text);
         }
         let prepared = self.plan(text, core)?;
-        if text.len() <= CACHED_TEXT_BYTES_MAX
-            && prepared.admin().is_none()
-            && prepared.schema().is_none()
-        {
+        let is_cached = prepared.0.planned.is_some() && prepared.mode() == Mode::Run;
+        if text.len() <= CACHED_TEXT_BYTES_MAX && is_cached {
             while plans.oldest_first.len() >= self.options.plans_max.max(1) {
                 if let Some(oldest) = plans.oldest_first.pop_front() {
                     plans.by_text.remove(&oldest);
@@ -163,22 +163,24 @@ impl QueryCore {
             indexes: catalog.indexes,
             vertices: catalog.statistics.vertices,
             uses: Cell::new(0),
+            suspect: Cell::new(false),
         })))
     }
 }
 
-/// Whether the graph is still what the plan was made for. Its size is looked at ever more rarely.
+/// Whether the graph is still what the plan was made for. Looked at once in [`USES_PER_LOOK`] uses, and after a run met a conflict (an index it
+/// needs may be gone): in between a plan is at worst not the best one.
 fn is_fresh(prepared: &Prepared, core: &Core) -> bool {
     let inner = &*prepared.0;
     let uses = inner.uses.get() + 1;
     inner.uses.set(uses);
+    if uses % USES_PER_LOOK != 0 && !inner.suspect.replace(false) {
+        return true;
+    }
     if inner.indexes != core.graph().schema() {
         return false;
     }
-    if !uses.is_power_of_two() {
-        return true;
-    }
-    let now = core.graph().statistics().vertices.max(64);
+    let now = core.graph().vertex_count().max(64);
     let then = inner.vertices.max(64);
     now / then < SIZE_FACTOR && then / now < SIZE_FACTOR
 }

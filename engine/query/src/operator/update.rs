@@ -449,53 +449,53 @@ impl Operator for Foreach {
 
 /// Creates what a row asks for. Later items may read what earlier ones made.
 fn create(plan: &plan::Create, cx: &mut Context<'_>, row: &mut [Value]) -> Result<(), Error> {
-    cx.seeing_own_writes(|cx| create_items(plan, cx, row))
+    plan.items
+        .iter()
+        .try_for_each(|item| cx.seeing_own_writes(|cx| create_item(item, cx, row)))
 }
 
-fn create_items(plan: &plan::Create, cx: &mut Context<'_>, row: &mut [Value]) -> Result<(), Error> {
-    for item in &plan.items {
-        match item {
-            CreateItem::Vertex {
-                slot,
-                labels,
-                properties,
-            } => {
-                let properties = create_properties(properties, cx, row)?;
-                let labels = label_ids(labels, cx, row)?;
-                let vertex = cx
-                    .txn
-                    .create_vertex(&labels, &properties)
-                    .map_err(write_error)?;
-                row[*slot as usize] = Value::Vertex(vertex);
-            }
-            CreateItem::Edge {
-                slot,
-                source,
-                target,
-                type_,
-                properties,
-                place,
-            } => {
-                let end = |slot: u32| match &row[slot as usize] {
-                    Value::Vertex(vertex) => Ok(*vertex),
-                    other => Err(Error::type_error(
-                        Detail::InvalidArgumentType,
-                        format!(
-                            "a relationship cannot be created at a {}",
-                            other.type_name()
-                        ),
-                    )
-                    .at(place.0)),
-                };
-                let (source, target) = (end(*source)?, end(*target)?);
-                let properties = create_properties(properties, cx, row)?;
-                let type_ = type_id(type_, cx, row)?;
-                let edge = cx
-                    .txn
-                    .create_edge(source, target, type_, &properties)
-                    .map_err(write_error)?;
-                row[*slot as usize] = Value::Edge(edge);
-            }
+fn create_item(item: &CreateItem, cx: &mut Context<'_>, row: &mut [Value]) -> Result<(), Error> {
+    match item {
+        CreateItem::Vertex {
+            slot,
+            labels,
+            properties,
+        } => {
+            let properties = create_properties(properties, cx, row)?;
+            let labels = label_ids(labels, cx, row)?;
+            let vertex = cx
+                .txn
+                .create_vertex(&labels, &properties)
+                .map_err(write_error)?;
+            row[*slot as usize] = Value::Vertex(vertex);
+        }
+        CreateItem::Edge {
+            slot,
+            source,
+            target,
+            type_,
+            properties,
+            place,
+        } => {
+            let end = |slot: u32| match &row[slot as usize] {
+                Value::Vertex(vertex) => Ok(*vertex),
+                other => Err(Error::type_error(
+                    Detail::InvalidArgumentType,
+                    format!(
+                        "a relationship cannot be created at a {}",
+                        other.type_name()
+                    ),
+                )
+                .at(place.0)),
+            };
+            let (source, target) = (end(*source)?, end(*target)?);
+            let properties = create_properties(properties, cx, row)?;
+            let type_ = type_id(type_, cx, row)?;
+            let edge = cx
+                .txn
+                .create_edge(source, target, type_, &properties)
+                .map_err(write_error)?;
+            row[*slot as usize] = Value::Edge(edge);
         }
     }
     Ok(())

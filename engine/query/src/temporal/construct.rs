@@ -75,7 +75,7 @@ impl Fields {
         let zone = self.timezone.as_deref().map(parse_zone).transpose()?;
         if target == Type::DateTime && (self.epoch_seconds.is_some() || self.epoch_millis.is_some())
         {
-            return self.from_epoch(zone.unwrap_or(Zone::UTC));
+            return self.at_epoch(zone.unwrap_or(Zone::UTC));
         }
         let date_base = self.date.as_ref().or(self.datetime.as_ref());
         let time_base = self.time.as_ref().or(self.datetime.as_ref());
@@ -137,7 +137,7 @@ impl Fields {
         }
     }
 
-    fn from_epoch(&self, zone: Zone) -> Result<Moment, TemporalError> {
+    fn at_epoch(&self, zone: Zone) -> Result<Moment, TemporalError> {
         let millis = self.epoch_millis.unwrap_or(0);
         let seconds = self
             .epoch_seconds

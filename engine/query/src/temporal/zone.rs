@@ -27,8 +27,11 @@ pub enum Zone {
     Named(Arc<str>),
 }
 
+/// Zones by the names they were asked for; `None`: there is no such zone.
+type Zones = HashMap<Box<str>, Option<(Arc<str>, TimeZone)>>;
+
 thread_local! {
-    static ZONES: RefCell<HashMap<Box<str>, Option<(Arc<str>, TimeZone)>>> = RefCell::new(HashMap::new());
+    static ZONES: RefCell<Zones> = RefCell::new(HashMap::new());
 }
 
 fn look_up(name: &str) -> Option<(Arc<str>, TimeZone)> {
@@ -181,7 +184,7 @@ pub fn format_offset(offset: i32, out: &mut String) {
     let sign = if offset < 0 { '-' } else { '+' };
     let seconds = offset.unsigned_abs();
     let _ = write!(out, "{sign}{:02}:{:02}", seconds / 3600, seconds / 60 % 60);
-    if seconds % 60 != 0 {
+    if !seconds.is_multiple_of(60) {
         let _ = write!(out, ":{:02}", seconds % 60);
     }
 }

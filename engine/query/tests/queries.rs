@@ -1,0 +1,554 @@
+//! What the TCK does not ask: indexes, paging, yielding, budgets, subqueries that write, refusals, plans.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use quoit_cypher::error::{Detail, Error, ErrorKind};
+use quoit_graph::door::NullJournal;
+use quoit_graph::value::Value;
+use quoit_graph::{Access, Core, Graph, GraphConfig, Isolation, Txn, View, WriteStats};
+use quoit_query::{Demand, Execution, Kind, Parameters, QueryCore, QueryOptions, RowSink, Step};
+
+struct Db {
+    core: Core,
+    engine: QueryCore,
+}
+
+#[derive(Default)]
+struct Rows(Vec<Vec<Value>>);
+
+impl RowSink for Rows {
+    fn row(&mut self, row: &[Value], _: &View<'_>) -> Result<(), Error> {
+        self.0.push(row.to_vec());
+        Ok(())
+    }
+}
+
+impl Db {
+    fn new() -> Db {
+        let graph = Graph::new(GraphConfig {
+            shards: 2,
+            cores: 1,
+            journal: Arc::new(NullJournal::default()),
+        });
+        Db {
+            core: graph.core(0),
+            engine: QueryCore::new(QueryOptions::default()),
+        }
+    }
+
+    fn try_run(
+        &self,
+        text: &str,
+        parameters: &Parameters,
+    ) -> Result<(Vec<Vec<Value>>, WriteStats), Error> {
+        let prepared = self.engine.prepare(text, &self.core)?;
+        let mut txn = self.begin(prepared.writes());
+        let mut execution = Execution::new(prepared, parameters)?;
+        execution.request(Demand::All);
+        let mut rows = Rows::default();
+        while execution.step(&mut txn, &self.core, &|| false, &mut rows)? != Step::Done {}
+        let stats = execution.summary(&txn).stats;
+        txn.commit().expect("the null journal takes everything");
+        Ok((rows.0, stats))
+    }
+
+    fn begin(&self, writes: bool) -> Txn {
+        if writes {
+            self.core.begin_auto_commit_write()
+        } else {
+            self.core.begin(Access::Read, Isolation::Snapshot)
+        }
+    }
+
+    fn run(&self, text: &str) -> Vec<Vec<Value>> {
+        self.try_run(text, &Parameters::new())
+            .unwrap_or_else(|error| panic!("{text}: {error:?}"))
+            .0
+    }
+
+    fn number(&self, text: &str) -> i64 {
+        match self.run(text).as_slice() {
+            [row] => match row.as_slice() {
+                [Value::Int(number)] => *number,
+                other => panic!("{text}: {other:?}"),
+            },
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    fn error(&self, text: &str) -> Error {
+        self.try_run(text, &Parameters::new())
+            .err()
+            .unwrap_or_else(|| panic!("{text}: no error"))
+    }
+
+    fn explain(&self, text: &str) -> String {
+        let lines: Vec<String> = self
+            .run(&format!("EXPLAIN {text}"))
+            .into_iter()
+            .map(|row| match &row[0] {
+                Value::String(line) => line.to_string(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        lines.join("\n")
+    }
+}
+
+fn people() -> Db {
+    let db = Db::new();
+    db.run("UNWIND range(0, 499) AS i CREATE (:Person {id: i, name: 'name' + toString(i % 50), age: i % 7, score: i * 0.5})");
+    db.run("MATCH (a:Person), (b:Person) WHERE b.id = a.id + 1 OR b.id = a.id * 2 CREATE (a)-[:KNOWS {since: a.id}]->(b)");
+    db
+}
+
+/// Queries that an index may answer, with parameters by their names.
+const INDEXED: &[&str] = &[
+    "MATCH (n:Person {id: 17}) RETURN n.name",
+    "MATCH (n:Person) WHERE n.id = $id RETURN n.name",
+    "MATCH (n:Person) WHERE n.id = 3.0 RETURN n.name",
+    "MATCH (n:Person) WHERE n.id = null RETURN n.name",
+    "MATCH (n:Person) WHERE n.id = 'x' RETURN n.name",
+    "MATCH (n:Person) WHERE n.id > 490 RETURN n.id",
+    "MATCH (n:Person) WHERE 10 <= n.id AND n.id < 13.5 RETURN n.id",
+    "MATCH (n:Person) WHERE n.id > 'x' RETURN n.id",
+    "MATCH (n:Person) WHERE n.id > null RETURN n.id",
+    "MATCH (n:Person) WHERE n.name STARTS WITH 'name1' RETURN n.id, n.name",
+    "MATCH (n:Person) WHERE n.name >= 'name4' AND n.name < 'name6' RETURN n.id",
+    "MATCH (n:Person) WHERE n.score >= 200 AND n.score <= 201 RETURN n.id",
+    "UNWIND [1, 5, 5, 1000, null] AS i MATCH (n:Person {id: i}) RETURN i, n.name",
+    "MATCH (a:Person {id: 4})-[r:KNOWS]->(b:Person) WHERE b.id > 4 RETURN b.id, r.since",
+    "MATCH (a:Person {id: 1}), (b:Person {id: 2}) OPTIONAL MATCH (a)-[r]->(b) RETURN count(r)",
+    "MATCH (a:Person {id: 3})-[:KNOWS*1..3]->(b:Person {id: 8}) RETURN count(*)",
+    "MATCH (a:Person {id: 3}) WHERE a.age = 3 AND NOT a.name = 'nobody' RETURN a.id",
+    "MATCH (n:Person) WHERE n.id IN [1, 2] RETURN n.id",
+    "MATCH (n:Person {name: 'name7', age: 1}) RETURN n.id",
+];
+
+#[test]
+fn an_index_changes_no_result() {
+    let (plain, indexed) = (people(), people());
+    for index in ["id", "name", "score"] {
+        indexed.run(&format!("CREATE INDEX ON :Person({index})"));
+    }
+    let parameters: Parameters = [(Arc::from("id"), Value::Int(42))].into_iter().collect();
+    let mut through_index = 0;
+    for text in INDEXED {
+        let bag = |db: &Db| {
+            let mut rows = db
+                .try_run(text, &parameters)
+                .unwrap_or_else(|error| panic!("{text}: {error:?}"))
+                .0;
+            rows.sort();
+            rows
+        };
+        assert_eq!(bag(&plain), bag(&indexed), "{text}");
+        assert!(!plain.explain(text).contains("Index"), "{text}");
+        through_index += usize::from(indexed.explain(text).contains("Index"));
+    }
+    assert!(
+        through_index >= INDEXED.len() - 2,
+        "only {through_index} queries went through an index"
+    );
+}
+
+#[test]
+fn a_dropped_index_is_no_longer_used() {
+    let db = people();
+    db.run("CREATE INDEX ON :Person(id)");
+    let text = "MATCH (n:Person {id: 17}) RETURN n.id";
+    assert!(db.explain(text).contains("IndexSeek"));
+    assert_eq!(db.number(text), 17);
+    db.run("DROP INDEX ON :Person(id)");
+    // The plan kept from before finds its index gone once, as a transient error, and is made anew then.
+    let again = db.try_run(text, &Parameters::new());
+    if let Err(error) = again {
+        assert!(error.is_transient());
+    }
+    assert_eq!(db.number(text), 17);
+    assert!(!db.explain(text).contains("Index"));
+    assert_eq!(
+        db.error("DROP INDEX ON :Person(id)").detail(),
+        Detail::DoesNotExist
+    );
+}
+
+#[test]
+fn rows_are_given_on_demand_and_more_is_known() {
+    let db = Db::new();
+    let prepared = db
+        .engine
+        .prepare("UNWIND range(1, 1000) AS i RETURN i", &db.core)
+        .unwrap();
+    let mut txn = db.begin(false);
+    let mut execution = Execution::new(prepared, &Parameters::new()).unwrap();
+    let mut rows = Rows::default();
+    let mut pull = |demand: Demand, rows: &mut Rows| {
+        execution.request(demand);
+        loop {
+            match execution.step(&mut txn, &db.core, &|| false, rows).unwrap() {
+                Step::Yield => {}
+                step => break step,
+            }
+        }
+    };
+    assert_eq!(pull(Demand::Rows(10), &mut rows), Step::Rows);
+    assert_eq!(pull(Demand::Discard(489), &mut rows), Step::Rows);
+    assert_eq!(pull(Demand::Rows(1), &mut rows), Step::Rows);
+    assert_eq!(rows.0.len(), 11);
+    assert_eq!(rows.0[10], vec![Value::Int(500)]);
+    assert_eq!(pull(Demand::Rows(500), &mut rows), Step::Done);
+    assert_eq!(rows.0.last(), Some(&vec![Value::Int(1000)]));
+    assert_eq!(pull(Demand::Rows(1), &mut rows), Step::Done);
+}
+
+#[test]
+fn a_query_that_is_interrupted_all_the_time_gives_the_same_rows() {
+    let db = people();
+    for text in INDEXED.iter().chain(&[
+        "MATCH (a:Person)-[:KNOWS*2]->(b) RETURN a.id, count(b) ORDER BY a.id LIMIT 20",
+        "MATCH (a:Person) OPTIONAL MATCH (a)-[:KNOWS]->(b {age: 3}) RETURN a.id, b.id",
+        "MATCH (a:Person) CALL { WITH a MATCH (a)-->(b) RETURN count(b) AS n } RETURN a.id, n",
+        "MATCH (a:Person) RETURN DISTINCT a.age UNION MATCH (b:Person) RETURN b.score AS `a.age`",
+    ]) {
+        let parameters: Parameters = [(Arc::from("id"), Value::Int(42))].into_iter().collect();
+        let straight = db.try_run(text, &parameters).unwrap().0;
+        let prepared = db.engine.prepare(text, &db.core).unwrap();
+        let mut txn = db.begin(false);
+        let mut execution = Execution::new(prepared, &parameters).unwrap();
+        execution.request(Demand::All);
+        let mut rows = Rows::default();
+        let looks = Cell::new(0_u32);
+        let often = || {
+            looks.set(looks.get() + 1);
+            looks.get() % 2 == 0
+        };
+        while execution
+            .step(&mut txn, &db.core, &often, &mut rows)
+            .unwrap()
+            != Step::Done
+        {}
+        assert_eq!(rows.0, straight, "{text}");
+    }
+}
+
+#[test]
+fn effects_are_not_cut_by_limit_or_by_a_client_that_stops_pulling() {
+    let db = Db::new();
+    db.run("UNWIND range(1, 1000) AS i CREATE (n:A {i: i}) RETURN n LIMIT 1");
+    assert_eq!(db.number("MATCH (n:A) RETURN count(n)"), 1000);
+    db.run("UNWIND range(1, 1000) AS i CALL { WITH i CREATE (:B {i: i}) } RETURN i LIMIT 0");
+    assert_eq!(db.number("MATCH (n:B) RETURN count(n)"), 1000);
+    let prepared = db
+        .engine
+        .prepare("MATCH (n:A) SET n.seen = true RETURN n", &db.core)
+        .unwrap();
+    let mut txn = db.begin(true);
+    let mut execution = Execution::new(prepared, &Parameters::new()).unwrap();
+    execution.request(Demand::Rows(1));
+    let mut rows = Rows::default();
+    while execution
+        .step(&mut txn, &db.core, &|| false, &mut rows)
+        .unwrap()
+        == Step::Yield
+    {}
+    txn.commit().unwrap();
+    assert_eq!(rows.0.len(), 1);
+    assert_eq!(db.number("MATCH (n:A {seen: true}) RETURN count(n)"), 1000);
+}
+
+#[test]
+fn a_scan_does_not_feed_on_what_its_statement_creates() {
+    let db = Db::new();
+    db.run("UNWIND range(1, 2000) AS i CREATE (:A)");
+    db.run("MATCH (a:A) CREATE (:A)");
+    assert_eq!(db.number("MATCH (a:A) RETURN count(a)"), 4000);
+    db.run("MATCH (a:A) CALL { CREATE (:A) }");
+    assert_eq!(db.number("MATCH (a:A) RETURN count(a)"), 8000);
+    db.run("MATCH (a:A) FOREACH (i IN [1] | CREATE (:A))");
+    assert_eq!(db.number("MATCH (a:A) RETURN count(a)"), 16_000);
+}
+
+#[test]
+fn merge_finds_what_it_created_for_an_earlier_row() {
+    let db = Db::new();
+    let (rows, stats) = db
+        .try_run(
+            "UNWIND [1, 2, 1, 2, 1] AS i MERGE (n:M {i: i}) ON CREATE SET n.count = 1 ON MATCH SET n.count = n.count + 1 RETURN n.i",
+            &Parameters::new(),
+        )
+        .unwrap();
+    assert_eq!((rows.len(), stats.vertices_created), (5, 2));
+    assert_eq!(db.number("MATCH (n:M {i: 1}) RETURN n.count"), 3);
+}
+
+#[test]
+fn a_read_of_a_transaction_goes_on_seeing_what_it_began_with() {
+    let db = people();
+    let mut txn = db.core.begin(Access::Write, Isolation::Snapshot);
+    let read = db
+        .engine
+        .prepare("MATCH (n:Person) RETURN n.id", &db.core)
+        .unwrap();
+    let mut reading = Execution::new(read, &Parameters::new()).unwrap();
+    let mut rows = Rows::default();
+    reading.request(Demand::Rows(1));
+    while reading
+        .step(&mut txn, &db.core, &|| false, &mut rows)
+        .unwrap()
+        == Step::Yield
+    {}
+    let write = db
+        .engine
+        .prepare(
+            "UNWIND range(1, 3000) AS i CREATE (:Person {id: -i})",
+            &db.core,
+        )
+        .unwrap();
+    let mut writing = Execution::new(write, &Parameters::new()).unwrap();
+    writing.request(Demand::DiscardAll);
+    while writing
+        .step(&mut txn, &db.core, &|| false, &mut Rows::default())
+        .unwrap()
+        != Step::Done
+    {}
+    reading.request(Demand::All);
+    while reading
+        .step(&mut txn, &db.core, &|| false, &mut rows)
+        .unwrap()
+        != Step::Done
+    {}
+    assert_eq!(rows.0.len(), 500);
+    txn.rollback();
+    assert_eq!(db.number("MATCH (n:Person) RETURN count(n)"), 500);
+}
+
+#[test]
+fn statements_say_what_they_are_without_running() {
+    let db = Db::new();
+    for (text, kind, query_type, columns) in [
+        ("RETURN 1 AS one", Kind::Read, "r", 1),
+        ("MATCH (n) RETURN n, count(*)", Kind::Read, "r", 2),
+        ("CREATE (n)", Kind::Write, "w", 0),
+        ("MATCH (n) SET n.a = 1", Kind::ReadWrite, "rw", 0),
+        ("CREATE INDEX ON :A(b)", Kind::Schema, "s", 0),
+        ("SHOW REPLICAS", Kind::Admin, "s", 0),
+        ("EXPLAIN CREATE (n)", Kind::Read, "r", 1),
+    ] {
+        let prepared = db
+            .engine
+            .prepare(text, &db.core)
+            .unwrap_or_else(|error| panic!("{text}: {error:?}"));
+        assert_eq!(
+            (
+                prepared.kind(),
+                prepared.query_type(),
+                prepared.columns().len()
+            ),
+            (kind, query_type, columns),
+            "{text}"
+        );
+        assert_eq!(prepared.admin().is_some(), kind == Kind::Admin);
+    }
+    db.run("EXPLAIN CREATE (n)");
+    assert_eq!(db.number("MATCH (n) RETURN count(n)"), 0);
+}
+
+#[test]
+fn the_second_use_of_a_text_comes_from_the_cache() {
+    let db = people();
+    let text = "MATCH (n:Person) WHERE n.id = $id RETURN n.name";
+    for _ in 0..3 {
+        db.engine.prepare(text, &db.core).unwrap();
+    }
+    assert_eq!(db.engine.cache_hits(), 2);
+    assert!(db.engine.prepare("MATCH (n", &db.core).is_err());
+}
+
+#[test]
+fn what_cannot_be_done_yet_is_refused_by_name_and_place() {
+    let db = Db::new();
+    for (text, part) in [
+        (
+            "MATCH p = shortestPath((a)-[*]->(b)) RETURN p",
+            "shortestPath",
+        ),
+        ("MATCH (a)-[*BFS]->(b) RETURN b", "breadth-first"),
+        ("MATCH ((a)-->(b)){2} RETURN a", "parenthesised"),
+        ("LOAD CSV FROM 'x' NO HEADER AS row RETURN row", "LOAD"),
+        (
+            "MATCH (n) CALL { WITH n DELETE n } IN TRANSACTIONS",
+            "IN TRANSACTIONS",
+        ),
+        ("PROFILE RETURN 1", "PROFILE"),
+        (
+            "CREATE CONSTRAINT ON (n:A) ASSERT n.b IS UNIQUE",
+            "constraint",
+        ),
+        ("MATCH (a)-[*$n]->(b) RETURN b", "computed bound"),
+    ] {
+        let error = db.error(text);
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{text}: {error:?}");
+        assert!(error.message().contains(part), "{text}: {error:?}");
+        assert!(error.span().is_some(), "{text}");
+    }
+}
+
+#[test]
+fn a_query_that_holds_too_much_is_stopped() {
+    let db = Db::new();
+    for text in [
+        "UNWIND range(1, 100000) AS i WITH i ORDER BY -i RETURN count(i)",
+        "UNWIND range(1, 100000) AS i RETURN DISTINCT i",
+        "UNWIND range(1, 100000) AS i RETURN i, count(*)",
+        "UNWIND range(1, 100000) AS i RETURN collect(i)",
+        "UNWIND range(1, 100000) AS i CREATE (:A {i: i})",
+    ] {
+        let prepared = db.engine.prepare(text, &db.core).unwrap();
+        let mut txn = db.begin(prepared.writes());
+        let mut execution = Execution::with_limit(prepared, &Parameters::new(), 1 << 20).unwrap();
+        execution.request(Demand::DiscardAll);
+        let error = loop {
+            match execution.step(&mut txn, &db.core, &|| false, &mut Rows::default()) {
+                Ok(Step::Done) => panic!("{text}: no error"),
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::MemoryLimitExceeded, "{text}");
+        txn.rollback();
+    }
+    assert_eq!(db.number("MATCH (n) RETURN count(n)"), 0);
+}
+
+#[test]
+fn a_limit_behind_a_sort_keeps_only_what_it_needs() {
+    let db = Db::new();
+    let text = "UNWIND range(1, 100000) AS i RETURN i ORDER BY -i SKIP 1 LIMIT 3";
+    let prepared = db.engine.prepare(text, &db.core).unwrap();
+    let mut txn = db.begin(false);
+    let mut execution = Execution::with_limit(prepared, &Parameters::new(), 1 << 20).unwrap();
+    execution.request(Demand::All);
+    let mut rows = Rows::default();
+    while execution
+        .step(&mut txn, &db.core, &|| false, &mut rows)
+        .unwrap()
+        != Step::Done
+    {}
+    assert_eq!(
+        rows.0,
+        [99_999, 99_998, 99_997]
+            .map(|number| vec![Value::Int(number)])
+            .to_vec()
+    );
+}
+
+#[test]
+fn long_scripts_run_or_are_refused_and_never_exhaust_the_stack() {
+    let db = Db::new();
+    db.run(&"CREATE (:A {i: 1}) ".repeat(3000));
+    assert_eq!(db.number("MATCH (n:A) RETURN count(n)"), 3000);
+    db.run(&format!(
+        "WITH 1 AS x {} RETURN x",
+        "WITH x + 1 AS x ".repeat(550)
+    ));
+    let error = db.error(&format!("{} RETURN 1", "MATCH (n) ".repeat(5000)));
+    assert_eq!(error.detail(), Detail::QueryTooLarge);
+}
+
+#[test]
+fn a_missing_parameter_is_found_before_anything_runs() {
+    let db = Db::new();
+    let error = db.error("CREATE (n {a: $given}) RETURN $missing");
+    assert_eq!(
+        (error.kind(), error.detail()),
+        (ErrorKind::ParameterMissing, Detail::MissingParameter)
+    );
+}
+
+#[test]
+fn a_failed_statement_leaves_nothing_behind() {
+    let db = Db::new();
+    let error = db.error("UNWIND [2, 1, 0] AS i CREATE (:A {i: 10 / i})");
+    assert_eq!(error.detail(), Detail::DivisionByZero);
+    assert_eq!(db.number("MATCH (n) RETURN count(n)"), 0);
+}
+
+#[test]
+fn subqueries_see_what_they_import_and_add_their_columns() {
+    let db = people();
+    assert_eq!(
+        db.run("UNWIND [1, 2] AS i CALL { WITH i UNWIND range(1, i) AS j RETURN sum(j) AS s } RETURN i, s"),
+        vec![vec![Value::Int(1), Value::Int(1)], vec![Value::Int(2), Value::Int(3)]]
+    );
+    assert_eq!(
+        db.number("MATCH (n:Person {id: 1}) RETURN COUNT { (n)-->(m) WHERE m.id > n.id }"),
+        1
+    );
+    assert_eq!(
+        db.run("MATCH (n:Person {id: 2}) RETURN COLLECT { MATCH (n)-->(m) RETURN m.id ORDER BY m.id DESC } AS ids"),
+        vec![vec![Value::list(vec![Value::Int(4), Value::Int(3)])]]
+    );
+    assert_eq!(
+        db.number("MATCH (n:Person) WHERE EXISTS { (n)-->(:Person {id: 300}) } RETURN count(n)"),
+        2
+    );
+}
+
+#[test]
+fn foreach_runs_its_clauses_for_each_element() {
+    let db = Db::new();
+    db.run("CREATE (a:A {n: 0}) FOREACH (i IN range(1, 3) | CREATE (a)-[:R]->(:B {i: i}) SET a.n = a.n + i)");
+    assert_eq!(db.number("MATCH (:A)-[:R]->(b:B) RETURN sum(b.i)"), 6);
+    assert_eq!(db.number("MATCH (a:A) RETURN a.n"), 6);
+}
+
+#[test]
+fn tools_find_the_procedures_they_ask_for() {
+    let db = people();
+    assert_eq!(
+        db.run("CALL db.labels()"),
+        vec![vec![Value::from("Person")]]
+    );
+    assert_eq!(
+        db.run("CALL db.relationshipTypes() YIELD relationshipType AS t RETURN t"),
+        vec![vec![Value::from("KNOWS")]]
+    );
+    assert_eq!(db.run("CALL db.propertyKeys()").len(), 5);
+    assert_eq!(
+        db.run("CALL db.ping() YIELD success RETURN success"),
+        vec![vec![Value::Bool(true)]]
+    );
+    assert_eq!(
+        db.run("CALL dbms.components() YIELD name, edition RETURN name")
+            .len(),
+        1
+    );
+    assert_eq!(
+        db.number("CALL mg.procedures() YIELD name WHERE name = 'mg.procedures' RETURN count(*)"),
+        1
+    );
+    assert_eq!(
+        db.error("CALL db.lables()").detail(),
+        Detail::ProcedureNotFound
+    );
+}
+
+#[test]
+fn a_vertex_is_found_by_its_id() {
+    let db = people();
+    let text = "MATCH (n) WHERE id(n) = $id RETURN id(n)";
+    assert!(db.explain(text).contains("SeekById"));
+    let id = db.number("MATCH (n:Person {id: 7}) RETURN id(n)");
+    for (value, found) in [
+        (Value::Int(id), 1),
+        (Value::Int(-1), 0),
+        (Value::Int(i64::MAX), 0),
+        (Value::Null, 0),
+        (Value::from("x"), 0),
+    ] {
+        let parameters: Parameters = [(Arc::from("id"), value)].into_iter().collect();
+        assert_eq!(db.try_run(text, &parameters).unwrap().0.len(), found);
+    }
+}
