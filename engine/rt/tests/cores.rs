@@ -256,7 +256,7 @@ fn every_notification_is_seen_by_a_core_that_sleeps_between() {
         let count = Arc::new(AtomicU64::new(0));
         let (to_first, from_first) = std::sync::mpsc::channel();
         let (to_second, from_second) = std::sync::mpsc::channel();
-        let mut channels = vec![Some((to_second, from_first)), Some((to_first, from_second))];
+        let mut channels = [Some((to_second, from_first)), Some((to_first, from_second))];
         let running = start(
             Config {
                 backend,
