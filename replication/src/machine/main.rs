@@ -204,7 +204,7 @@ enum Phase {
     Connecting { until: Time },
     /// Looking for the last common position.
     Comparing {
-        welcome: Welcome,
+        welcome: Box<Welcome>,
         comparison: Comparison,
         until: Time,
     },
@@ -489,7 +489,7 @@ impl Session {
         } else {
             out.push(Action::Find(welcome.durable.group));
             self.phase = Phase::Comparing {
-                welcome,
+                welcome: Box::new(welcome),
                 comparison: Comparison::End,
                 until,
             };
