@@ -94,7 +94,7 @@ pub struct Answer {
     pub fields: Vec<String>,
     pub rows: Vec<Vec<Value>>,
     pub summary: Summary,
-    /// From RUN's answer to the last row.
+    /// From sending RUN and PULL, which go out together, to the end of the answer.
     pub round_trip: Duration,
 }
 
@@ -309,7 +309,7 @@ impl Client {
     }
 
     /// Runs a statement and hands its rows over as they arrive. Gives the summary and the time from
-    /// RUN's answer to the end.
+    /// sending to the end.
     pub fn run_into(
         &mut self,
         text: &str,
@@ -331,10 +331,10 @@ impl Client {
             qid: None,
         });
         self.pending += 2;
+        let started = Instant::now();
         self.flush()?;
 
         let metadata = self.summary_of(None)?;
-        let started = Instant::now();
         let fields: Vec<String> = lookup(&metadata, "fields")
             .and_then(Value::as_list)
             .unwrap_or_default()

@@ -77,6 +77,7 @@ fn seen_by_main(answer: &Answer, name: &str) -> Option<Seen> {
     let text = |key: &str| match lookup(&row, key) {
         None | Some(Value::Null) => None,
         Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::Float(float)) => Some(format!("{float:.1}")),
         Some(other) => Some(text_of(other)),
     };
     let lag = match (text("lag_transactions"), text("lag_seconds")) {
