@@ -284,10 +284,18 @@ impl LogCore {
             return Ok(file);
         }
         let path = self.log.path(number);
+        let synced = self.log.options.durability == Durability::Commit;
+        #[cfg(test)]
+        let synced = synced
+            && !self
+                .log
+                .options
+                .faults
+                .is(crate::tests::faults::Mutant::SkipSync);
         let mode = OpenMode {
             create: quoit_rt::Create::Never,
             direct: true,
-            synced: self.log.options.durability == Durability::Commit,
+            synced,
             ..OpenMode::read_write()
         };
         let file = self.rt.disk().open(&path, mode).await.map_err(|error| {

@@ -67,7 +67,7 @@ struct FrameHeader {
 const _: () = assert!(size_of::<FrameHeader>() == FRAME_HEADER);
 
 /// A verified frame, borrowed from its group.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Frame<'a> {
     /// What the body is.
     pub kind: FrameKind,
@@ -325,11 +325,5 @@ mod tests {
                 flags: 0
             })]
         );
-    }
-}
-
-impl PartialEq for Frame<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        (self.kind, self.body, self.offset) == (other.kind, other.body, other.offset)
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use quoit_rt::{AlignedBuf, Disk, OpenMode};
 
+use crate::baton::Held;
 use crate::core::LogCore;
 use crate::error::{LogError, Role};
 use crate::log::{Log, Spare, count};
@@ -124,7 +125,20 @@ impl LogCore {
         }
     }
 
+    /// The right to make a segment. Whoever has it is done in tens of milliseconds, and has no waiter
+    /// to wake.
+    pub(crate) async fn maker(&self) -> Held<'_, ()> {
+        loop {
+            match self.log.maker.arrive() {
+                Some(maker) => return maker,
+                None => self.rt.sleep(Duration::from_millis(1)).await,
+            }
+        }
+    }
+
+    /// Makes one spare; false when the disk is full.
     async fn add_spare(&self, blocks: u64) -> bool {
+        let _maker = self.maker().await;
         match self.make_segment(blocks).await {
             Ok((number, blocks)) => {
                 let mut spares = self.log.spares();

@@ -307,8 +307,15 @@ impl LogCore {
                     continue;
                 }
                 None => {
-                    // The account of space promises that this is rare; see `keeper`.
+                    // Rare, since the account of space asks the keeper in time. One that is being made
+                    // comes first: segments are used in the order of their numbers.
+                    let maker = self.maker().await;
+                    if !self.log.spares().is_empty() {
+                        drop(maker);
+                        continue;
+                    }
                     let made = self.make_segment(blocks).await;
+                    drop(maker);
                     let (number, blocks) = made.map_err(|error| self.cannot_go_on(error))?;
                     self.log.space.switch(None, blocks);
                     writer.segment = number;

@@ -38,6 +38,8 @@ pub struct Log {
     pub(crate) writer: Baton<Writer>,
     /// The right to apply groups to the graph on a replica.
     pub(crate) applier: Baton<Applied>,
+    /// The right to make a segment: numbers are used in the order in which they are given.
+    pub(crate) maker: Baton<()>,
     pub(crate) space: Space,
     /// Written here as the durability asks: what is acknowledged.
     pub(crate) durable: PositionCell,
@@ -178,6 +180,7 @@ impl Log {
             applier: Baton::new(Applied {
                 position: LogPosition::EMPTY,
             }),
+            maker: Baton::new(()),
             space: Space::new(),
             durable: PositionCell::new(),
             visible: PositionCell::new(),

@@ -95,6 +95,14 @@ impl Log {
         disk.create_dir(&directory)
             .await
             .map_err(|e| io_error(&directory, &e))?;
+        if let Some(parent) = directory
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+        {
+            disk.sync_dir(parent)
+                .await
+                .map_err(|e| io_error(parent, &e))?;
+        }
         self.remove_unfinished(&disk).await?;
         let segments = segments_after(&disk, &directory, SegmentNumber(0)).await?;
         let last = segments.last().copied().unwrap_or_default();

@@ -23,6 +23,8 @@ const SECTOR: usize = 512;
 pub(crate) enum Mutant {
     /// Publishes a group when its write is submitted, not when it is complete.
     AcknowledgeEarly,
+    /// Opens segments without `O_DSYNC`, so that a completed write is not durable.
+    SkipSync,
     /// Opens no incarnation at a start as MAIN.
     SameIncarnation,
 }
