@@ -17,7 +17,8 @@
 //!
 //! core.role()     -> Role                       // one load
 //! core.writable() -> Result<(), Refusal>        // one load; ask before a write and again before its commit
-//! core.confirm(seq).await -> Confirmation       // after `log_core.durable(seq)`, or beside it: waits as the modes say; never fails
+//! core.confirm(seq)  -> Confirming: Future<Output = Confirmation>   // called in the step of the commit (timeouts count from it),
+//!                                               // awaited beside or after `log_core.durable(seq)`; never fails
 //!
 //! core.set_role_replica(port, Option<IpAddr>).await -> Result<Vec<Notice>, StatementError>
 //! core.set_role_main().await                        -> Result<Vec<Notice>, StatementError>
@@ -26,7 +27,7 @@
 //! core.show_replicas() -> Result<Vec<ReplicaRow>, StatementError>   // no RPC, no wait
 //! core.peers() -> Vec<Peer>                         // for ROUTE
 //! shared.identity() -> Identity                     // node id, cluster, fingerprint: banner, SHOW STORAGE INFO
-//! core.stop().await                                 // shutdown
+//! core.stop()                                       // shutdown, on core 0
 //! ```
 //!
 //! Modules in reading order: [`statement`] (what clients read), [`endpoint`], [`identity`], [`node_record`],

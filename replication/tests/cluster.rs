@@ -579,3 +579,90 @@ fn silent_callers_do_not_keep_the_main_out() {
     );
     drop(silent);
 }
+
+#[test]
+fn a_main_killed_under_load_leaves_every_confirmed_write_on_its_sync_replica() {
+    let (main_dir, replica_dir) = (Directory::new(), Directory::new());
+    let replica = Node::start(&replica_dir);
+    let endpoint = replica.become_replica();
+    let mut confirmed = Vec::new();
+    for round in 0..6 {
+        let main = Node::start_with(
+            &main_dir,
+            NodeOptions {
+                cores: 2,
+                ..NodeOptions::default()
+            },
+        );
+        if round == 0 {
+            main.register("r1", Mode::Sync, &endpoint).unwrap();
+        }
+        eventually("the replica counts", || {
+            main.row("r1").effective_mode == "sync"
+        });
+        let waits: Vec<_> = (0..150)
+            .map(|n| {
+                let payload = format!("{round}.{n}");
+                (main.begin_commit(n % 2, &payload), payload)
+            })
+            .collect();
+        // Some are answered, some are on their way, some have not begun.
+        waits[20 + round * 20]
+            .0
+            .recv_timeout(harness::PATIENCE)
+            .unwrap();
+        drop(main);
+        for (wait, payload) in waits {
+            if wait
+                .try_recv()
+                .is_ok_and(|answer| answer.warnings.is_empty())
+            {
+                confirmed.push(payload);
+            }
+        }
+    }
+    assert!(confirmed.len() > 100, "{} were confirmed", confirmed.len());
+    // The last MAIN is gone; what its replica holds is published by its promotion.
+    replica.become_main().unwrap();
+    let applied = replica.applied();
+    for payload in &confirmed {
+        assert_eq!(
+            applied.iter().filter(|a| *a == payload).count(),
+            1,
+            "{payload} was confirmed"
+        );
+    }
+    let numbers = replica.applied_numbers();
+    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_replica_killed_again_and_again_keeps_what_it_acknowledged_and_catches_up() {
+    let (main_dir, replica_dir) = (Directory::new(), Directory::new());
+    let main = Node::start_with(
+        &main_dir,
+        NodeOptions {
+            cores: 2,
+            ..NodeOptions::default()
+        },
+    );
+    let mut replica = Node::start(&replica_dir);
+    main.register("r1", Mode::Sync, &replica.become_replica())
+        .unwrap();
+    let mut waits = Vec::new();
+    for round in 0..5 {
+        waits.extend((0..60).map(|n| main.begin_commit(n % 2, &format!("{round}.{n}"))));
+        std::thread::sleep(Duration::from_millis(3 * round));
+        drop(replica);
+        replica = Node::start(&replica_dir);
+    }
+    for wait in waits {
+        assert_eq!(
+            wait.recv_timeout(harness::PATIENCE).unwrap().warnings,
+            [],
+            "a short absence is waited for"
+        );
+    }
+    eventually("all show", || replica.applied().len() == 300);
+    assert_eq!(replica.applied_numbers(), (1..=300).collect::<Vec<_>>());
+}

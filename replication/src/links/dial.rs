@@ -109,7 +109,11 @@ pub(crate) async fn next_message(
         if let Some(message) = decoder.next_message().map_err(|e| e.to_string())? {
             return Ok(message);
         }
-        let arrived = stream.recv().await.map_err(|e| e.to_string())?;
+        let arrived = stream.recv().await.map_err(|e| match e.kind() {
+            // rustls' own words explain TLS, not what happened here.
+            std::io::ErrorKind::UnexpectedEof => "the connection was cut".to_owned(),
+            _ => e.to_string(),
+        })?;
         if arrived.is_eof() {
             return Err("the peer closed the connection".into());
         }

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quoit_log::{Durability, Term};
+use quoit_log::{Durability, LogPosition, Term};
 use quoit_rt::{Instant, ListenOptions};
 
 use crate::core::{Answer, ReplicationCore, StartError, Statement};
@@ -31,6 +31,9 @@ use crate::words::ReplicaWords;
 
 /// For how long REGISTER waits for a replica with little to catch up with.
 const CATCH_UP_WAIT: Duration = Duration::from_millis(500);
+
+/// Terms that a promotion may pass over: a node that is further behind is no candidate.
+const TERMS_PASSED_MAX: usize = 64;
 
 #[derive(Default)]
 pub(crate) struct Home {
@@ -392,7 +395,7 @@ impl ReplicationCore {
             // What was handed to the log is in it before the prefix is published.
             end.idle().await;
         }
-        let position = match self.log.promote().await {
+        let position = match self.promote_past(self.shared.record().term).await {
             Ok(position) => position,
             Err(e) => {
                 let listen = self.shared.record().role;
@@ -401,7 +404,7 @@ impl ReplicationCore {
                 {
                     self.shared.set_role_word(RoleWord::Replica);
                 }
-                return Err(StatementError::RoleMain(e.to_string()));
+                return Err(StatementError::RoleMain(e));
             }
         };
         self.shared.group_formed(position.group);
@@ -421,6 +424,27 @@ impl ReplicationCore {
                 "It is main until it restarts, since {why}"
             ))),
         }
+    }
+
+    /// Opens a term above every one that this node knows of. The log counts on from the groups it holds; a MAIN that was
+    /// obeyed and never sent any has a term too, and two terms with one counter would refuse each other.
+    async fn promote_past(&self, known: Option<Term>) -> Result<LogPosition, String> {
+        let mut position = self.log.promote().await.map_err(|e| e.to_string())?;
+        let known = known.map_or(0, |term| term.counter);
+        for _ in 0..TERMS_PASSED_MAX {
+            if position.term.is_none() || position.term.counter > known {
+                return Ok(position);
+            }
+            self.log
+                .start_as_follower()
+                .await
+                .map_err(|e| e.to_string())?;
+            position = self.log.promote().await.map_err(|e| e.to_string())?;
+        }
+        Err(format!(
+            "Term {known} is known here, and this node's own data end in term {}.",
+            position.term
+        ))
     }
 
     fn listen(self: &Rc<Self>, address: SocketAddr) -> std::io::Result<()> {

@@ -296,28 +296,32 @@ impl ReplicaEnd {
                         }
                     })
                     .await;
-                Event::Stored(stored)
+                if stored.is_ok() {
+                    (end.core.shared.config.say)(&format!(
+                        "this replica obeys main {} in term {}; its fingerprint is {}",
+                        main.node, main.term, main.fingerprint
+                    ));
+                }
+                Event::Stored(stored.map(|()| (cluster, main)))
             }),
-            Action::Cut(to) => self.work(async move |end| match end.core.log.cut_back(&to).await {
-                Ok(_) => Event::Cut(Ok(end.core.log.log().tail())),
-                Err(e) => Event::Cut(Err(e.to_string())),
+            Action::Cut(to) => self.work(async move |end| {
+                let result = end.core.log.cut_back(&to).await;
+                let result = result.map(|_| ()).map_err(|e| e.to_string());
+                Event::Cut(end.core.log.log().tail(), result)
             }),
             Action::Find(link, group) => self.work(async move |end| {
                 let position = end.core.log.find(group).await.unwrap_or(None);
                 Event::Found { link, position }
             }),
             Action::Append(groups) => self.work(async move |end| {
-                Event::Appended(end.core.log.append(groups).await.map_err(|e| e.to_string()))
+                let result = end.core.log.append(groups).await;
+                let result = result.map(|_| ()).map_err(|e| e.to_string());
+                Event::Appended(end.core.log.log().tail(), result)
             }),
-            Action::Apply(mark) => {
-                self.work(async move |end| match end.core.log.apply_to(mark).await {
-                    Ok(position) => Event::Applied(position.group),
-                    Err(e) => {
-                        (end.core.shared.config.say)(&format!("a group cannot be applied: {e}"));
-                        Event::Applied(end.core.log.log().visible().group)
-                    }
-                })
-            }
+            Action::Apply(mark) => self.work(async move |end| {
+                let applied = end.core.log.apply_to(mark).await;
+                Event::Applied(applied.map(|p| p.group).map_err(|e| e.to_string()))
+            }),
         }
     }
 

@@ -30,6 +30,8 @@ use crate::words::ReplicaWords;
 
 /// Read from the log at once for a replica that is behind.
 const FEED_BYTES: usize = 1 << 20;
+/// For finding, connecting and TLS in all.
+const CALL_MAX: Duration = Duration::from_secs(5);
 /// Unsent on lane 0 before more is read.
 const UNSENT_MAX: usize = 1 << 20;
 
@@ -337,15 +339,19 @@ impl ReplicationCore {
         let not_welcomed = |why: String, refused, term| Event::NotWelcomed { why, refused, term };
         let record = self.shared.record();
         let bolt_port = self.shared.config.bolt_port;
-        let dialled = dial::endpoint(
+        let dialling = dial::endpoint(
             &self.rt,
             &words.endpoint,
             &record.key,
             pin,
             bolt_port,
             GREETING_MAX,
-        )
-        .await;
+        );
+        // A name service that hangs must not keep an attempt for ever.
+        let dialled = match self.rt.timeout(self.rt.now() + CALL_MAX, dialling).await {
+            Ok(dialled) => dialled,
+            Err(_) => Err(DialError::Failed("it does not answer".into())),
+        };
         let dialled = match dialled {
             Ok(dialled) => dialled,
             Err(DialError::Own) => {

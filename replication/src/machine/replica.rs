@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use quoit_log::{Group, GroupSeq, LogPosition, Term};
 
+use super::compare::same_history;
 use crate::identity::{ClusterId, Fingerprint, NodeId, membership_proof};
 use crate::message::{Ack, Hello, Message, Purpose, RefusalCode, VERSIONS, Welcome};
 use crate::node_record::ObeyedMain;
@@ -75,10 +76,10 @@ pub enum Event {
     },
     /// A connection is gone.
     Closed(LinkId),
-    /// The answer to [`Action::Store`].
-    Stored(Result<(), String>),
-    /// The answer to [`Action::Cut`]: where the log ends now.
-    Cut(Result<LogPosition, String>),
+    /// The answer to [`Action::Store`]: what the node record says now.
+    Stored(Result<(ClusterId, ObeyedMain), String>),
+    /// The answer to [`Action::Cut`]: where the durable log ends now, whatever the result.
+    Cut(LogPosition, Result<(), String>),
     /// The answer to [`Action::Find`].
     Found {
         /// Who asked.
@@ -86,10 +87,11 @@ pub enum Event {
         /// The position here.
         position: Option<LogPosition>,
     },
-    /// The answer to [`Action::Append`]: where the durable log ends now.
-    Appended(Result<LogPosition, String>),
+    /// The answer to [`Action::Append`]: where the durable log ends now, whatever the result: of several groups some may
+    /// have been taken.
+    Appended(LogPosition, Result<(), String>),
     /// The answer to [`Action::Apply`]: what is shown now.
-    Applied(GroupSeq),
+    Applied(Result<GroupSeq, String>),
 }
 
 /// What the links are to do.
@@ -110,7 +112,7 @@ pub enum Action {
     },
     /// Close without a word: the session has ended.
     Close(LinkId),
-    /// Store in the node record: obey this MAIN, be in this cluster.
+    /// Store in the node record: obey this MAIN, be in this cluster. Also when it outlives its session.
     Store {
         /// The cluster.
         cluster: ClusterId,
@@ -238,8 +240,9 @@ impl Replica {
                 self.changing = false;
                 self.stored(result, out);
             }
-            Event::Cut(result) => {
+            Event::Cut(tail, result) => {
                 self.changing = false;
+                self.durable = tail;
                 self.cut(result, out);
             }
             Event::Found { link, position } => {
@@ -247,16 +250,24 @@ impl Replica {
                     out.push(Action::Send(link, Message::Position(position)));
                 }
             }
-            Event::Appended(result) => {
+            Event::Appended(tail, result) => {
                 self.appending = false;
-                self.appended(result, out);
+                self.durable = tail;
+                match result {
+                    Ok(()) => self.acknowledge(out),
+                    Err(why) => self.broken(why, out),
+                }
             }
-            Event::Applied(visible) => {
+            Event::Applied(Ok(visible)) => {
                 self.applying = false;
                 self.visible = self.visible.max(visible);
                 if !self.appending {
                     self.acknowledge(out);
                 }
+            }
+            Event::Applied(Err(why)) => {
+                self.applying = false;
+                self.broken(why, out);
             }
         }
         self.proceed(out);
@@ -500,20 +511,20 @@ impl Replica {
             && self.facts.cluster == Some(cluster)
             && self.facts.term == Some(main.term)
         {
-            self.stored(Ok(()), out);
+            self.stored(Ok((cluster, main)), out);
         } else {
             self.changing = true;
-            self.facts = Facts {
-                cluster: Some(cluster),
-                term: Some(main.term),
-                main: Some(main),
-                ..self.facts
-            };
             out.push(Action::Store { cluster, main });
         }
     }
 
-    fn stored(&mut self, result: Result<(), String>, out: &mut Vec<Action>) {
+    fn stored(&mut self, result: Result<(ClusterId, ObeyedMain), String>, out: &mut Vec<Action>) {
+        // What is on disk holds, whether or not the session that asked for it still runs.
+        if let Ok((cluster, main)) = &result {
+            self.facts.cluster = Some(*cluster);
+            self.facts.term = Some(main.term);
+            self.facts.main = Some(*main);
+        }
         let Some(following) = &mut self.following else {
             return;
         };
@@ -532,26 +543,21 @@ impl Replica {
         }
     }
 
-    fn cut(&mut self, result: Result<LogPosition, String>, out: &mut Vec<Action>) {
+    fn cut(&mut self, result: Result<(), String>, out: &mut Vec<Action>) {
+        let Some(Following {
+            stage: Stage::Cutting { after },
+            ..
+        }) = self.following
+        else {
+            return;
+        };
         match result {
-            Ok(position) => {
-                self.durable = position;
-                if let Some(Following {
-                    stage: Stage::Cutting { after },
-                    ..
-                }) = self.following
-                {
-                    if position.group == after.group && position.chain == after.chain {
-                        self.run(after, out);
-                    } else {
-                        self.broken(
-                            format!("the log was cut back to {position}, not to {after}"),
-                            out,
-                        );
-                    }
-                }
-            }
             Err(why) => self.broken(why, out),
+            Ok(()) if same_history(&self.durable, &after) => self.run(after, out),
+            Ok(()) => {
+                let why = format!("the log was cut back to {}, not to {after}", self.durable);
+                self.broken(why, out);
+            }
         }
     }
 
@@ -624,16 +630,6 @@ impl Replica {
             following.pending_bytes -= group.bytes().len();
             following.next = following.next.next();
             following.ready.push_back(group);
-        }
-    }
-
-    fn appended(&mut self, result: Result<LogPosition, String>, out: &mut Vec<Action>) {
-        match result {
-            Ok(position) => {
-                self.durable = position;
-                self.acknowledge(out);
-            }
-            Err(why) => self.broken(why, out),
         }
     }
 

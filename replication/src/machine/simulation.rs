@@ -1021,7 +1021,7 @@ impl Sim {
             Work::Store(main) => {
                 self.obeyed = Some(main);
                 self.cluster = Some(CLUSTER);
-                replica::Event::Stored(Ok(()))
+                replica::Event::Stored(Ok((CLUSTER, main)))
             }
             Work::Cut(to) => {
                 assert!(
@@ -1029,7 +1029,7 @@ impl Sim {
                     "what readers have seen is never cut"
                 );
                 self.replica_log.truncate(to.group.0 as usize);
-                replica::Event::Cut(Ok(position(&self.replica_log)))
+                replica::Event::Cut(position(&self.replica_log), Ok(()))
             }
             Work::Append(groups) => {
                 for group in groups {
@@ -1039,11 +1039,11 @@ impl Sim {
                         .unwrap_or_else(|e| panic!("the log was handed a group past a gap: {e}"));
                     self.replica_log.push(group);
                 }
-                replica::Event::Appended(Ok(position(&self.replica_log)))
+                replica::Event::Appended(position(&self.replica_log), Ok(()))
             }
             Work::Apply(mark) => {
                 self.replica_shows = self.replica_shows.max(mark.0 as usize);
-                replica::Event::Applied(GroupSeq(self.replica_shows as u64))
+                replica::Event::Applied(Ok(GroupSeq(self.replica_shows as u64)))
             }
         };
         self.check();
