@@ -15,6 +15,7 @@ use quoit_graph::value::Value;
 use quoit_graph::{Core, Txn, View, WriteStats};
 
 use crate::operator::{Batch, Context, Pull, Running, State, build, write_error};
+use crate::planner::ParameterSource;
 use crate::prepared::{Kind, Mode, Parameters, Prepared};
 
 /// Bytes of intermediate results that one execution may hold if nothing else is said: 1 GiB.
@@ -119,15 +120,13 @@ impl Execution {
                 format!("parameter `${missing}` was not given"),
             ));
         }
-        let planned = prepared.0.planned.as_ref();
+        let planned = prepared.inner.planned.as_ref();
+        let value = |source: &ParameterSource| match source {
+            ParameterSource::Named(name) => parameters.get(name).cloned().unwrap_or_default(),
+            ParameterSource::Literal(number) => prepared.literals[usize::from(*number)].clone(),
+        };
         let values: Rc<[Value]> = planned
-            .map(|planned| {
-                planned
-                    .parameters
-                    .iter()
-                    .map(|name| parameters.get(name).cloned().unwrap_or_default())
-                    .collect()
-            })
+            .map(|planned| planned.parameters.iter().map(value).collect())
             .unwrap_or_default();
         let (locals, subqueries) =
             planned.map_or((0, 0), |planned| (planned.locals, planned.subqueries));
@@ -186,14 +185,17 @@ impl Execution {
         should_yield: &dyn Fn() -> bool,
         sink: &mut dyn RowSink,
     ) -> Result<Step, Error> {
-        let prepared = self.prepared.clone();
-        self.run(txn, core, should_yield, sink)
-            .inspect_err(|error| {
-                prepared
-                    .0
-                    .suspect
-                    .set(error.kind() == ErrorKind::TransactionConflict);
-            })
+        self.run(txn, core, should_yield, sink).map_err(|error| {
+            let prepared = &self.prepared;
+            let conflict = error.kind() == ErrorKind::TransactionConflict;
+            prepared.inner.suspect.set(conflict);
+            if !prepared.borrowed || error.span().is_none() {
+                return error;
+            }
+            // The place is one of another text.
+            let hint = error.hint_text().map(str::to_owned);
+            Error::new(error.kind(), error.phase(), error.detail(), error.message()).hint_opt(hint)
+        })
     }
 
     fn run(
@@ -217,7 +219,7 @@ impl Execution {
         }
         let epoch = core.enter();
         let mut cx = Context::new(txn, &epoch, &mut self.state, self.clause, should_yield);
-        let columns = self.prepared.0.columns.len();
+        let columns = self.prepared.inner.columns.len();
         let result = loop {
             while self.at < self.batch.len() && self.wanted > 0 {
                 if !self.discards {

@@ -38,7 +38,13 @@ pub enum Mode {
 
 /// A checked and planned statement. Cheap to clone; belongs to the core that made it.
 #[derive(Clone, Debug)]
-pub struct Prepared(pub(crate) Rc<Inner>);
+pub struct Prepared {
+    pub(crate) inner: Rc<Inner>,
+    /// Values of the literals that were taken out of the text.
+    pub(crate) literals: Rc<[Value]>,
+    /// The plan was made from another text with the same key, so its places may be off.
+    pub(crate) borrowed: bool,
+}
 
 #[derive(Debug)]
 pub(crate) struct Inner {
@@ -61,8 +67,8 @@ pub(crate) struct Inner {
 impl Prepared {
     /// What it does. `EXPLAIN` of a write reads.
     pub fn kind(&self) -> Kind {
-        let effects = self.0.effects;
-        match (effects.admin, effects.schema, self.0.mode) {
+        let effects = self.inner.effects;
+        match (effects.admin, effects.schema, self.inner.mode) {
             (true, ..) => Kind::Admin,
             (_, _, Mode::Explain) => Kind::Read,
             (_, true, _) => Kind::Schema,
@@ -91,29 +97,29 @@ impl Prepared {
 
     /// Run, or only explain.
     pub fn mode(&self) -> Mode {
-        self.0.mode
+        self.inner.mode
     }
 
     /// Names of the result's columns; empty if it gives none. Admin statements' columns are the server's.
     pub fn columns(&self) -> &[Arc<str>] {
-        &self.0.columns
+        &self.inner.columns
     }
 
     /// Names of the parameters that must be given, sorted.
     pub fn parameters(&self) -> &[Arc<str>] {
-        &self.0.parameters
+        &self.inner.parameters
     }
 
     /// The admin statement, if it is one.
     pub fn admin(&self) -> Option<&AdminStatement> {
-        match &self.0.statement.body {
+        match &self.inner.statement.body {
             StatementBody::Admin(admin) => Some(admin),
             _ => None,
         }
     }
 
     pub(crate) fn schema(&self) -> Option<&SchemaStatement> {
-        match &self.0.statement.body {
+        match &self.inner.statement.body {
             StatementBody::Schema(schema) => Some(schema),
             _ => None,
         }
@@ -121,10 +127,10 @@ impl Prepared {
 
     /// The plan that really runs, one line an operator, topmost first; empty for what is no query.
     pub fn plan_lines(&self) -> Vec<String> {
-        self.0
+        self.inner
             .planned
             .as_ref()
-            .map(|planned| describe(&planned.plan, &self.0.columns))
+            .map(|planned| describe(&planned.plan, &self.inner.columns))
             .unwrap_or_default()
     }
 }

@@ -9,14 +9,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use quoit_cypher::ast::StatementBody;
+use quoit_cypher::ast::{Statement, StatementBody};
 use quoit_cypher::check::{ProcedureSignature, Procedures as Signatures, ValueType, check};
 use quoit_cypher::error::Error;
-use quoit_cypher::parser::parse;
+use quoit_cypher::normalise::{Normalised, normalise};
+use quoit_cypher::parser::{parse, parse_with_extracted};
 use quoit_graph::Core;
+use quoit_graph::value::Value;
 
 use crate::execution::check_schema;
-use crate::planner::{Catalog, plan_query};
+use crate::planner::{Catalog, literal_value, plan_query};
 use crate::prepared::{Inner, Mode, Prepared, mode_of};
 use crate::procedure::{FieldType, Procedure, Procedures};
 
@@ -46,13 +48,39 @@ pub struct QueryCore {
     procedures: Procedures,
     signatures: Vec<ProcedureSignature>,
     plans: RefCell<Plans>,
+    normalised: RefCell<Normalised>,
 }
 
+/// Plans by text or by key; the two cannot be mistaken for each other, since a key with literals taken out is no valid text.
 #[derive(Default)]
 struct Plans {
     by_text: HashMap<Rc<str>, Prepared>,
     oldest_first: VecDeque<Rc<str>>,
     hits: u64,
+}
+
+impl Plans {
+    fn find(&mut self, text: &str, core: &Core) -> Option<Prepared> {
+        let prepared = self.by_text.get(text)?;
+        if is_fresh(prepared, core) {
+            self.hits += 1;
+            return Some(prepared.clone());
+        }
+        self.by_text.remove(text);
+        self.oldest_first.retain(|known| **known != *text);
+        None
+    }
+
+    fn keep(&mut self, text: &str, prepared: &Prepared, plans_max: usize) {
+        while self.oldest_first.len() >= plans_max.max(1) {
+            if let Some(oldest) = self.oldest_first.pop_front() {
+                self.by_text.remove(&oldest);
+            }
+        }
+        let key: Rc<str> = Rc::from(text);
+        self.by_text.insert(key.clone(), prepared.clone());
+        self.oldest_first.push_back(key);
+    }
 }
 
 impl QueryCore {
@@ -68,6 +96,7 @@ impl QueryCore {
             procedures,
             signatures,
             plans: RefCell::default(),
+            normalised: RefCell::default(),
         }
     }
 
@@ -87,38 +116,52 @@ impl QueryCore {
         self.plans.borrow().hits
     }
 
-    /// A statement ready to run: from the cache by its exact text, else parsed, checked and planned.
+    /// A statement ready to run: from the cache by its exact text, then by its text without literals, else parsed, checked and planned.
     ///
     /// # Errors
     /// Everything that can be wrong with a text before it runs, with places; constructs that are not available yet.
     pub fn prepare(&self, text: &str, core: &Core) -> Result<Prepared, Error> {
-        let mut plans = self.plans.borrow_mut();
-        if let Some(prepared) = plans.by_text.get(text) {
-            if is_fresh(prepared, core) {
-                let prepared = prepared.clone();
-                plans.hits += 1;
-                return Ok(prepared);
-            }
-            plans.by_text.remove(text);
-            plans.oldest_first.retain(|known| **known != *text);
+        let plans = &mut *self.plans.borrow_mut();
+        if let Some(prepared) = plans.find(text, core) {
+            return Ok(prepared);
         }
-        let prepared = self.plan(text, core)?;
-        let is_cached = prepared.0.planned.is_some() && prepared.mode() == Mode::Run;
-        if text.len() <= CACHED_TEXT_BYTES_MAX && is_cached {
-            while plans.oldest_first.len() >= self.options.plans_max.max(1) {
-                if let Some(oldest) = plans.oldest_first.pop_front() {
-                    plans.by_text.remove(&oldest);
-                }
+        let normalised = &mut *self.normalised.borrow_mut();
+        if normalise(text, normalised) && !normalised.positions().is_empty() {
+            let literals: Rc<[Value]> = normalised
+                .values(text)
+                .map(|value| literal_value(&value))
+                .collect();
+            if let Some(found) = plans.find(normalised.key(), core) {
+                return Ok(Prepared {
+                    literals,
+                    borrowed: true,
+                    ..found
+                });
             }
-            let key: Rc<str> = Rc::from(text);
-            plans.by_text.insert(key.clone(), prepared.clone());
-            plans.oldest_first.push_back(key);
+            // What is refused with literals taken out may be right with them in place.
+            let parsed = parse_with_extracted(text, normalised.positions());
+            if let Ok(planned) = parsed.and_then(|statement| self.plan(statement, literals, core)) {
+                if planned.mode() == Mode::Run {
+                    plans.keep(normalised.key(), &planned, self.options.plans_max);
+                }
+                return Ok(planned);
+            }
+        }
+        let prepared = self.plan(parse(text)?, Rc::default(), core)?;
+        let is_cached = prepared.inner.planned.is_some() && prepared.mode() == Mode::Run;
+        if text.len() <= CACHED_TEXT_BYTES_MAX && is_cached {
+            plans.keep(text, &prepared, self.options.plans_max);
         }
         Ok(prepared)
     }
 
-    fn plan(&self, text: &str, core: &Core) -> Result<Prepared, Error> {
-        let checked = check(parse(text)?, &Known(&self.signatures))?;
+    fn plan(
+        &self,
+        statement: Statement,
+        literals: Rc<[Value]>,
+        core: &Core,
+    ) -> Result<Prepared, Error> {
+        let checked = check(statement, &Known(&self.signatures))?;
         let mode = mode_of(checked.statement.mode).ok_or_else(|| {
             Error::unsupported("PROFILE is not available yet").at(checked.statement.span)
         })?;
@@ -149,7 +192,7 @@ impl QueryCore {
         if mode == Mode::Explain {
             columns = vec![Arc::from("QUERY PLAN")];
         }
-        Ok(Prepared(Rc::new(Inner {
+        let inner = Rc::new(Inner {
             effects: checked.effects,
             parameters: checked
                 .parameters
@@ -164,17 +207,22 @@ impl QueryCore {
             vertices: catalog.statistics.vertices,
             uses: Cell::new(0),
             suspect: Cell::new(false),
-        })))
+        });
+        Ok(Prepared {
+            inner,
+            literals,
+            borrowed: false,
+        })
     }
 }
 
 /// Whether the graph is still what the plan was made for. Looked at once in [`USES_PER_LOOK`] uses, and after a run met a conflict (an index it
 /// needs may be gone): in between a plan is at worst not the best one.
 fn is_fresh(prepared: &Prepared, core: &Core) -> bool {
-    let inner = &*prepared.0;
+    let inner = &*prepared.inner;
     let uses = inner.uses.get() + 1;
     inner.uses.set(uses);
-    if uses % USES_PER_LOOK != 0 && !inner.suspect.replace(false) {
+    if !uses.is_multiple_of(USES_PER_LOOK) && !inner.suspect.replace(false) {
         return true;
     }
     if inner.indexes != core.graph().schema() {

@@ -9,7 +9,7 @@ use quoit_cypher::functions::Function;
 use quoit_graph::value::Value;
 
 use super::scope::Scope;
-use super::{Planner, unsupported, used};
+use super::{ParameterSource, Planner, unsupported, used};
 use crate::expression::{
     Case, Expr, LabelTest, ListComprehension, MapProjection, MapProjectionItem, NameRef, Place,
     Quantified, Reduce, Subquery, SubqueryKind,
@@ -31,8 +31,13 @@ impl Planner<'_> {
     pub(super) fn expr(&mut self, expr: &ast::Expr, scope: &mut Scope) -> Result<Expr, Error> {
         let place = Place(expr.span);
         Ok(match &expr.kind {
-            ExprKind::Literal(literal) => Expr::constant(literal_value(&literal.value)),
-            ExprKind::Parameter(name) => Expr::Parameter(self.parameter(name)),
+            ExprKind::Literal(literal) => match literal.extracted {
+                Some(number) => Expr::Parameter(self.parameter(ParameterSource::Literal(number))),
+                None => Expr::constant(literal_value(&literal.value)),
+            },
+            ExprKind::Parameter(name) => {
+                Expr::Parameter(self.parameter(ParameterSource::Named(Arc::from(&**name))))
+            }
             ExprKind::Variable(variable) => self.variable(variable, scope)?,
             ExprKind::List(parts) => Expr::List(self.exprs(parts, scope)?),
             ExprKind::Map(entries) => {
@@ -491,7 +496,7 @@ impl Planner<'_> {
 }
 
 /// The value of a literal.
-fn literal_value(literal: &LiteralValue) -> Value {
+pub fn literal_value(literal: &LiteralValue) -> Value {
     match literal {
         LiteralValue::Null => Value::Null,
         LiteralValue::Boolean(value) => Value::Bool(*value),

@@ -19,6 +19,8 @@ use quoit_cypher::error::{Detail, Error};
 use quoit_cypher::span::Span;
 use quoit_graph::{Graph, IndexDefinition, Statistics};
 
+pub use expression::literal_value;
+
 use crate::expression::{Expr, Place};
 use crate::plan::{Apply, Op, Plan, ProcedureCall, Project, Unwind};
 use crate::procedure::Procedures;
@@ -29,14 +31,23 @@ use scope::Scope;
 pub struct PlannedQuery {
     /// The tree; its rows begin with the columns.
     pub plan: Plan,
-    /// Names of parameters, by their numbers.
-    pub parameters: Vec<Arc<str>>,
+    /// Where values of parameters come from, by their numbers.
+    pub parameters: Vec<ParameterSource>,
     /// Locals of comprehensions and subqueries.
     pub locals: u32,
     /// Subqueries within expressions.
     pub subqueries: u32,
     /// It asks for random numbers, so each execution needs a seed.
     pub is_volatile: bool,
+}
+
+/// Where a value comes from that is known when an execution begins.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ParameterSource {
+    /// `$name`.
+    Named(Arc<str>),
+    /// A literal that was taken out of the text, by its number.
+    Literal(u16),
 }
 
 /// What the planner knows of the graph.
@@ -85,7 +96,7 @@ pub fn plan_query(
 struct Planner<'c> {
     catalog: &'c Catalog,
     procedures: &'c Procedures,
-    parameters: Vec<Arc<str>>,
+    parameters: Vec<ParameterSource>,
     locals: u32,
     subqueries: u32,
     is_volatile: bool,
@@ -94,7 +105,7 @@ struct Planner<'c> {
 }
 
 /// Operators that may stand below one another, subqueries added: bounds the stack that a pull takes.
-const PLAN_DEPTH_MAX: u32 = 600;
+const PLAN_DEPTH_MAX: u32 = 400;
 
 /// A construct that is valid and not to be had yet.
 fn unsupported(what: &str, span: Span) -> Error {
@@ -112,13 +123,10 @@ impl Planner<'_> {
         self.subqueries - 1
     }
 
-    fn parameter(&mut self, name: &str) -> u32 {
-        let known = self
-            .parameters
-            .iter()
-            .position(|parameter| **parameter == *name);
+    fn parameter(&mut self, source: ParameterSource) -> u32 {
+        let known = self.parameters.iter().position(|known| *known == source);
         known.unwrap_or_else(|| {
-            self.parameters.push(Arc::from(name));
+            self.parameters.push(source);
             self.parameters.len() - 1
         }) as u32
     }
