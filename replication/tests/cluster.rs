@@ -666,3 +666,53 @@ fn a_replica_killed_again_and_again_keeps_what_it_acknowledged_and_catches_up() 
     eventually("all show", || replica.applied().len() == 300);
     assert_eq!(replica.applied_numbers(), (1..=300).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_main_that_becomes_a_replica_answers_every_running_commit_and_keeps_its_data() {
+    let (main_dir, replica_dir) = (Directory::new(), Directory::new());
+    let (main, replica) = (Node::start(&main_dir), Node::start(&replica_dir));
+    let proxy = Proxy::to(&replica.become_replica());
+    main.register("r1", Mode::Sync, &proxy.endpoint).unwrap();
+    main.commit(0, "first");
+    proxy.pause();
+    let waits: Vec<_> = (0..50)
+        .map(|n| main.begin_commit(0, &format!("{n}")))
+        .collect();
+    main.become_replica();
+    for wait in waits {
+        let warnings = wait.recv_timeout(harness::PATIENCE).unwrap().warnings;
+        assert_eq!(
+            (warnings.len(), warnings[0].reason),
+            (1, Reason::RoleChanged)
+        );
+    }
+    assert_eq!(main.shared.writable(), Err(Refusal::Replica));
+    let standing = main.run(0, |n| async move { n.replication.standing() });
+    assert_eq!(standing.visible.commit.0, 51, "the data stay");
+    main.become_main().unwrap();
+    assert_eq!(main.show(), [], "registrations were dropped");
+    assert_eq!(main.commit(0, "again").warnings, []);
+}
+
+#[test]
+fn a_promotion_opens_a_term_above_every_one_that_the_node_knows_of() {
+    use quoit_replication::node_record::NodeRecordFile;
+    let (main_dir, replica_dir) = (Directory::new(), Directory::new());
+    let main = Node::start(&main_dir);
+    let replica = Node::start(&replica_dir);
+    main.register("r1", Mode::Sync, &replica.become_replica())
+        .unwrap();
+    main.commit(0, "one");
+    drop((main, replica));
+    // As if a MAIN of term 4 had registered it and died before it sent anything.
+    let (mut file, mut record) =
+        NodeRecordFile::open_or_create(replica_dir.path(), || panic!("there is one")).unwrap();
+    record.term = Some(quoit_log::Term { counter: 4, id: 44 });
+    file.store(&record).unwrap();
+    drop(file);
+    let replica = Node::start(&replica_dir);
+    replica.become_main().unwrap();
+    let standing = replica.run(0, |n| async move { n.replication.standing() });
+    assert_eq!(standing.durable.term.counter, 5);
+    assert_eq!(replica.applied(), ["one"]);
+}
