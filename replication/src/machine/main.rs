@@ -780,3 +780,6 @@ impl Session {
 pub fn believable(ack: &Ack, acked: GroupSeq, formed: GroupSeq) -> bool {
     ack.durable >= acked && ack.durable <= formed && ack.visible <= ack.durable
 }
+
+#[cfg(test)]
+mod tests;

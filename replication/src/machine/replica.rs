@@ -754,3 +754,6 @@ impl Replica {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
