@@ -61,7 +61,14 @@ fn whom_a_replica_obeys_follows_the_table_row_by_row() {
     );
     use Purpose::*;
     use RefusalCode::*;
-    let cases: Vec<(&str, Replica, Hello, Fingerprint, Result<(), RefusalCode>)> = vec![
+    type Case = (
+        &'static str,
+        Replica,
+        Hello,
+        Fingerprint,
+        Result<(), RefusalCode>,
+    );
+    let cases: Vec<Case> = vec![
         (
             "no common version",
             member(),
