@@ -36,9 +36,17 @@ const MEMGRAPH_TRANSIENT: &str = "Memgraph.TransientError.MemgraphError.Memgraph
 const MEMGRAPH_DATABASE: &str = "Memgraph.DatabaseError.MemgraphError.MemgraphError";
 const MEMGRAPH_UNAUTHENTICATED: &str = "Memgraph.ClientError.Security.Unauthenticated";
 
-/// The code of `error` for a connection that speaks `dialect`.
-pub fn code_of(error: &Error, dialect: Dialect) -> Code {
-    let neo4j = neo4j(error.kind(), error.detail());
+/// The code of `error` for a connection that speaks `dialect`. `routed`: the client asked for routing (`neo4j://`), so
+/// that "not the leader" sends it to another server; a direct client's driver would take the same code for a lost server.
+pub fn code_of(error: &Error, dialect: Dialect, routed: bool) -> Code {
+    let neo4j = match error.kind() {
+        ErrorKind::NotALeader if !routed => code(
+            "Neo.ClientError.General.WriteOnReadOnlyAccessDatabase",
+            "08N08",
+            "connection exception - database is read-only",
+        ),
+        kind => neo4j(kind, error.detail()),
+    };
     match dialect {
         Dialect::Neo4j => neo4j,
         Dialect::Memgraph => Code {
@@ -230,7 +238,7 @@ mod tests {
         for kind in ErrorKind::ALL {
             let error = Error::of(*kind, "x");
             for dialect in [Dialect::Neo4j, Dialect::Memgraph] {
-                let code = code_of(&error, dialect);
+                let code = code_of(&error, dialect, true);
                 let retried = code.code.contains(".TransientError.") && !code.code.ends_with(".Terminated");
                 if dialect == Dialect::Neo4j && *kind == ErrorKind::TransactionTerminated {
                     assert!(!retried);
@@ -245,8 +253,12 @@ mod tests {
     #[test]
     fn old_clients_see_memgraphs_codes_and_new_ones_neo4js() {
         let error = Error::of(ErrorKind::NotALeader, "x");
-        assert_eq!(code_of(&error, Dialect::Memgraph).code, MEMGRAPH_CLIENT);
-        assert_eq!(code_of(&error, Dialect::Neo4j).code, "Neo.ClientError.Cluster.NotALeader");
+        assert_eq!(code_of(&error, Dialect::Memgraph, true).code, MEMGRAPH_CLIENT);
+        assert_eq!(code_of(&error, Dialect::Neo4j, true).code, "Neo.ClientError.Cluster.NotALeader");
+        assert_eq!(
+            code_of(&error, Dialect::Neo4j, false).code,
+            "Neo.ClientError.General.WriteOnReadOnlyAccessDatabase"
+        );
         assert_eq!(classification("Neo.TransientError.Transaction.Outdated"), "TRANSIENT_ERROR");
     }
 }

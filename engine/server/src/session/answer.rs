@@ -44,7 +44,7 @@ impl Refused {
 impl Session {
     /// Answers FAILURE: rolls back, words the error (with the place in `text`, if it is a query's), moves the state.
     pub(super) fn fail(&mut self, error: &Error, text: Option<&str>) {
-        let code = code_of(error, self.dialect);
+        let code = code_of(error, self.dialect, self.dialled.is_some());
         let message = error.render(text.unwrap_or_default());
         let position = match (text, error.span()) {
             (Some(text), Some(place)) => {
