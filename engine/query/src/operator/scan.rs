@@ -116,6 +116,9 @@ impl Operator for Scan {
                         self.rows.rows.clear();
                         return Ok(Pull::End);
                     }
+                    if cx.should_yield() {
+                        return Ok(Pull::Yield);
+                    }
                 },
             },
         };

@@ -4,10 +4,12 @@
 //! become a slot or a local; what the engine cannot do is refused here, with the place and the name of the construct; a plan that writes gives
 //! no row out before all its writes are done.
 
+mod conditions;
 mod expression;
 mod pattern;
 mod projection;
 mod scope;
+mod start;
 mod update;
 mod used;
 

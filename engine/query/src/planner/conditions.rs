@@ -1,0 +1,320 @@
+//! What a `MATCH` asks, taken apart: steps along edges, and conditions with the variables each needs.
+//!
+//! Made from the syntax tree by [`super::pattern`], which marks what it has planned.
+
+use quoit_cypher::ast::{
+    self, ComparisonOp, Expansion, ExprKind, Ident, LabelExpr, PathPattern, PathSelector,
+    RelationshipPattern, Step, StringOp, VarId,
+};
+use quoit_cypher::error::Error;
+use quoit_cypher::functions::Function;
+use quoit_cypher::span::Span;
+
+use super::unsupported;
+use super::used::{self, Variables};
+use crate::plan::Other;
+
+/// One condition of a pattern.
+pub(super) struct Predicate<'a> {
+    pub(super) kind: PredicateKind<'a>,
+    /// Variables that must be bound before it can be asked.
+    pub(super) needs: Variables,
+    pub(super) done: bool,
+}
+
+pub(super) enum PredicateKind<'a> {
+    /// Part of `WHERE`.
+    Condition(&'a ast::Expr),
+    /// `v:A`.
+    Labels(VarId, &'a LabelExpr, Span),
+    /// `{key: value}` at a vertex or edge.
+    Property(VarId, &'a Ident, &'a ast::Expr),
+    /// The variable is not null.
+    Present(VarId),
+}
+
+pub(super) struct PatternStep<'a> {
+    pub(super) relationship: &'a RelationshipPattern,
+    pub(super) from: VarId,
+    pub(super) to: VarId,
+    /// Hops if the length varies.
+    pub(super) range: Option<(u64, u64)>,
+    pub(super) done: bool,
+}
+
+/// What an ordered index can answer.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Comparable {
+    Equal,
+    Above(bool),
+    Below(bool),
+    Prefix,
+}
+
+/// The state of planning one `MATCH`.
+pub(super) struct Solver<'a> {
+    pub(super) steps: Vec<PatternStep<'a>>,
+    pub(super) predicates: Vec<Predicate<'a>>,
+    /// Edges bound so far.
+    pub(super) used: Vec<Other>,
+    pub(super) paths: Vec<&'a PathPattern>,
+}
+
+impl<'a> Solver<'a> {
+    pub(super) fn collect(
+        &mut self,
+        pattern: &'a PathPattern,
+        nodes: &mut Vec<VarId>,
+    ) -> Result<(), Error> {
+        if pattern.selector != PathSelector::All {
+            return Err(unsupported(
+                "a path selector or shortestPath()",
+                pattern.span,
+            ));
+        }
+        for node in pattern.nodes() {
+            if !nodes.contains(&node.id) {
+                nodes.push(node.id);
+            }
+            self.describe(
+                node.id,
+                node.labels.as_ref(),
+                node.properties.as_ref(),
+                node.filter.as_ref(),
+                node.span,
+            )?;
+        }
+        let mut from = pattern.start.id;
+        for hop in &pattern.hops {
+            let relationship = match &hop.step {
+                Step::Relationship(relationship) => &**relationship,
+                Step::Group(group) => {
+                    return Err(unsupported("a parenthesised path pattern", group.span));
+                }
+            };
+            let range = match &relationship.expansion {
+                Expansion::Single => {
+                    let filter = relationship.filter.as_ref();
+                    self.describe(
+                        relationship.id,
+                        None,
+                        relationship.properties.as_ref(),
+                        filter,
+                        relationship.span,
+                    )?;
+                    None
+                }
+                Expansion::Variable {
+                    range,
+                    filter: None,
+                } if relationship.filter.is_none() => {
+                    let min = bound(range.min.as_deref(), 1)?;
+                    Some((min, bound(range.max.as_deref(), u64::MAX)?))
+                }
+                Expansion::Variable { .. } => {
+                    return Err(unsupported(
+                        "a filter inside a variable length",
+                        relationship.span,
+                    ));
+                }
+                _ => {
+                    return Err(unsupported(
+                        "a shortest or breadth-first expansion",
+                        relationship.span,
+                    ));
+                }
+            };
+            self.steps.push(PatternStep {
+                relationship,
+                from,
+                to: hop.node.id,
+                range,
+                done: false,
+            });
+            from = hop.node.id;
+        }
+        if pattern.variable.is_some() {
+            self.paths.push(pattern);
+        }
+        Ok(())
+    }
+
+    /// Notes the conditions written at a vertex or edge.
+    pub(super) fn describe(
+        &mut self,
+        id: VarId,
+        labels: Option<&'a LabelExpr>,
+        properties: Option<&'a ast::Expr>,
+        filter: Option<&'a ast::Expr>,
+        span: Span,
+    ) -> Result<(), Error> {
+        if let Some(labels) = labels {
+            self.predicates
+                .push(Predicate::new(PredicateKind::Labels(id, labels, span)));
+        }
+        match properties {
+            None => {}
+            Some(ast::Expr {
+                kind: ExprKind::Map(entries),
+                ..
+            }) => {
+                for (key, value) in entries {
+                    self.predicates
+                        .push(Predicate::new(PredicateKind::Property(id, key, value)));
+                }
+            }
+            Some(other) => {
+                return Err(unsupported(
+                    "a pattern's properties that are no map literal",
+                    other.span,
+                ));
+            }
+        }
+        if let Some(filter) = filter {
+            split_condition(filter, &mut self.predicates);
+        }
+        Ok(())
+    }
+
+    /// Whether something narrows a vertex down.
+    pub(super) fn is_constrained(&self, id: VarId) -> bool {
+        self.predicates.iter().any(|predicate| {
+            !predicate.done && predicate.needs.len() == 1 && predicate.needs.contains(&id)
+        })
+    }
+}
+
+impl<'a> Predicate<'a> {
+    pub(super) fn new(kind: PredicateKind<'a>) -> Self {
+        let mut needs = Variables::new();
+        match &kind {
+            PredicateKind::Condition(expr) => used::in_expr(expr, &mut needs),
+            PredicateKind::Labels(id, labels, _) => {
+                needs.insert(*id);
+                used::in_labels(labels, &mut needs);
+            }
+            PredicateKind::Property(id, _, value) => {
+                needs.insert(*id);
+                used::in_expr(value, &mut needs);
+            }
+            PredicateKind::Present(id) => {
+                needs.insert(*id);
+            }
+        }
+        Predicate {
+            kind,
+            needs,
+            done: false,
+        }
+    }
+
+    /// `id.key OP value`, if that is what it says.
+    pub(super) fn comparison(&self, id: VarId) -> Option<(&'a str, Comparable, &'a ast::Expr)> {
+        match &self.kind {
+            PredicateKind::Property(of, key, value) if *of == id => {
+                Some((&key.name, Comparable::Equal, value))
+            }
+            PredicateKind::Condition(expr) => match &expr.kind {
+                ExprKind::Comparison(comparison) => {
+                    let [(op, right)] = comparison.rest.as_slice() else {
+                        return None;
+                    };
+                    let (key, op, value) =
+                        match (property_of(&comparison.first, id), property_of(right, id)) {
+                            (Some(key), None) => (key, *op, right),
+                            (None, Some(key)) => (key, mirrored(*op), &comparison.first),
+                            _ => return None,
+                        };
+                    let comparable = match op {
+                        ComparisonOp::Equal => Comparable::Equal,
+                        ComparisonOp::Greater => Comparable::Above(false),
+                        ComparisonOp::GreaterEqual => Comparable::Above(true),
+                        ComparisonOp::Less => Comparable::Below(false),
+                        ComparisonOp::LessEqual => Comparable::Below(true),
+                        ComparisonOp::NotEqual => return None,
+                    };
+                    Some((key, comparable, value))
+                }
+                ExprKind::StringMatch(pair) if pair.op == StringOp::StartsWith => Some((
+                    property_of(&pair.left, id)?,
+                    Comparable::Prefix,
+                    &pair.right,
+                )),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn mirrored(op: ComparisonOp) -> ComparisonOp {
+    match op {
+        ComparisonOp::Less => ComparisonOp::Greater,
+        ComparisonOp::LessEqual => ComparisonOp::GreaterEqual,
+        ComparisonOp::Greater => ComparisonOp::Less,
+        ComparisonOp::GreaterEqual => ComparisonOp::LessEqual,
+        same => same,
+    }
+}
+
+/// The key, if the expression is a property of the variable.
+pub(super) fn property_of(expr: &ast::Expr, id: VarId) -> Option<&str> {
+    match &expr.kind {
+        ExprKind::Property(property) => match &property.object.kind {
+            ExprKind::Variable(variable) if variable.id == id => Some(&property.key.name),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The other side of `id(v) = value`.
+pub(super) fn id_condition(expr: &ast::Expr, id: VarId) -> Option<&ast::Expr> {
+    let ExprKind::Comparison(comparison) = &expr.kind else {
+        return None;
+    };
+    let [(ComparisonOp::Equal, right)] = comparison.rest.as_slice() else {
+        return None;
+    };
+    let is_id = |expr: &ast::Expr| match &expr.kind {
+        ExprKind::Call(call) if call.function == Some(Function::Id) => {
+            matches!(&call.args.first().map(|arg| &arg.kind), Some(ExprKind::Variable(variable)) if variable.id == id)
+        }
+        _ => false,
+    };
+    if is_id(&comparison.first) {
+        Some(right)
+    } else if is_id(right) {
+        Some(&comparison.first)
+    } else {
+        None
+    }
+}
+
+pub(super) fn mentions(expr: &ast::Expr, id: VarId) -> bool {
+    let mut mentioned = Variables::new();
+    used::in_expr(expr, &mut mentioned);
+    mentioned.contains(&id)
+}
+
+/// Splits at `AND`.
+pub(super) fn split_condition<'a>(expr: &'a ast::Expr, out: &mut Vec<Predicate<'a>>) {
+    match &expr.kind {
+        ExprKind::And(parts) => parts.iter().for_each(|part| split_condition(part, out)),
+        _ => out.push(Predicate::new(PredicateKind::Condition(expr))),
+    }
+}
+
+/// A bound of a variable length, which must be a literal here.
+pub(super) fn bound(expr: Option<&ast::Expr>, default: u64) -> Result<u64, Error> {
+    match expr.map(|expr| (&expr.kind, expr.span)) {
+        None => Ok(default),
+        Some((ExprKind::Literal(literal), span)) => match literal.value {
+            ast::LiteralValue::Integer(value) => {
+                u64::try_from(value).map_err(|_| unsupported("a negative length", span))
+            }
+            _ => Err(unsupported("a length that is no integer", span)),
+        },
+        Some((_, span)) => Err(unsupported("a computed bound of a variable length", span)),
+    }
+}
