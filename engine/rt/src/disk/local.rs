@@ -29,8 +29,18 @@ impl LocalStorage {
 }
 
 /// Runs blocking work on the executor's helper thread.
+///
+/// The result comes back through a channel of ours: glommio's own never drops a result whose future was dropped.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    glommio::executor().spawn_blocking(work).await
+    let (result, output) = std::sync::mpsc::sync_channel(1);
+    glommio::executor()
+        .spawn_blocking(move || {
+            let _ = result.send(work());
+        })
+        .await;
+    output
+        .try_recv()
+        .expect("the helper reports before it is done")
 }
 
 impl Storage for LocalStorage {
