@@ -488,6 +488,35 @@ fn long_scripts_run_or_are_refused_and_never_exhaust_the_stack() {
 }
 
 #[test]
+fn a_regular_expression_matches_the_whole_text() {
+    let db = Db::new();
+    let row = &db.run(
+        "RETURN 'abc' =~ 'a.*' AS a, 'xabc' =~ 'abc' AS b, 'a' =~ 'a|b' AS c, 'ax' =~ 'a|b' AS d",
+    )[0];
+    assert_eq!(row, &[true, false, true, false].map(Value::Bool));
+    for pattern in ["a)|(b", "(", "(a{1000}){1000}"] {
+        assert_eq!(
+            db.error(&format!("RETURN 'a' =~ '{pattern}' AS a"))
+                .detail(),
+            Detail::InvalidArgumentValue
+        );
+    }
+}
+
+#[test]
+fn values_cannot_nest_without_bound() {
+    let db = Db::new();
+    let error = db.error("RETURN reduce(acc = [], x IN range(1, 100000) | [acc]) AS deep");
+    assert_eq!(error.detail(), Detail::NestingTooDeep);
+    let error = db.error("RETURN reduce(acc = {}, x IN range(1, 100000) | {a: acc}) AS deep");
+    assert_eq!(error.detail(), Detail::NestingTooDeep);
+    assert_eq!(
+        db.number("RETURN size(reduce(acc = [], x IN range(1, 1000) | acc + [x])) AS n"),
+        1000
+    );
+}
+
+#[test]
 fn a_missing_parameter_is_found_before_anything_runs() {
     let db = Db::new();
     let error = db.error("CREATE (n {a: $given}) RETURN $missing");

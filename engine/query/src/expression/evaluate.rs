@@ -21,6 +21,9 @@ use crate::function;
 use crate::operator::Context;
 use crate::operator::subquery;
 
+/// How deep `reduce` may nest lists and maps: values are walked and dropped by recursion.
+const VALUE_DEPTH_MAX: u32 = 256;
+
 /// The value of an expression on a row.
 ///
 /// # Errors
@@ -399,8 +402,28 @@ fn fold(reduce: &Reduce, cx: &mut Context<'_>, row: &[Value]) -> Result<Value, E
         cx.set_local(reduce.accumulator, accumulator);
         cx.set_local(reduce.local, item.clone());
         accumulator = evaluate(&reduce.body, cx, row)?;
+        if reduce.builds && is_deeper_than(&accumulator, VALUE_DEPTH_MAX) {
+            return Err(Error::argument(
+                Detail::NestingTooDeep,
+                format!("reduce() nests lists and maps deeper than {VALUE_DEPTH_MAX}"),
+            )
+            .at(reduce.place.0));
+        }
     }
     Ok(accumulator)
+}
+
+/// Whether lists and maps stand within each other more often than `depth`. Only `reduce` can nest without bound: all else nests by
+/// what the text says, which the parser bounds.
+fn is_deeper_than(value: &Value, depth: u32) -> bool {
+    let Some(left) = depth.checked_sub(1) else {
+        return matches!(value, Value::List(_) | Value::Map(_));
+    };
+    match value {
+        Value::List(items) => items.iter().any(|item| is_deeper_than(item, left)),
+        Value::Map(map) => map.iter().any(|(_, item)| is_deeper_than(item, left)),
+        _ => false,
+    }
 }
 
 fn map_projection(

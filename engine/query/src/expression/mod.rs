@@ -211,6 +211,8 @@ pub struct Reduce {
     pub list: Expr,
     /// The next value.
     pub body: Expr,
+    /// The body builds lists or maps, so that values may nest deeper with each step.
+    pub builds: bool,
     /// Where it stands.
     pub place: Place,
 }

@@ -219,6 +219,7 @@ fn timestamp(args: &[Value], cx: &Context<'_>) -> Result<Value, Error> {
     let (seconds, nanos) = crate::temporal::duration::epoch(&moment);
     seconds
         .checked_mul(1_000_000)
-        .map(|micros| Value::Int(micros + nanos / 1000))
+        .and_then(|micros| micros.checked_add(nanos / 1000))
+        .map(Value::Int)
         .ok_or_else(|| Error::arithmetic(Detail::Overflow, "integer overflow"))
 }

@@ -186,15 +186,20 @@ impl<'a> Context<'a> {
     pub fn regex(&mut self, pattern: &str) -> Result<&Regex, Error> {
         let regexes = &mut self.state.regexes;
         if !regexes.contains_key(pattern) {
-            let compiled = regex::RegexBuilder::new(&format!("^(?:{pattern})$"))
-                .size_limit(REGEX_BYTES_MAX)
-                .build()
-                .map_err(|error| {
-                    Error::argument(
-                        Detail::InvalidArgumentValue,
-                        format!("invalid regular expression: {error}"),
-                    )
-                })?;
+            let build = |pattern: &str| {
+                regex::RegexBuilder::new(pattern)
+                    .size_limit(REGEX_BYTES_MAX)
+                    .build()
+                    .map_err(|error| {
+                        Error::argument(
+                            Detail::InvalidArgumentValue,
+                            format!("invalid regular expression: {error}"),
+                        )
+                    })
+            };
+            // By itself first, so that its brackets close before ours do.
+            build(pattern)?;
+            let compiled = build(&format!("^(?:{pattern})$"))?;
             if regexes.len() >= REGEXES_MAX {
                 regexes.clear();
             }

@@ -57,7 +57,9 @@ pub fn moment_component(moment: &Moment, name: &str) -> Option<Component> {
         "epochSeconds" if moment.days.is_some() => integer(epoch(moment).0),
         "epochMillis" if moment.days.is_some() => {
             let (seconds, nanos) = epoch(moment);
-            integer(seconds * 1000 + nanos / 1_000_000)
+            let millis = i128::from(seconds) * 1000 + i128::from(nanos / 1_000_000);
+            // Years far away have no milliseconds in 64 bits.
+            i64::try_from(millis).ok().map(Component::Integer)
         }
         _ => None,
     }
