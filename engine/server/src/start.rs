@@ -32,6 +32,9 @@ const MAINTENANCE_PIECES: usize = 64;
 /// How long a core without housekeeping to do waits before it looks again.
 const MAINTENANCE_PAUSE: Duration = Duration::from_millis(20);
 
+/// How long a taken port is tried again.
+const PORT_TIME: Duration = Duration::from_secs(2);
+
 /// How long sessions may take to end at shutdown.
 const SESSIONS_TIME: Duration = Duration::from_secs(5);
 
@@ -128,6 +131,9 @@ pub fn run(mut options: Options) -> Result<(), StartError> {
         say: |line| report::info(line),
         ..ReplicationConfig::new(options.data_directory.clone(), cores, options.bolt_port, options.durability)
     })?;
+    if let Some(address) = replication.listen_address() {
+        find_port(address)?;
+    }
     let log = Log::new(LogOptions {
         durability: options.durability,
         on_fatal: Arc::new(|fatal| {
@@ -186,12 +192,19 @@ fn take_directory(path: &Path) -> Result<File, StartError> {
 }
 
 /// The address that the cores will listen on: asked of the kernel before anything slow happens, so that a taken port
-/// is said at once; port 0 becomes a free one.
+/// is said early; port 0 becomes a free one. A server that was killed a moment ago still has its port: the kernel takes
+/// its rings apart, and with them their sockets, after the process is gone. So a taken port is tried for a while.
 fn find_port(address: SocketAddr) -> Result<SocketAddr, StartError> {
-    match TcpListener::bind(address).and_then(|listener| listener.local_addr()) {
-        Ok(found) => Ok(found),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(StartError::AddressInUse { address }),
-        Err(error) => Err(StartError::Listen { address, error }),
+    let deadline = std::time::Instant::now() + PORT_TIME;
+    loop {
+        match TcpListener::bind(address).and_then(|listener| listener.local_addr()) {
+            Ok(found) => return Ok(found),
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+                return Err(StartError::Listen { address, error });
+            }
+            Err(_) if std::time::Instant::now() > deadline => return Err(StartError::AddressInUse { address }),
+            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+        }
     }
 }
 

@@ -6,12 +6,12 @@
 //! durable here and the replicas have confirmed as their modes say, with a warning for each that did not.
 
 use super::intake::Intake;
-use super::stream::Stream;
+use super::stream::{Finish, Stream};
 use super::transport::Transport;
 use super::{Next, Session, Work, answer};
 use quoit_cypher::error::{Error, ErrorKind};
 use quoit_graph::ids::CommitSeq;
-use quoit_graph::{CommitError, WriteStats};
+use quoit_graph::CommitError;
 use quoit_protocol::message::notification::{Notification, NotificationFilter};
 use quoit_protocol::state::TransactionChange;
 use quoit_rt::Instant;
@@ -19,13 +19,11 @@ use quoit_rt::Instant;
 /// Who asked for a commit, and is to be answered.
 pub(super) enum Ask {
     /// The end of an auto-commit statement.
-    Stream { stream: Box<Stream>, stats: WriteStats },
+    Stream(Box<Stream>),
     /// COMMIT.
     Message,
     /// `COMMIT` sent as a query.
     Text { started: Instant },
-    /// COMMIT, of a transaction whose streams are still being run to their end.
-    Streams { then: Box<Ask> },
 }
 
 /// A commit that has its number (or saw up to it, if it only read) and is to be answered.
@@ -40,24 +38,27 @@ impl Session {
     /// COMMIT, as a message or as text.
     pub(super) fn commit(&mut self, ask: Ask) -> Next {
         match self.finish_streams() {
-            Ok(true) => {}
-            Ok(false) => {
-                // A stream left half read has more to do than one turn allows.
-                self.pending = Some(Work::Settle(Settle {
-                    seq: CommitSeq(0),
-                    wrote: false,
-                    filter: self.filter,
-                    ask: Ask::Streams { then: Box::new(ask) },
-                }));
-                return Next::Work;
+            Finish::All => self.settle(ask),
+            // A stream left half read has more to do than one turn allows.
+            Finish::More => self.pending = Some(Work::Finish(ask)),
+            Finish::Failed => {}
+        }
+        self.next()
+    }
+
+    /// Goes on with COMMIT of a transaction that has streams left half read, turn by turn.
+    pub(super) async fn finish_on(&mut self, ask: Ask, intake: &mut Intake, transport: &mut Transport) {
+        let mut quiet_since = self.node.rt.now();
+        loop {
+            if !self.take_a_turn(&mut quiet_since, intake, transport).await {
+                return;
             }
-            Err(error) => {
-                self.fail(&error, None);
-                return Next::Go;
+            match self.finish_streams() {
+                Finish::All => return self.settle(ask),
+                Finish::More => {}
+                Finish::Failed => return,
             }
         }
-        self.settle(ask);
-        self.next()
     }
 
     /// Commits the transaction and answers, or leaves the answer to [`Work::Settle`].
@@ -92,63 +93,47 @@ impl Session {
 
     /// Waits for a commit as its promises ask, then answers.
     pub(super) async fn await_settled(&mut self, settle: Settle, intake: &mut Intake, transport: &mut Transport) {
-        if let Ask::Streams { then } = settle.ask {
-            let rt = self.node.rt.clone();
-            loop {
-                intake.listen(transport).await;
-                if intake.urgent.interrupt() || rt.shutting_down() {
-                    self.take_notice(intake);
-                    self.fail(&Error::of(ErrorKind::TransactionTerminated, "the commit was stopped before it had begun"), None);
-                    return;
-                }
-                rt.yield_now().await;
-                match self.finish_streams() {
-                    Ok(false) => {}
-                    Ok(true) => {
-                        self.settle(*then);
-                        return;
-                    }
-                    Err(error) => {
-                        self.fail(&error, None);
-                        return;
-                    }
-                }
-            }
-        }
         let node = self.node.clone();
-        let (seq, wrote) = (settle.seq, settle.wrote);
-        let outcome = intake
-            .attend(transport, async {
-                node.log_core.durable(seq).await?;
-                Ok::<_, quoit_log::LogError>(if wrote { node.replication.confirm(seq).await.warnings } else { Vec::new() })
-            })
-            .await;
+        let durable = intake.attend(transport, node.log_core.durable(settle.seq)).await;
+        let outcome = match durable {
+            Ok(()) if settle.wrote => Ok(self.await_confirmed(settle.seq, intake, transport).await),
+            other => other.map(|()| Vec::new()),
+        };
         match outcome {
-            Ok(warnings) => {
-                let notices = warnings.iter().map(|warning| answer::notification(warning.notice())).collect();
-                self.settled(settle, notices);
-            }
+            Ok(notices) => self.settled(settle, notices),
             // The log stops the server with this; a client that is still told learns that nobody knows.
             Err(error) => self.fail(&Error::internal(format!("the outcome of the commit is unknown: {error}")), None),
         }
     }
 
+    /// Waits for the replicas as their modes say; a notification for each that did not confirm.
+    async fn await_confirmed(
+        &mut self,
+        seq: CommitSeq,
+        intake: &mut Intake,
+        transport: &mut Transport,
+    ) -> Vec<Notification<'static>> {
+        let confirming = self.node.replication.confirm(seq);
+        let confirmed = self.attend(intake, transport, confirming).await;
+        confirmed.warnings.iter().map(|warning| answer::notification(warning.notice())).collect()
+    }
+
     fn settled(&mut self, settle: Settle, notices: Vec<Notification<'static>>) {
-        let bookmark = self.bookmark(settle.seq);
         match settle.ask {
-            Ask::Stream { mut stream, stats } => {
+            Ask::Stream(mut stream) => {
                 stream.notices.extend(notices);
-                self.summarise(&stream, stats, Some(&bookmark), settle.filter);
+                self.summarise(&stream, Some(settle.seq), settle.filter);
+                self.spare_text = stream.into_text();
             }
             Ask::Message => {
                 self.state.transaction_ended();
-                self.out.commit_success(Some(&bookmark), &notices, settle.filter);
+                let bookmark = self.bookmarks.write(Session::bookmark(&self.node, settle.seq));
+                self.out.commit_success(Some(bookmark), &notices, settle.filter);
             }
             Ask::Text { started } => {
                 self.next_qid = 0;
                 self.open_rows(std::iter::empty(), Vec::new(), notices, started, TransactionChange::Closed);
             }
-            Ask::Streams { .. } => unreachable!("streams were finished before the commit had its number"),
         }
     }
 }
