@@ -68,6 +68,7 @@ class Server:
                 "--cores", str(self.cores), *self.arguments]
 
     def start(self, wait=True):
+        self.started = self.log().count("\nready\n")
         log = open(self.log_path, "ab")
         self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         log.close()
@@ -76,14 +77,12 @@ class Server:
         return self
 
     def wait_ready(self, seconds=20.0):
-        def accepts():
+        # Not by connecting: for a moment after a kill the kernel still accepts for the process that is gone.
+        def ready():
             assert self.process.poll() is None, f"{self.name} ended with {self.process.returncode}:\n{self.log()}"
-            with contextlib.suppress(OSError):
-                with socket.create_connection(("127.0.0.1", self.bolt_port), timeout=1):
-                    return True
-            return False
+            return self.log().count("\nready\n") > self.started
 
-        eventually(accepts, f"{self.name} to accept on {self.bolt_port}", seconds)
+        eventually(ready, f"{self.name} to be ready on {self.bolt_port}", seconds)
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""

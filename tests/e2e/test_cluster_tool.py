@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 
 from cluster import BINARY, eventually
 
@@ -45,10 +44,11 @@ def test_up_walks_the_story_and_ctrl_c_ends_all_of_it(tmp_path):
 
 def test_servers_end_when_the_command_is_killed(tmp_path):
     before = servers()
-    up = subprocess.Popen([str(BINARY), "cluster", "up", "--main", "1", "--async", "1", "--dir", str(tmp_path / "state")],
+    up = subprocess.Popen([str(BINARY), "cluster", "up", "--sync", "0", "--async", "1", "--semi-sync", "0", "--dir", str(tmp_path / "state")],
                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    eventually(lambda: len(servers() - before) == 2, "two servers", 60)
-    time.sleep(0.2)
-    os.kill(up.pid, signal.SIGKILL)
-    up.wait()
+    try:
+        eventually(lambda: len(servers() - before) == 2, "two servers", 60)
+    finally:
+        os.kill(up.pid, signal.SIGKILL)
+        up.wait()
     eventually(lambda: not servers() - before, "the servers to follow their parent")

@@ -65,17 +65,17 @@ def test_sigterm_ends_it_cleanly_and_what_was_written_is_there_again(tmp_path):
 
 
 def test_doctor_finds_this_machine_fit():
-    done = run("doctor")
+    done = run("doctor", "--bolt-port", str(free_ports(1)[0]))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "io_uring" in done.stdout
 
 
 def test_too_little_locked_memory_is_named(tmp_path):
-    done = subprocess.run(["bash", "-c", f"ulimit -l 64; exec {BINARY} doctor"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["bash", "-c", f"ulimit -l 64; exec {BINARY} doctor --bolt-port {free_ports(1)[0]}"], capture_output=True, text=True, timeout=60)
     # A process that may lock any amount (root with CAP_IPC_LOCK) is fit whatever the limit says.
     assert done.returncode in (0, 16), done.stdout + done.stderr
     if done.returncode == 16:
-        assert "memlock" in done.stdout + done.stderr
+        assert "ulimit -l" in done.stdout + done.stderr
 
 
 def test_stock_glommio_sockets_serve_the_same(tmp_path):
