@@ -36,7 +36,7 @@ impl Log {
         let path = self.options.directory.join(number.unfinished_name());
         let made = async {
             #[cfg(test)]
-            let _making = self.options.faults.make_segment()?;
+            self.options.faults.make_segment()?;
             let mode = OpenMode {
                 direct: true,
                 ..OpenMode::create_new()
@@ -139,6 +139,9 @@ impl LogCore {
     /// Makes one spare; false when the disk is full.
     async fn add_spare(&self, blocks: u64) -> bool {
         let _maker = self.maker().await;
+        if self.log.role() == Role::Stopped {
+            return false;
+        }
         match self.make_segment(blocks).await {
             Ok((number, blocks)) => {
                 let mut spares = self.log.spares();

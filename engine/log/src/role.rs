@@ -169,6 +169,8 @@ impl LogCore {
             self.log.set_role(Role::Stopped);
         }
         self.let_go_and_nudge(writer);
+        // A segment that is being made is whole, or gone, before the directory is anybody else's.
+        drop(self.maker().await);
         self.log.ring_keeper();
         self.log.ring_all();
         result

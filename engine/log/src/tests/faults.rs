@@ -37,17 +37,7 @@ pub(crate) struct Faults {
     pub(crate) fail_after: AtomicU64,
     /// No segment can be made.
     pub(crate) full: AtomicBool,
-    making: AtomicU64,
     journal: Mutex<Journal>,
-}
-
-/// See [`Faults::make_segment`].
-pub(crate) struct Making<'f>(&'f Faults);
-
-impl Drop for Making<'_> {
-    fn drop(&mut self) {
-        self.0.making.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 #[derive(Default)]
@@ -104,18 +94,12 @@ impl Faults {
         result
     }
 
-    /// A segment is being made, until the guard is dropped.
-    pub(crate) fn make_segment(&self) -> io::Result<Making<'_>> {
+    pub(crate) fn make_segment(&self) -> io::Result<()> {
         if self.full.load(Ordering::Relaxed) {
-            return Err(io::ErrorKind::StorageFull.into());
+            Err(io::ErrorKind::StorageFull.into())
+        } else {
+            Ok(())
         }
-        self.making.fetch_add(1, Ordering::Relaxed);
-        Ok(Making(self))
-    }
-
-    /// Whether a segment is being made right now.
-    pub(crate) fn is_making(&self) -> bool {
-        self.making.load(Ordering::Relaxed) > 0
     }
 
     /// A client was told that everything up to `seq` is committed.

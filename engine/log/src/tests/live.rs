@@ -97,9 +97,7 @@ pub(super) async fn kill(core: &LogCore) {
     core.log().set_role(Role::Stopped);
     core.let_go_and_nudge(writer);
     // A dead process makes no segments either.
-    while core.log().options.faults.is_making() {
-        core.rt.sleep(Duration::from_millis(1)).await;
-    }
+    drop(core.maker().await);
 }
 
 fn segments_of(directory: &Path) -> Vec<(SegmentNumber, bytes::Bytes)> {
