@@ -28,7 +28,11 @@ pub struct Code {
 }
 
 const fn code(code: &'static str, gql_status: &'static str, description: &'static str) -> Code {
-    Code { code, gql_status, description }
+    Code {
+        code,
+        gql_status,
+        description,
+    }
 }
 
 const MEMGRAPH_CLIENT: &str = "Memgraph.ClientError.MemgraphError.MemgraphError";
@@ -80,29 +84,41 @@ fn neo4j(kind: ErrorKind, detail: Detail) -> Code {
             "42001",
             "syntax error or access rule violation - invalid syntax",
         ),
-        (K::SemanticError, _) => {
-            code("Neo.ClientError.Statement.SemanticError", "42001", "syntax error or access rule violation - invalid syntax")
-        }
-        (K::TypeError, _) => {
-            code("Neo.ClientError.Statement.TypeError", "22G03", "data exception - invalid value type")
-        }
-        (K::ArgumentError, _) => {
-            code("Neo.ClientError.Statement.ArgumentError", "22N36", "data exception - parse arguments failed")
-        }
-        (K::ArithmeticError, D::DivisionByZero) => {
-            code("Neo.ClientError.Statement.ArithmeticError", "22012", "data exception - division by zero")
-        }
-        (K::ArithmeticError, _) => {
-            code("Neo.ClientError.Statement.ArithmeticError", "22003", "data exception - numeric value out of range")
-        }
+        (K::SemanticError, _) => code(
+            "Neo.ClientError.Statement.SemanticError",
+            "42001",
+            "syntax error or access rule violation - invalid syntax",
+        ),
+        (K::TypeError, _) => code(
+            "Neo.ClientError.Statement.TypeError",
+            "22G03",
+            "data exception - invalid value type",
+        ),
+        (K::ArgumentError, _) => code(
+            "Neo.ClientError.Statement.ArgumentError",
+            "22N36",
+            "data exception - parse arguments failed",
+        ),
+        (K::ArithmeticError, D::DivisionByZero) => code(
+            "Neo.ClientError.Statement.ArithmeticError",
+            "22012",
+            "data exception - division by zero",
+        ),
+        (K::ArithmeticError, _) => code(
+            "Neo.ClientError.Statement.ArithmeticError",
+            "22003",
+            "data exception - numeric value out of range",
+        ),
         (K::EntityNotFound | K::LabelNotFound, _) => code(
             "Neo.ClientError.Statement.EntityNotFound",
             "25N13",
             "invalid transaction state - entity deleted in the same transaction",
         ),
-        (K::PropertyNotFound, _) => {
-            code("Neo.ClientError.Statement.PropertyNotFound", "22N36", "data exception - property not found")
-        }
+        (K::PropertyNotFound, _) => code(
+            "Neo.ClientError.Statement.PropertyNotFound",
+            "22N36",
+            "data exception - property not found",
+        ),
         (K::ConstraintVerificationFailed, _) => code(
             "Neo.ClientError.Schema.ConstraintValidationFailed",
             "G1001",
@@ -143,9 +159,11 @@ fn neo4j(kind: ErrorKind, detail: Detail) -> Code {
             "22N70",
             "data exception - equivalent index already exists",
         ),
-        (K::SchemaError, _) => {
-            code("Neo.ClientError.Schema.IndexNotFound", "22N69", "data exception - index does not exist")
-        }
+        (K::SchemaError, _) => code(
+            "Neo.ClientError.Schema.IndexNotFound",
+            "22N69",
+            "data exception - index does not exist",
+        ),
         (K::TransactionConflict, _) => code(
             "Neo.TransientError.Transaction.Outdated",
             "25N11",
@@ -176,9 +194,11 @@ fn neo4j(kind: ErrorKind, detail: Detail) -> Code {
             "42N02",
             "syntax error or access rule violation - writing in read access mode",
         ),
-        (K::NotALeader, _) => {
-            code("Neo.ClientError.Cluster.NotALeader", "08N07", "connection exception - not the leader")
-        }
+        (K::NotALeader, _) => code(
+            "Neo.ClientError.Cluster.NotALeader",
+            "08N07",
+            "connection exception - not the leader",
+        ),
         (K::ReplicationFailure, _) => code(
             "Neo.TransientError.Cluster.ReplicationFailure",
             "51N33",
@@ -199,9 +219,11 @@ fn neo4j(kind: ErrorKind, detail: Detail) -> Code {
             "08N09",
             "connection exception - database unavailable",
         ),
-        (K::ProtocolError, _) => {
-            code("Neo.ClientError.Request.Invalid", "08N06", "connection exception - protocol error")
-        }
+        (K::ProtocolError, _) => code(
+            "Neo.ClientError.Request.Invalid",
+            "08N06",
+            "connection exception - protocol error",
+        ),
         (K::ExternalResourceFailed, _) => code(
             "Neo.ClientError.Statement.ExternalResourceFailed",
             "22N43",
@@ -212,9 +234,11 @@ fn neo4j(kind: ErrorKind, detail: Detail) -> Code {
             "42N17",
             "syntax error or access rule violation - unsupported request",
         ),
-        (K::Internal, _) => {
-            code("Neo.DatabaseError.General.UnknownError", "50N42", "general processing exception - unexpected error")
-        }
+        (K::Internal, _) => code(
+            "Neo.DatabaseError.General.UnknownError",
+            "50N42",
+            "general processing exception - unexpected error",
+        ),
     }
 }
 
@@ -239,7 +263,8 @@ mod tests {
             let error = Error::of(*kind, "x");
             for dialect in [Dialect::Neo4j, Dialect::Memgraph] {
                 let code = code_of(&error, dialect, true);
-                let retried = code.code.contains(".TransientError.") && !code.code.ends_with(".Terminated");
+                let retried =
+                    code.code.contains(".TransientError.") && !code.code.ends_with(".Terminated");
                 if dialect == Dialect::Neo4j && *kind == ErrorKind::TransactionTerminated {
                     assert!(!retried);
                 } else {
@@ -253,12 +278,21 @@ mod tests {
     #[test]
     fn old_clients_see_memgraphs_codes_and_new_ones_neo4js() {
         let error = Error::of(ErrorKind::NotALeader, "x");
-        assert_eq!(code_of(&error, Dialect::Memgraph, true).code, MEMGRAPH_CLIENT);
-        assert_eq!(code_of(&error, Dialect::Neo4j, true).code, "Neo.ClientError.Cluster.NotALeader");
+        assert_eq!(
+            code_of(&error, Dialect::Memgraph, true).code,
+            MEMGRAPH_CLIENT
+        );
+        assert_eq!(
+            code_of(&error, Dialect::Neo4j, true).code,
+            "Neo.ClientError.Cluster.NotALeader"
+        );
         assert_eq!(
             code_of(&error, Dialect::Neo4j, false).code,
             "Neo.ClientError.General.WriteOnReadOnlyAccessDatabase"
         );
-        assert_eq!(classification("Neo.TransientError.Transaction.Outdated"), "TRANSIENT_ERROR");
+        assert_eq!(
+            classification("Neo.TransientError.Transaction.Outdated"),
+            "TRANSIENT_ERROR"
+        );
     }
 }

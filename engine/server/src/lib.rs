@@ -19,4 +19,4 @@ mod start;
 mod wire;
 
 pub use options::Options;
-pub use start::{StartError, run};
+pub use start::{Server, StartError, run};

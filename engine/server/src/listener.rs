@@ -11,14 +11,13 @@ use quoit_rt::mesh::{Dealer, MeshReceiver};
 use quoit_rt::{Accepted, Listener, Priority};
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
-/// How long a peer may take to agree on a version.
-const GREETING_TIME: Duration = Duration::from_secs(30);
+/// How long a peer may take from being accepted until it has logged in.
+const LOGIN_TIME: Duration = Duration::from_secs(30);
 
 /// Accepts until shutdown and deals what comes over all cores.
 pub(crate) async fn accept(node: Rc<Node>, listener: Listener, dealer: Dealer) {
@@ -73,20 +72,74 @@ impl Drop for Counted {
 
 async fn serve(node: Rc<Node>, accepted: Accepted) {
     let peer = accepted.peer_addr();
-    let Ok(stream) = node.rt.adopt(accepted) else { return };
-    let deadline = node.rt.now() + GREETING_TIME;
-    let Ok(Some((transport, agreement))) = node.rt.timeout(deadline, greeting::greet(stream)).await else { return };
-    let mut conversation = pin!(session::serve(node.clone(), transport, agreement.version, agreement.manifest));
-    // A session that panics is a defect of ours, and its own only: its transaction is rolled back as it is dropped. (A
-    // panic with a shard's token or a commit number in hand aborts the process before it comes here.)
-    let panicked = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| conversation.as_mut().poll(cx))) {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(())) => Poll::Ready(false),
-        Err(_) => Poll::Ready(true),
+    let Ok(stream) = node.rt.adopt(accepted) else {
+        return;
+    };
+    let deadline = node.rt.now() + LOGIN_TIME;
+    let conversation = {
+        let node = node.clone();
+        async move {
+            if let Ok(Some((transport, agreement))) =
+                node.rt.timeout(deadline, greeting::greet(stream)).await
+            {
+                session::serve(node, transport, agreement, deadline).await;
+            }
+        }
+    };
+    if ends_in_a_panic(conversation).await {
+        node.shared.panics.fetch_add(1, Ordering::Relaxed);
+        report::error(format_args!(
+            "the session of {peer} ended in a defect of the server; please report what is printed above"
+        ));
+    }
+}
+
+/// Runs a connection to its end and drops it. A connection that panics is a defect of ours, and its own only: its
+/// transaction is rolled back as it is dropped. (A panic with a shard's token or a commit number in hand aborts the process
+/// before it comes here.)
+async fn ends_in_a_panic(conversation: impl Future<Output = ()>) -> bool {
+    let mut conversation = Some(Box::pin(conversation));
+    let panicked = poll_fn(|cx| {
+        let Some(running) = &mut conversation else {
+            return Poll::Ready(false);
+        };
+        match catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(())) => Poll::Ready(false),
+            Err(_) => Poll::Ready(true),
+        }
     })
     .await;
-    if panicked {
-        node.shared.panics.fetch_add(1, Ordering::Relaxed);
-        report::error(format_args!("the session of {peer} ended in a defect of the server; please report what is printed above"));
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(conversation.take())));
+    panicked || dropped.is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    fn run(conversation: impl Future<Output = ()>) -> Poll<bool> {
+        pin!(ends_in_a_panic(conversation)).poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    struct PanicsWhenDropped;
+
+    impl Drop for PanicsWhenDropped {
+        fn drop(&mut self) {
+            panic!("while being dropped");
+        }
+    }
+
+    #[test]
+    fn a_panic_stays_within_its_connection() {
+        assert_eq!(run(async {}), Poll::Ready(false));
+        assert_eq!(run(async { panic!("while running") }), Poll::Ready(true));
+        assert_eq!(
+            run(async { std::mem::forget(Box::new(PanicsWhenDropped)) }),
+            Poll::Ready(false)
+        );
+        assert_eq!(run(async { drop(PanicsWhenDropped) }), Poll::Ready(true));
     }
 }

@@ -1,15 +1,16 @@
 //! One core's share of the server: what every session on it uses.
 //!
 //! Owns [`Node`], made once a core at start, and [`Shared`], what all cores count together. Sessions hold it in an
-//! `Rc`; nothing in it is changed by a request except counters.
+//! `Rc`; nothing in it is changed by a request except counters and caches.
 
 use crate::options::Options;
+use crate::wire::columns::ColumnCache;
 use quoit_graph::Core;
 use quoit_log::{Log, LogCore};
 use quoit_query::QueryCore;
 use quoit_replication::ReplicationCore;
 use quoit_rt::Rt;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
@@ -30,6 +31,8 @@ pub(crate) struct Node {
     pub(crate) replication: Rc<ReplicationCore>,
     /// What all cores count.
     pub(crate) shared: Arc<Shared>,
+    /// Columns of statements that ran lately.
+    pub(crate) columns: RefCell<ColumnCache>,
     /// The cluster's id once there is one: it never changes then, and asking replication takes a lock.
     cluster: Cell<Option<u128>>,
 }
@@ -45,7 +48,17 @@ impl Node {
         replication: Rc<ReplicationCore>,
         shared: Arc<Shared>,
     ) -> Node {
-        Node { rt, options, core, queries, log_core, replication, shared, cluster: Cell::new(None) }
+        Node {
+            rt,
+            options,
+            core,
+            queries,
+            log_core,
+            replication,
+            shared,
+            columns: RefCell::new(ColumnCache::new()),
+            cluster: Cell::new(None),
+        }
     }
 
     /// The id of this node's cluster; 0 while it has none.
@@ -53,7 +66,12 @@ impl Node {
         if let Some(id) = self.cluster.get() {
             return id;
         }
-        let id = self.replication.shared().identity().cluster.map(|cluster| cluster.0);
+        let id = self
+            .replication
+            .shared()
+            .identity()
+            .cluster
+            .map(|cluster| cluster.0);
         self.cluster.set(id);
         id.unwrap_or(0)
     }
@@ -80,5 +98,7 @@ pub(crate) const DATABASE: &str = "memgraph";
 
 /// Whether a client may call the one database so. Applications hard-code the names of both worlds.
 pub(crate) fn is_database(name: &str) -> bool {
-    ["", DATABASE, "neo4j", "quoit", "system"].iter().any(|known| known.eq_ignore_ascii_case(name))
+    ["", DATABASE, "neo4j", "quoit", "system"]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(name))
 }

@@ -11,11 +11,13 @@ use crate::options::Options;
 use crate::report;
 use quoit_graph::door::Journal;
 use quoit_graph::{Graph, GraphConfig};
-use quoit_log::{GraphLedger, Ledger, Log, LogCore, LogError, LogOptions, RecoverAs, RecoveryReport};
+use quoit_log::{
+    GraphLedger, Ledger, Log, LogCore, LogError, LogOptions, RecoverAs, RecoveryReport,
+};
 use quoit_query::{QueryCore, QueryOptions};
 use quoit_replication::{OpenError, Replication, ReplicationConfig, ReplicationCore, Role};
 use quoit_rt::mesh::{self, DealerEnd};
-use quoit_rt::{Config, Cpus, ListenOptions, Priority, Rt};
+use quoit_rt::{Config, Cpus, ListenOptions, Priority, Rt, Running};
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
@@ -38,11 +40,16 @@ const PORT_TIME: Duration = Duration::from_secs(2);
 /// How long sessions may take to end at shutdown.
 const SESSIONS_TIME: Duration = Duration::from_secs(5);
 
+/// How long a core waits for the others in a step of the way down, beyond what they may take for it.
+const STEP_DOWN_TIME: Duration = Duration::from_secs(10);
+
 /// Why a server did not start, or stopped. `Display` is one line that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The data directory cannot be used.
-    #[error("the data directory {path} cannot be used: {error}; choose another with --data-directory, or mend its permissions")]
+    #[error(
+        "the data directory {path} cannot be used: {error}; choose another with --data-directory, or mend its permissions"
+    )]
     DataDirectory {
         /// The directory.
         path: PathBuf,
@@ -50,7 +57,9 @@ pub enum StartError {
         error: io::Error,
     },
     /// Another server has it.
-    #[error("the data directory {0} is locked by another server; stop that one, or choose another with --data-directory")]
+    #[error(
+        "the data directory {0} is locked by another server; stop that one, or choose another with --data-directory"
+    )]
     Locked(PathBuf),
     /// The Bolt port cannot be listened on.
     #[error("{address} is in use; stop what listens there, or choose another with --bolt-port")]
@@ -59,7 +68,9 @@ pub enum StartError {
         address: SocketAddr,
     },
     /// The Bolt port cannot be listened on for another reason.
-    #[error("{address} cannot be listened on: {error}; choose another with --bolt-port and --bolt-address")]
+    #[error(
+        "{address} cannot be listened on: {error}; choose another with --bolt-port and --bolt-address"
+    )]
     Listen {
         /// The address.
         address: SocketAddr,
@@ -87,7 +98,11 @@ impl StartError {
     /// The process's exit status.
     pub fn exit_code(&self) -> u8 {
         match self {
-            StartError::DataDirectory { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => 12,
+            StartError::DataDirectory { error, .. }
+                if error.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                12
+            }
             StartError::DataDirectory { .. } | StartError::Core(_) => 1,
             StartError::Locked(_) => 14,
             StartError::AddressInUse { .. } => 17,
@@ -110,78 +125,201 @@ impl StartError {
 ///
 /// # Errors
 /// See [`StartError`].
-pub fn run(mut options: Options) -> Result<(), StartError> {
-    report::set_level(options.log_level);
-    let _lock = take_directory(&options.data_directory)?;
-    let bolt = SocketAddr::new(options.bolt_address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), options.bolt_port);
-    let bolt = find_port(bolt)?;
-    options.bolt_port = bolt.port();
-    if options.bolt_address.is_some_and(|address| !address.is_loopback()) {
-        report::warning("Bolt listens beyond this machine, and without users nobody can be refused");
-    }
-    let options = Arc::new(options);
-
-    let config = Config { cpus: options.cpus.clone(), backend: options.socket_backend, ..Config::default() };
-    let cores = match &config.cpus {
-        Cpus::Count(count) => *count,
-        Cpus::List(list) => list.len() as u16,
-    };
-    let replication = Replication::open(ReplicationConfig {
-        replica_timeout: options.replica_timeout,
-        say: |line| report::info(line),
-        ..ReplicationConfig::new(options.data_directory.clone(), cores, options.bolt_port, options.durability)
-    })?;
-    if let Some(address) = replication.listen_address() {
-        find_port(address)?;
-    }
-    let log = Log::new(LogOptions {
-        durability: options.durability,
-        on_fatal: Arc::new(|fatal| {
-            report::error(fatal);
-            // Nothing that was not synced may be acknowledged, so nothing else may run (design D11).
-            std::process::exit(fatal.exit_code());
-        }),
-        ..LogOptions::new(options.data_directory.join("log"), cores)
-    });
-    let journal: Arc<dyn Journal> = log.clone();
-    let graph = Graph::new(GraphConfig { shards: cores, cores, journal });
-    let start = Arc::new(Start {
-        options: options.clone(),
-        bolt,
-        replication,
-        log,
-        graph,
-        shared: Arc::new(Shared::default()),
-        gate: Gate::default(),
-        failure: Mutex::new(None),
-    });
-
-    let mut dealers: Vec<Option<DealerEnd>> = mesh::dealer(cores).into_iter().map(Some).collect();
-    let running = {
-        let start = start.clone();
-        quoit_rt::start(config, move |core| {
-            let start = start.clone();
-            let dealer = dealers[core.index()].take().expect("each core starts once");
-            move |rt: Rt| async move { start.run_core(rt, dealer).await }
-        })?
-    };
-    let stopper = running.stopper();
+pub fn run(options: Options) -> Result<(), StartError> {
+    let server = Server::start(options)?;
+    let stopper = server.running.stopper();
     stop_on_signals(move || stopper.shut_down());
-    running.join()?;
-    match start.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take() {
-        Some(error) => Err(error),
-        None => {
-            report::info("stopped");
-            Ok(())
+    if server.wait_until_ready() {
+        server.tell_ready();
+    }
+    server.join()?;
+    report::info("stopped");
+    Ok(())
+}
+
+/// A server that runs in this process.
+///
+/// ```no_run
+/// let server = quoit_server::Server::start(quoit_server::Options::default())?;
+/// if server.wait_until_ready() {
+///     println!("clients connect to {}", server.bolt());
+/// }
+/// server.shut_down();
+/// server.join()?;
+/// # Ok::<(), quoit_server::StartError>(())
+/// ```
+pub struct Server {
+    start: Arc<Start>,
+    running: Running,
+    /// Held as long as the cores run.
+    _lock: File,
+}
+
+impl Server {
+    /// Starts the cores; they recover what the data directory holds, and then listen.
+    ///
+    /// # Errors
+    /// What can be known before the cores run. What they meet themselves is told by [`join`](Self::join).
+    pub fn start(mut options: Options) -> Result<Server, StartError> {
+        report::set_level(options.log_level);
+        let lock = take_directory(&options.data_directory)?;
+        let bolt = SocketAddr::new(
+            options
+                .bolt_address
+                .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            options.bolt_port,
+        );
+        let bolt = find_port(bolt)?;
+        options.bolt_port = bolt.port();
+        if options
+            .bolt_address
+            .is_some_and(|address| !address.is_loopback())
+        {
+            report::warning(
+                "Bolt listens beyond this machine, and without users nobody can be refused",
+            );
         }
+        let options = Arc::new(options);
+
+        let config = Config {
+            cpus: options.cpus.clone(),
+            backend: options.socket_backend,
+            ..Config::default()
+        };
+        let cores = match &config.cpus {
+            Cpus::Count(count) => *count,
+            Cpus::List(list) => list.len() as u16,
+        };
+        let replication = Replication::open(ReplicationConfig {
+            replica_timeout: options.replica_timeout,
+            say: |line| report::info(line),
+            ..ReplicationConfig::new(
+                options.data_directory.clone(),
+                cores,
+                options.bolt_port,
+                options.durability,
+            )
+        })?;
+        let log = Log::new(LogOptions {
+            durability: options.durability,
+            on_fatal: Arc::new(|fatal| {
+                report::error(fatal);
+                // Nothing that was not synced may be acknowledged, so nothing else may run (design D11).
+                std::process::exit(fatal.exit_code());
+            }),
+            ..LogOptions::new(options.data_directory.join("log"), cores)
+        });
+        let journal: Arc<dyn Journal> = log.clone();
+        let graph = Graph::new(GraphConfig {
+            shards: cores,
+            cores,
+            journal,
+        });
+        let start = Arc::new(Start {
+            options,
+            bolt,
+            cores: usize::from(cores),
+            replication,
+            log,
+            graph,
+            shared: Arc::new(Shared::default()),
+            gate: Gate::default(),
+            failure: Mutex::new(None),
+        });
+
+        let mut dealers: Vec<Option<DealerEnd>> =
+            mesh::dealer(cores).into_iter().map(Some).collect();
+        let running = {
+            let start = start.clone();
+            quoit_rt::start(config, move |core| {
+                let start = start.clone();
+                let dealer = dealers[core.index()].take().expect("each core starts once");
+                move |rt: Rt| async move { start.run_core(rt, dealer).await }
+            })?
+        };
+        Ok(Server {
+            start,
+            running,
+            _lock: lock,
+        })
+    }
+
+    /// The address of the Bolt listener, with the port that was found if port 0 was asked for.
+    pub fn bolt(&self) -> SocketAddr {
+        self.start.bolt
+    }
+
+    /// Waits until every core listens; false when the server stops before that.
+    pub fn wait_until_ready(&self) -> bool {
+        let stopper = self.running.stopper();
+        while !self.start.gate.is_passed(LISTENING, self.start.cores) {
+            if stopper.shutting_down() {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        true
+    }
+
+    /// Asks the server to stop: sessions end, then replication, then the log.
+    pub fn shut_down(&self) {
+        self.running.shut_down();
+    }
+
+    /// Waits until the server has stopped.
+    ///
+    /// # Errors
+    /// The first thing that went wrong on its cores.
+    pub fn join(self) -> Result<(), StartError> {
+        self.running.join()?;
+        match self
+            .start
+            .failure
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .take()
+        {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    fn tell_ready(&self) {
+        let start = &self.start;
+        let identity = start.replication.identity();
+        let backend = match start.options.socket_backend {
+            quoit_rt::SocketBackend::OwnRing => "own ring",
+            quoit_rt::SocketBackend::Glommio => "glommio",
+        };
+        println!("Quoit {}", env!("CARGO_PKG_VERSION"));
+        println!("  cores           {} (sockets: {backend})", start.cores);
+        println!(
+            "  durability      {}",
+            crate::admin::durability(&start.options)
+        );
+        println!(
+            "  data directory  {}",
+            start.options.data_directory.display()
+        );
+        println!("  role            {}", start.replication.role().as_str());
+        println!("  fingerprint     {}", identity.fingerprint);
+        println!("  bolt            {}", start.bolt);
+        println!("ready");
     }
 }
 
 /// Makes the data directory if it is missing, and takes its lock for the life of the guard.
 fn take_directory(path: &Path) -> Result<File, StartError> {
-    let refused = |error| StartError::DataDirectory { path: path.to_owned(), error };
+    let refused = |error| StartError::DataDirectory {
+        path: path.to_owned(),
+        error,
+    };
     if !path.is_dir() {
-        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(refused)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(refused)?;
     }
     let lock = File::create(path.join(".lock")).map_err(refused)?;
     match lock.try_lock() {
@@ -202,7 +340,9 @@ fn find_port(address: SocketAddr) -> Result<SocketAddr, StartError> {
             Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
                 return Err(StartError::Listen { address, error });
             }
-            Err(_) if std::time::Instant::now() > deadline => return Err(StartError::AddressInUse { address }),
+            Err(_) if std::time::Instant::now() > deadline => {
+                return Err(StartError::AddressInUse { address });
+            }
             Err(_) => std::thread::sleep(Duration::from_millis(10)),
         }
     }
@@ -231,6 +371,7 @@ fn stop_on_signals(stop: impl Fn() + Send + 'static) {
 struct Start {
     options: Arc<Options>,
     bolt: SocketAddr,
+    cores: usize,
     replication: Arc<Replication>,
     log: Arc<Log>,
     graph: Arc<Graph>,
@@ -246,26 +387,40 @@ struct Gate {
     arrived: [AtomicUsize; STEPS],
 }
 
-const STEPS: usize = 4;
+const STEPS: usize = 6;
 const RECOVERED: usize = 0;
 const HANDLES: usize = 1;
 const ROLE_TAKEN: usize = 2;
-const SESSIONS_ENDED: usize = 3;
+const LISTENING: usize = 3;
+const SESSIONS_ENDED: usize = 4;
+const LOG_CLOSED: usize = 5;
 
 impl Gate {
     fn arrive(&self, step: usize) {
         self.arrived[step].fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Waits until `count` cores have arrived; false when the start was given up.
+    fn is_passed(&self, step: usize, count: usize) -> bool {
+        self.arrived[step].load(Ordering::Acquire) >= count
+    }
+
+    /// On the way up: waits until `count` cores have arrived; false when the start was given up.
     async fn pass(&self, step: usize, count: usize, rt: &Rt) -> bool {
-        while self.arrived[step].load(Ordering::Acquire) < count {
-            if rt.shutting_down() && step != SESSIONS_ENDED {
+        while !self.is_passed(step, count) {
+            if rt.shutting_down() {
                 return false;
             }
             rt.sleep(Duration::from_millis(1)).await;
         }
         true
+    }
+
+    /// On the way down: waits until `count` cores have arrived, and not for ever, since a core that failed never does.
+    async fn pass_down(&self, step: usize, count: usize, rt: &Rt) {
+        let deadline = rt.now() + STEP_DOWN_TIME;
+        while !self.is_passed(step, count) && rt.now() < deadline {
+            rt.sleep(Duration::from_millis(1)).await;
+        }
     }
 }
 
@@ -274,7 +429,10 @@ impl Start {
     async fn run_core(self: Arc<Self>, rt: Rt, dealer: DealerEnd) {
         let (dealer, dealt) = dealer.bind(&rt);
         if let Err(error) = self.live(&rt, dealer, dealt).await {
-            self.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get_or_insert(error);
+            self.failure
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner())
+                .get_or_insert(error);
             rt.shut_down();
         }
     }
@@ -286,7 +444,7 @@ impl Start {
         dealt: mesh::MeshReceiver<quoit_rt::Accepted>,
     ) -> Result<(), StartError> {
         let home = rt.core().0 == 0;
-        let cores = usize::from(rt.cores());
+        let cores = self.cores;
         let core = self.graph.core(rt.core().0);
         // Settings that frames carry have no reader yet: what they set comes with the features that have settings.
         let ledger: Rc<dyn Ledger> = Rc::new(GraphLedger::new(core.clone(), Rc::new(|_| {})));
@@ -325,21 +483,28 @@ impl Start {
             self.shared.clone(),
         ));
         rt.spawn(Priority::Background, maintain(node.clone()));
-        rt.spawn(Priority::Latency, listener::serve_dealt(node.clone(), dealt));
+        rt.spawn(
+            Priority::Latency,
+            listener::serve_dealt(node.clone(), dealt),
+        );
         let listening = rt
             .listen(self.bolt, ListenOptions::default())
-            .map_err(|error| StartError::Listen { address: self.bolt, error })?;
-        let accepting = rt.spawn(Priority::Latency, listener::accept(node.clone(), listening, dealer));
-        if home {
-            self.tell_ready(rt);
-        }
+            .map_err(|error| StartError::Listen {
+                address: self.bolt,
+                error,
+            })?;
+        let accepting = rt.spawn(
+            Priority::Latency,
+            listener::accept(node.clone(), listening, dealer),
+        );
+        self.gate.arrive(LISTENING);
         rt.shutdown_requested().await;
         accepting.cancel();
-        self.end(node, home, cores).await
+        self.end(node, home).await
     }
 
     /// The way down: sessions end, then replication, then the log writes its mark.
-    async fn end(&self, node: Rc<Node>, home: bool, cores: usize) -> Result<(), StartError> {
+    async fn end(&self, node: Rc<Node>, home: bool) -> Result<(), StartError> {
         let rt = &node.rt;
         let deadline = rt.now() + SESSIONS_TIME;
         while self.shared.connections.load(Ordering::Relaxed) > 0 && rt.now() < deadline {
@@ -347,30 +512,14 @@ impl Start {
         }
         self.gate.arrive(SESSIONS_ENDED);
         if home {
-            self.gate.pass(SESSIONS_ENDED, cores, rt).await;
+            self.gate.pass_down(SESSIONS_ENDED, self.cores, rt).await;
             node.replication.stop();
             node.log_core.close().await?;
-            self.gate.arrive(SESSIONS_ENDED);
+            self.gate.arrive(LOG_CLOSED);
         }
         // The other cores stay until the log is closed: home may need them to let go of it.
-        self.gate.pass(SESSIONS_ENDED, cores + 1, rt).await;
+        self.gate.pass_down(LOG_CLOSED, 1, rt).await;
         Ok(())
-    }
-
-    fn tell_ready(&self, rt: &Rt) {
-        let identity = self.replication.identity();
-        let backend = match self.options.socket_backend {
-            quoit_rt::SocketBackend::OwnRing => "own ring",
-            quoit_rt::SocketBackend::Glommio => "glommio",
-        };
-        println!("Quoit {}", env!("CARGO_PKG_VERSION"));
-        println!("  cores           {} (sockets: {backend})", rt.cores());
-        println!("  durability      {}", crate::admin::durability(&self.options));
-        println!("  data directory  {}", self.options.data_directory.display());
-        println!("  role            {}", self.replication.role().as_str());
-        println!("  fingerprint     {}", identity.fingerprint);
-        println!("  bolt            {}", self.bolt);
-        println!("ready");
     }
 }
 

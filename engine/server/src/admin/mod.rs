@@ -11,7 +11,7 @@ pub(crate) use show::durability;
 use crate::node::Node;
 use quoit_cypher::ast::admin::AdminStatement;
 use quoit_cypher::ast::{Expr, ExprKind, LiteralValue};
-use quoit_cypher::error::{Error, ErrorKind};
+use quoit_cypher::error::Error;
 use quoit_graph::value::Value;
 use quoit_protocol::message::plan::{PlanArgument, PlanNode};
 use quoit_query::Parameters;
@@ -40,7 +40,10 @@ impl Answer {
     }
 
     fn notices(notices: Vec<Notice>) -> Answer {
-        Answer { notices, ..Answer::default() }
+        Answer {
+            notices,
+            ..Answer::default()
+        }
     }
 }
 
@@ -64,7 +67,17 @@ impl TransactionWord {
     }
 }
 
-/// Runs a statement that is no [`TransactionWord`]. `explicit`: within BEGIN and COMMIT.
+/// The database that a statement asks for and that does not exist.
+pub(crate) fn unknown_database(statement: &AdminStatement) -> Option<&str> {
+    match statement {
+        AdminStatement::UseDatabase { name } => {
+            Some(&*name.name).filter(|name| !crate::node::is_database(name))
+        }
+        _ => None,
+    }
+}
+
+/// Runs a statement that is no [`TransactionWord`] and asks for no [`unknown_database`]. `explicit`: within BEGIN and COMMIT.
 ///
 /// # Errors
 /// What the statement says is wrong; `Unsupported` for a statement that is not available.
@@ -83,17 +96,17 @@ pub(crate) async fn run(
         | S::ShowReplicas
         | S::ShowReplicationLag => replication::run(node, statement, parameters, explicit).await,
         S::Show(kind) => show::run(node, *kind),
-        S::UseDatabase { name } if crate::node::is_database(&name.name) => Ok(Answer::default()),
-        S::UseDatabase { name } => {
-            Err(Error::of(ErrorKind::SchemaError, format!("database `{}` does not exist", name.name)).at(name.span))
-        }
+        S::UseDatabase { .. } => Ok(Answer::default()),
         S::FreeMemory => {
             while node.core.maintain(1_000) {
                 node.rt.yield_now().await;
             }
             Ok(Answer::default())
         }
-        other => Err(Error::unsupported(format!("{} is not available in this version", name_of(other)))),
+        other => Err(Error::unsupported(format!(
+            "{} is not available in this version",
+            name_of(other)
+        ))),
     }
 }
 
@@ -111,10 +124,14 @@ fn name_of(statement: &AdminStatement) -> &'static str {
         S::CreateSnapshot => "CREATE SNAPSHOT",
         S::RecoverSnapshot { .. } => "RECOVER SNAPSHOT",
         S::DumpDatabase => "DUMP DATABASE",
-        S::LockDataDirectory | S::UnlockDataDirectory | S::DataDirectoryLockStatus => "DATA DIRECTORY LOCK",
+        S::LockDataDirectory | S::UnlockDataDirectory | S::DataDirectoryLockStatus => {
+            "DATA DIRECTORY LOCK"
+        }
         S::CreateDatabase { .. } | S::DropDatabase { .. } => "creating and dropping databases",
         S::CreateUser { .. } | S::DropUser { .. } | S::SetPassword { .. } => "managing users",
-        S::CreateRole { .. } | S::DropRole { .. } | S::SetRole { .. } | S::ClearRole { .. } => "managing roles",
+        S::CreateRole { .. } | S::DropRole { .. } | S::SetRole { .. } | S::ClearRole { .. } => {
+            "managing roles"
+        }
         S::ShowRoleFor { .. } | S::ShowUsersFor { .. } => "SHOW ROLE",
         S::ShowPrivilegesFor { .. } | S::Privileges(_) => "managing privileges",
         S::CreateTrigger(_) | S::DropTrigger { .. } => "triggers",
@@ -142,11 +159,16 @@ fn constant(expression: &Expr, parameters: &Parameters) -> Option<Value> {
 
 /// The plan of EXPLAIN for the summary, beside the rows that show it; `None` for a statement that ran.
 pub(crate) fn plan_node(lines: &[String]) -> Option<PlanNode> {
-    let operator = lines.first()?.trim_start_matches(['|', ' ', '*', '\\', '+', '-']);
+    let operator = lines
+        .first()?
+        .trim_start_matches(['|', ' ', '*', '\\', '+', '-']);
     Some(PlanNode {
         operator: operator.to_owned(),
         identifiers: Vec::new(),
-        arguments: vec![("string-representation".to_owned(), PlanArgument::Text(lines.join("\n")))],
+        arguments: vec![(
+            "string-representation".to_owned(),
+            PlanArgument::Text(lines.join("\n")),
+        )],
         profile: None,
         children: Vec::new(),
     })

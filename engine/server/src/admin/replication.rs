@@ -28,30 +28,57 @@ pub(super) async fn run(
         return Err(refused(StatementError::InTransaction));
     }
     match statement {
-        AdminStatement::SetReplicationRole { role: ReplicationRole::Main, port, .. } => {
+        AdminStatement::SetReplicationRole {
+            role: ReplicationRole::Main,
+            port,
+            ..
+        } => {
             if port.is_some() {
                 return Err(refused(StatementError::MainWithPort));
             }
-            node.replication.set_role_main().await.map(Answer::notices).map_err(refused)
+            node.replication
+                .set_role_main()
+                .await
+                .map(Answer::notices)
+                .map_err(refused)
         }
-        AdminStatement::SetReplicationRole { role: ReplicationRole::Replica, port, address } => {
+        AdminStatement::SetReplicationRole {
+            role: ReplicationRole::Replica,
+            port,
+            address,
+        } => {
             let port = read_port(port.as_ref(), parameters)?;
             let address = read_address(address.as_ref(), parameters)?;
-            node.replication.set_role_replica(port, address).await.map(Answer::notices).map_err(refused)
+            node.replication
+                .set_role_replica(port, address)
+                .await
+                .map(Answer::notices)
+                .map_err(refused)
         }
-        AdminStatement::ShowReplicationRole => {
-            Ok(Answer::table([ROLE_COLUMN], vec![[Value::string(node.replication.role().as_str())]]))
-        }
+        AdminStatement::ShowReplicationRole => Ok(Answer::table(
+            [ROLE_COLUMN],
+            vec![[Value::string(node.replication.role().as_str())]],
+        )),
         AdminStatement::RegisterReplica(register) => {
             let registration = read_registration(register, parameters)?;
-            node.replication.register(registration).await.map(Answer::notices).map_err(refused)
+            node.replication
+                .register(registration)
+                .await
+                .map(Answer::notices)
+                .map_err(refused)
         }
-        AdminStatement::DropReplica { name } => {
-            node.replication.drop_replica(&name.name).await.map(Answer::notices).map_err(refused)
-        }
+        AdminStatement::DropReplica { name } => node
+            .replication
+            .drop_replica(&name.name)
+            .await
+            .map(Answer::notices)
+            .map_err(refused),
         AdminStatement::ShowReplicas => {
             let rows = node.replication.show_replicas().map_err(refused)?;
-            Ok(Answer::table(REPLICAS_COLUMNS, rows.into_iter().map(replica_row).collect()))
+            Ok(Answer::table(
+                REPLICAS_COLUMNS,
+                rows.into_iter().map(replica_row).collect(),
+            ))
         }
         _ => Err(Error::unsupported(
             "SHOW REPLICATION LAG is answered by coordinators, which this server has none of; SHOW REPLICAS shows each replica's lag",
@@ -75,22 +102,39 @@ fn read_port(port: Option<&Expr>, parameters: &Parameters) -> Result<u16, Error>
 }
 
 fn read_address(address: Option<&Expr>, parameters: &Parameters) -> Result<Option<IpAddr>, Error> {
-    let Some(address) = address else { return Ok(None) };
+    let Some(address) = address else {
+        return Ok(None);
+    };
     match constant(address, parameters) {
         Some(Value::String(text)) => text.parse().map(Some).map_err(|_| {
-            Error::of(ErrorKind::ArgumentError, format!("`{text}` is not an IP address to listen on")).at(address.span)
+            Error::of(
+                ErrorKind::ArgumentError,
+                format!("`{text}` is not an IP address to listen on"),
+            )
+            .at(address.span)
         }),
-        _ => Err(Error::of(ErrorKind::ArgumentError, "the address to listen on must be a string").at(address.span)),
+        _ => Err(Error::of(
+            ErrorKind::ArgumentError,
+            "the address to listen on must be a string",
+        )
+        .at(address.span)),
     }
 }
 
-fn read_registration(register: &RegisterReplica, parameters: &Parameters) -> Result<Registration, Error> {
+fn read_registration(
+    register: &RegisterReplica,
+    parameters: &Parameters,
+) -> Result<Registration, Error> {
     let word = match register.mode {
         SyncMode::Sync => ModeWord::Sync,
         SyncMode::Async => ModeWord::Async,
         SyncMode::StrictSync => ModeWord::StrictSync,
     };
-    let seconds = match register.timeout.as_ref().map(|timeout| constant(timeout, parameters)) {
+    let seconds = match register
+        .timeout
+        .as_ref()
+        .map(|timeout| constant(timeout, parameters))
+    {
         None => None,
         Some(Some(Value::Int(seconds))) => Some(seconds as f64),
         Some(Some(Value::Float(seconds))) => Some(seconds),
@@ -99,16 +143,28 @@ fn read_registration(register: &RegisterReplica, parameters: &Parameters) -> Res
     let mode = word.with_timeout(seconds).map_err(refused)?;
     let text = |expression: &Expr, what: &str| match constant(expression, parameters) {
         Some(Value::String(text)) => Ok(text.to_string()),
-        _ => Err(Error::of(ErrorKind::ArgumentError, format!("{what} must be a string")).at(expression.span)),
+        _ => Err(
+            Error::of(ErrorKind::ArgumentError, format!("{what} must be a string"))
+                .at(expression.span),
+        ),
     };
     let endpoint = text(&register.address, "the replica's address")?;
     let fingerprint = match &register.fingerprint {
         None => None,
-        Some(expression) => Some(text(expression, "the fingerprint")?.parse::<Fingerprint>().map_err(|error| {
-            Error::of(ErrorKind::ArgumentError, error.to_string()).at(expression.span)
-        })?),
+        Some(expression) => Some(
+            text(expression, "the fingerprint")?
+                .parse::<Fingerprint>()
+                .map_err(|error| {
+                    Error::of(ErrorKind::ArgumentError, error.to_string()).at(expression.span)
+                })?,
+        ),
     };
-    Ok(Registration { name: register.name.name.to_string(), mode, endpoint, fingerprint })
+    Ok(Registration {
+        name: register.name.name.to_string(),
+        mode,
+        endpoint,
+        fingerprint,
+    })
 }
 
 fn replica_row(row: ReplicaRow) -> [Value; REPLICAS_COLUMNS.len()] {

@@ -17,24 +17,55 @@ use std::rc::Rc;
 pub(super) fn run(node: &Rc<Node>, kind: ShowKind) -> Result<Answer, Error> {
     Ok(match kind {
         ShowKind::Indexes => indexes(node),
-        ShowKind::Constraints => Answer::table(["constraint type", "label", "properties", "data_type"], Vec::new()),
+        ShowKind::Constraints => Answer::table(
+            ["constraint type", "label", "properties", "data_type"],
+            Vec::new(),
+        ),
         ShowKind::Triggers => Answer::table(
-            ["trigger name", "statement", "privilege context", "event type", "phase", "owner"],
+            [
+                "trigger name",
+                "statement",
+                "privilege context",
+                "event type",
+                "phase",
+                "owner",
+            ],
             Vec::new(),
         ),
         ShowKind::Streams => Answer::table(
-            ["name", "type", "batch_interval", "batch_size", "transformation_name", "owner", "is running"],
+            [
+                "name",
+                "type",
+                "batch_interval",
+                "batch_size",
+                "transformation_name",
+                "owner",
+                "is running",
+            ],
             Vec::new(),
         ),
         ShowKind::Enums => Answer::table(["Enum Name", "Enum Values"], Vec::new()),
         ShowKind::Users => Answer::table(["user"], Vec::new()),
         ShowKind::CurrentUser => Answer::table(["user"], vec![[Value::Null]]),
-        ShowKind::Version => Answer::table(["version"], vec![[Value::string(env!("CARGO_PKG_VERSION"))]]),
+        ShowKind::Version => Answer::table(
+            ["version"],
+            vec![[Value::string(env!("CARGO_PKG_VERSION"))]],
+        ),
         ShowKind::BuildInfo => Answer::table(
             ["build info", "value"],
             vec![
-                [Value::string("build_type"), Value::string(if cfg!(debug_assertions) { "Debug" } else { "Release" })],
-                [Value::string("version"), Value::string(env!("CARGO_PKG_VERSION"))],
+                [
+                    Value::string("build_type"),
+                    Value::string(if cfg!(debug_assertions) {
+                        "Debug"
+                    } else {
+                        "Release"
+                    }),
+                ],
+                [
+                    Value::string("version"),
+                    Value::string(env!("CARGO_PKG_VERSION")),
+                ],
             ],
         ),
         ShowKind::Database => Answer::table(["Current"], vec![[Value::string(DATABASE)]]),
@@ -43,7 +74,11 @@ pub(super) fn run(node: &Rc<Node>, kind: ShowKind) -> Result<Answer, Error> {
         ShowKind::Config => config(node),
         ShowKind::NodeLabels => names(node, "node labels", Named::Labels),
         ShowKind::EdgeTypes => names(node, "edge types", Named::Types),
-        other => return Err(Error::unsupported(format!("SHOW {other:?} is not available in this version"))),
+        other => {
+            return Err(Error::unsupported(format!(
+                "SHOW {other:?} is not available in this version"
+            )));
+        }
     })
 }
 
@@ -51,15 +86,27 @@ fn indexes(node: &Rc<Node>) -> Answer {
     let graph = node.core.graph();
     let statistics = graph.statistics();
     let rows = graph.schema().into_iter().map(|index| {
-        let label = graph.names().label_name(index.label).map_or(Value::Null, |name| Value::String(name.clone()));
+        let label = graph
+            .names()
+            .label_name(index.label)
+            .map_or(Value::Null, |name| Value::String(name.clone()));
         let keys: Vec<Value> = index
             .keys
             .iter()
             .filter_map(|key| graph.names().key_name(*key))
             .map(|name| Value::String(name.clone()))
             .collect();
-        let count = statistics.vertices_by_label.iter().find(|(id, _)| *id == index.label).map_or(0, |(_, n)| *n);
-        [Value::string("label+property"), label, Value::list(keys), Value::Int(count as i64)]
+        let count = statistics
+            .vertices_by_label
+            .iter()
+            .find(|(id, _)| *id == index.label)
+            .map_or(0, |(_, n)| *n);
+        [
+            Value::string("label+property"),
+            label,
+            Value::list(keys),
+            Value::Int(count as i64),
+        ]
     });
     Answer::table(["index type", "label", "property", "count"], rows.collect())
 }
@@ -94,26 +141,63 @@ fn names(node: &Rc<Node>, column: &'static str, named: Named) -> Answer {
 fn storage_info(node: &Rc<Node>) -> Answer {
     let graph = node.core.graph();
     let statistics = graph.statistics();
-    let degree = if statistics.vertices == 0 { 0.0 } else { 2.0 * statistics.edges as f64 / statistics.vertices as f64 };
+    let degree = if statistics.vertices == 0 {
+        0.0
+    } else {
+        2.0 * statistics.edges as f64 / statistics.vertices as f64
+    };
     let tail = node.log().tail();
     let text = |text: String| Value::string(text);
     Answer::table(
         ["storage info", "value"],
         vec![
             [Value::string("name"), Value::string(DATABASE)],
-            [Value::string("vertex_count"), Value::Int(statistics.vertices as i64)],
-            [Value::string("edge_count"), Value::Int(statistics.edges as i64)],
+            [
+                Value::string("vertex_count"),
+                Value::Int(statistics.vertices as i64),
+            ],
+            [
+                Value::string("edge_count"),
+                Value::Int(statistics.edges as i64),
+            ],
             [Value::string("average_degree"), Value::Float(degree)],
-            [Value::string("memory_res"), text(format!("{} B", resident_bytes()))],
-            [Value::string("memory_tracked"), text(format!("{} B", graph.live_bytes()))],
-            [Value::string("global_isolation_level"), Value::string("SNAPSHOT_ISOLATION")],
-            [Value::string("storage_mode"), Value::string("IN_MEMORY_TRANSACTIONAL")],
-            [Value::string("durability"), Value::string(durability(&node.options))],
-            [Value::string("data_directory"), text(node.options.data_directory.display().to_string())],
-            [Value::string("last_commit"), Value::Int(graph.door().visible().0 as i64)],
+            [
+                Value::string("memory_res"),
+                text(format!("{} B", resident_bytes())),
+            ],
+            [
+                Value::string("memory_tracked"),
+                text(format!("{} B", graph.live_bytes())),
+            ],
+            [
+                Value::string("global_isolation_level"),
+                Value::string("SNAPSHOT_ISOLATION"),
+            ],
+            [
+                Value::string("storage_mode"),
+                Value::string("IN_MEMORY_TRANSACTIONAL"),
+            ],
+            [
+                Value::string("durability"),
+                Value::string(durability(&node.options)),
+            ],
+            [
+                Value::string("data_directory"),
+                text(node.options.data_directory.display().to_string()),
+            ],
+            [
+                Value::string("last_commit"),
+                Value::Int(graph.door().visible().0 as i64),
+            ],
             [Value::string("term"), Value::Int(tail.term.counter as i64)],
-            [Value::string("incarnation"), Value::Int(tail.incarnation.number as i64)],
-            [Value::string("log_position"), Value::Int(tail.group.0 as i64)],
+            [
+                Value::string("incarnation"),
+                Value::Int(tail.incarnation.number as i64),
+            ],
+            [
+                Value::string("log_position"),
+                Value::Int(tail.group.0 as i64),
+            ],
         ],
     )
 }
@@ -130,21 +214,45 @@ pub(crate) fn durability(options: &Options) -> &'static str {
 fn config(node: &Rc<Node>) -> Answer {
     let (now, default) = (&node.options, Options::default());
     let row = |name: &'static str, default: String, current: String, description: &'static str| {
-        [Value::string(name), Value::string(default), Value::string(current), Value::string(description)]
+        [
+            Value::string(name),
+            Value::string(default),
+            Value::string(current),
+            Value::string(description),
+        ]
     };
-    let address = |options: &Options| options.bolt_address.map_or("loopback".to_owned(), |ip| ip.to_string());
+    let address = |options: &Options| {
+        options
+            .bolt_address
+            .map_or("loopback".to_owned(), |ip| ip.to_string())
+    };
     Answer::table(
         ["name", "default_value", "current_value", "description"],
         vec![
-            row("bolt_address", address(&default), address(now), "Address of the Bolt listener"),
-            row("bolt_port", default.bolt_port.to_string(), now.bolt_port.to_string(), "Port of the Bolt listener"),
+            row(
+                "bolt_address",
+                address(&default),
+                address(now),
+                "Address of the Bolt listener",
+            ),
+            row(
+                "bolt_port",
+                default.bolt_port.to_string(),
+                now.bolt_port.to_string(),
+                "Port of the Bolt listener",
+            ),
             row(
                 "data_directory",
                 default.data_directory.display().to_string(),
                 now.data_directory.display().to_string(),
                 "Directory of everything that is kept",
             ),
-            row("durability", durability(&default).into(), durability(now).into(), "When a commit is answered"),
+            row(
+                "durability",
+                durability(&default).into(),
+                durability(now).into(),
+                "When a commit is answered",
+            ),
             row(
                 "replica_timeout",
                 format!("{:?}", default.replica_timeout),
@@ -164,6 +272,10 @@ fn config(node: &Rc<Node>) -> Answer {
 /// Resident memory of this process in bytes; 0 where /proc is not to be had.
 fn resident_bytes() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
+    let pages: u64 = statm
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse().ok())
+        .unwrap_or(0);
     pages * 4096
 }

@@ -5,16 +5,18 @@
 //! reads it; a text that a client sees names the place of a mistake if it has one.
 
 use super::stream::Stream;
-use super::{Next, Session, classification};
+use super::{Next, Session, classification, excerpt};
 use crate::bookmark::Bookmark;
 use crate::dialect::{Code, code_of};
-use crate::node::DATABASE;
+use crate::node::{DATABASE, Node};
 use quoit_cypher::error::Error;
 use quoit_cypher::span;
 use quoit_graph::WriteStats;
 use quoit_graph::ids::CommitSeq;
 use quoit_protocol::message::failure::{Failure, GqlError};
-use quoit_protocol::message::notification::{Category, Notification, NotificationFilter, OutcomeStatus, Position, Severity};
+use quoit_protocol::message::notification::{
+    Category, Notification, NotificationFilter, OutcomeStatus, Position, Severity,
+};
 use quoit_protocol::message::summary::{QueryKind, Stats, Summary};
 use quoit_query::Kind;
 use quoit_replication::Notice;
@@ -49,12 +51,26 @@ impl Session {
         let position = match (text, error.span()) {
             (Some(text), Some(place)) => {
                 let at = span::position(text, place.start);
-                let offset = text.get(..place.start as usize).map_or(0, |before| before.chars().count());
-                Some(Position { offset: offset as u32, line: at.line, column: at.column })
+                let offset = text
+                    .get(..place.start as usize)
+                    .map_or(0, |before| before.chars().count());
+                Some(Position {
+                    offset: offset as u32,
+                    line: at.line,
+                    column: at.column,
+                })
             }
             _ => None,
         };
         self.write_failure(code, &message, position);
+    }
+
+    /// Answers FAILURE to a request that names a database which does not exist.
+    pub(super) fn refuse_database(&mut self, name: &str) {
+        self.refuse(
+            Refused::DATABASE_NOT_FOUND,
+            &format!("database `{}` does not exist", excerpt(name)),
+        );
     }
 
     /// Answers FAILURE with a code of the server's own.
@@ -64,7 +80,11 @@ impl Session {
 
     fn write_failure(&mut self, code: Code, message: &str, position: Option<Position>) {
         self.rollback();
-        let description = format!("error: {}. {}", code.description, message.lines().next().unwrap_or_default());
+        let description = format!(
+            "error: {}. {}",
+            code.description,
+            message.lines().next().unwrap_or_default()
+        );
         self.out.failure(&Failure {
             code: code.code,
             message,
@@ -99,21 +119,26 @@ impl Session {
     }
 
     /// The bookmark of a commit, or of a read that saw everything up to it.
-    pub(super) fn bookmark(&self, commit: CommitSeq) -> String {
-        let tail = self.node.log().tail();
+    pub(super) fn bookmark(node: &Node, commit: CommitSeq) -> Bookmark {
+        let tail = node.log().tail();
         Bookmark {
-            cluster: self.node.cluster(),
+            cluster: node.cluster(),
             term: tail.term.counter,
             incarnation: tail.incarnation.number,
             commit: commit.0,
         }
-        .to_string()
     }
 
-    /// Answers the PULL or DISCARD that ended `stream`.
-    pub(super) fn summarise(&mut self, stream: &Stream, stats: WriteStats, bookmark: Option<&str>, filter: NotificationFilter) {
+    /// Answers the PULL or DISCARD that ended `stream`; `commit`: what its bookmark names, in auto-commit.
+    pub(super) fn summarise(
+        &mut self,
+        stream: &Stream,
+        commit: Option<CommitSeq>,
+        filter: NotificationFilter,
+    ) {
         let rt = &self.node.rt;
-        let summary = stream.finished.as_ref();
+        let bookmark =
+            commit.map(|commit| self.bookmarks.write(Session::bookmark(&self.node, commit)));
         let outcome = match (stream.fields.columns(), stream.rows) {
             (0, _) => OutcomeStatus::OmittedResult,
             (_, 0) => OutcomeStatus::NoData,
@@ -130,8 +155,8 @@ impl Session {
                 t_last_ms: rt.now().saturating_since(stream.started).as_millis() as u64,
                 database: DATABASE,
                 bookmark,
-                stats: counts(&stats),
-                plan: summary.and_then(|s| s.plan.as_ref()),
+                stats: counts(&stream.stats),
+                plan: stream.plan.as_ref(),
                 outcome,
                 notifications: &stream.notices,
                 filter,
@@ -143,7 +168,11 @@ impl Session {
 
     /// Whether the request that was just handled has still something to do.
     pub(super) fn next(&self) -> Next {
-        if self.pending.is_some() { Next::Work } else { Next::Go }
+        if self.pending.is_some() {
+            Next::Work
+        } else {
+            Next::Go
+        }
     }
 }
 
@@ -168,10 +197,18 @@ pub(crate) fn notification(notice: Notice) -> Notification<'static> {
     Notification {
         code: Cow::Borrowed(notice.code),
         gql_status: Cow::Borrowed(if warning { "01N00" } else { "00N00" }),
-        status_description: Cow::Owned(format!("{}: {}", if warning { "warn" } else { "info" }, notice.title)),
+        status_description: Cow::Owned(format!(
+            "{}: {}",
+            if warning { "warn" } else { "info" },
+            notice.title
+        )),
         title: Cow::Owned(notice.title),
         description: Cow::Owned(notice.description),
-        severity: if warning { Severity::Warning } else { Severity::Information },
+        severity: if warning {
+            Severity::Warning
+        } else {
+            Severity::Information
+        },
         category: Category::Topology,
         position: None,
     }

@@ -30,7 +30,10 @@ pub(crate) async fn greet(stream: Stream) -> Option<(Transport, Agreement)> {
             }
             Sniff::Http => break upgrade(stream, &mut seen).await?,
             Sniff::Unknown => {
-                report::line(report::Level::Debug, format_args!("{peer} does not speak Bolt"));
+                report::line(
+                    report::Level::Debug,
+                    format_args!("{peer} does not speak Bolt"),
+                );
                 return None;
             }
         }
@@ -38,7 +41,11 @@ pub(crate) async fn greet(stream: Stream) -> Option<(Transport, Agreement)> {
     transport.put_back(&seen);
     let mut handshake = ServerHandshake::new();
     loop {
-        let received = transport.recv().await.ok().filter(|bytes| !bytes.is_empty())?;
+        let received = transport
+            .recv()
+            .await
+            .ok()
+            .filter(|bytes| !bytes.is_empty())?;
         let mut rest = &received[..];
         let mut answer = Vec::new();
         let outcome = handshake.advance(&mut rest, &mut answer);
@@ -69,7 +76,9 @@ async fn upgrade(stream: Stream, seen: &mut Vec<u8>) -> Option<Transport> {
                 let received = stream.recv().await.ok().filter(|bytes| !bytes.is_empty())?;
                 seen.extend_from_slice(&received);
             }
-            Ok(HttpRequest::Upgrade { upgrade, head_len, .. }) => {
+            Ok(HttpRequest::Upgrade {
+                upgrade, head_len, ..
+            }) => {
                 websocket::write_upgrade(&upgrade, &mut answer);
                 stream.send(answer).ok()?;
                 seen.drain(..head_len);

@@ -4,11 +4,12 @@
 //! and what of them must not wait. Called by the session's loop. What always holds: messages are handled in the order
 //! of their arrival; a full queue stops the reading; after the end of the stream nothing is read.
 
-use super::transport::Transport;
+use super::transport::{Received, Transport};
 use quoit_protocol::chunk::{Dechunker, MESSAGE_LEN_BEFORE_LOGIN, MessageTooLarge};
 use quoit_protocol::queue::{RequestQueue, Urgent};
+use quoit_rt::Rt;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 /// The receiving side of a session.
@@ -19,6 +20,8 @@ pub(crate) struct Intake {
     pub(crate) queue: RequestQueue,
     /// What arrived and cannot wait.
     pub(crate) urgent: Notices,
+    /// Ready when the server is to stop; not polled again then.
+    stop: Pin<Box<dyn Future<Output = ()>>>,
 }
 
 /// What arrived behind the request that runs.
@@ -30,23 +33,57 @@ pub(crate) struct Notices {
     pub(crate) gone: bool,
     /// A message was larger than allowed: to be answered once what is queued has been.
     pub(crate) too_large: Option<MessageTooLarge>,
+    /// The server is to stop.
+    pub(crate) stopping: bool,
 }
 
 impl Notices {
     /// Whether what runs is to be cancelled.
     pub(crate) fn interrupt(&self) -> bool {
-        self.resets > 0 || self.gone
+        self.resets > 0 || self.is_over()
+    }
+
+    /// Whether nobody is to be served any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.gone || self.stopping
     }
 }
 
 impl Intake {
     /// Of a connection whose client has not logged in.
-    pub(crate) fn new() -> Intake {
+    pub(crate) fn new(rt: &Rt) -> Intake {
+        let rt = rt.clone();
         Intake {
             dechunker: Dechunker::new(MESSAGE_LEN_BEFORE_LOGIN),
             queue: RequestQueue::new(),
             urgent: Notices::default(),
+            stop: Box::pin(async move { rt.shutdown_requested().await }),
         }
+    }
+
+    /// Whether something has arrived that waits to be handled.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.queue.is_empty() || self.urgent.is_over() || self.urgent.too_large.is_some()
+    }
+
+    /// The next bytes, when nothing waits in the queue; `None` at the end of the stream and when the server stops.
+    pub(crate) async fn input(&mut self, transport: &mut Transport) -> Option<Received> {
+        poll_fn(|cx| {
+            if self.poll_stopping(cx) {
+                return Poll::Ready(None);
+            }
+            transport
+                .poll_recv(cx)
+                .map(|received| received.ok().filter(|bytes| !bytes.is_empty()))
+        })
+        .await
+    }
+
+    fn poll_stopping(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.urgent.stopping {
+            self.urgent.stopping = self.stop.as_mut().poll(cx).is_ready();
+        }
+        self.urgent.stopping
     }
 
     /// Puts every message of `input` into the queue.
@@ -69,9 +106,12 @@ impl Intake {
 
     /// Takes in what has arrived, without waiting; registers `cx` for more.
     fn poll_listen(&mut self, transport: &mut Transport, cx: &mut Context<'_>) {
+        self.poll_stopping(cx);
         while !self.urgent.gone && self.urgent.too_large.is_none() && !self.queue.is_full() {
             match transport.poll_recv(cx) {
-                Poll::Ready(Ok(mut received)) if !received.is_empty() => self.enqueue(&mut received),
+                Poll::Ready(Ok(mut received)) if !received.is_empty() => {
+                    self.enqueue(&mut received)
+                }
                 Poll::Ready(_) => self.urgent.gone = true,
                 Poll::Pending => return,
             }
@@ -88,7 +128,11 @@ impl Intake {
     }
 
     /// Runs `work` to its end while taking in what arrives.
-    pub(crate) async fn attend<F: Future>(&mut self, transport: &mut Transport, work: F) -> F::Output {
+    pub(crate) async fn attend<F: Future>(
+        &mut self,
+        transport: &mut Transport,
+        work: F,
+    ) -> F::Output {
         let mut work = pin!(work);
         poll_fn(|cx| {
             if let Poll::Ready(output) = work.as_mut().poll(cx) {
@@ -100,10 +144,11 @@ impl Intake {
         .await
     }
 
-    /// Runs `work` until it ends or something arrives that cannot wait; `None` then.
-    pub(crate) async fn attend_until_urgent<F: Future>(
+    /// Runs `work` until it ends or `given_up` says that it is of no use any more; `None` then.
+    pub(crate) async fn attend_until<F: Future>(
         &mut self,
         transport: &mut Transport,
+        given_up: fn(&Notices) -> bool,
         work: F,
     ) -> Option<F::Output> {
         let mut work = pin!(work);
@@ -112,7 +157,11 @@ impl Intake {
                 return Poll::Ready(Some(output));
             }
             self.poll_listen(transport, cx);
-            if self.urgent.interrupt() { Poll::Ready(None) } else { Poll::Pending }
+            if given_up(&self.urgent) {
+                Poll::Ready(None)
+            } else {
+                Poll::Pending
+            }
         })
         .await
     }

@@ -21,14 +21,17 @@ mod settle;
 mod stream;
 pub(crate) mod transport;
 
-use crate::bookmark::Bookmark;
+use crate::bookmark::{Bookmark, BookmarkWriter};
 use crate::dialect::{self, Dialect};
 use crate::node::{Node, is_database};
+use crate::wire::record::SEND_BYTES;
 use answer::Refused;
-use intake::Intake;
+use intake::{Intake, Notices};
 use quoit_cypher::error::{Error, ErrorKind};
 use quoit_graph::ids::CommitSeq;
 use quoit_graph::{Access, Isolation, Txn};
+use quoit_protocol::chunk::MESSAGE_LEN_BEFORE_LOGIN;
+use quoit_protocol::handshake::Agreement;
 use quoit_protocol::message::answer::{HelloAnswer, Hints};
 use quoit_protocol::message::notification::NotificationFilter;
 use quoit_protocol::message::{
@@ -36,16 +39,18 @@ use quoit_protocol::message::{
 };
 use quoit_protocol::packstream::Limits;
 use quoit_protocol::state::{self, State, Verdict};
-use quoit_protocol::{SendBuffer, Version, WireFormat};
+use quoit_protocol::{SendBuffer, WireFormat};
 use quoit_rt::Instant;
 use smallvec::SmallVec;
+use std::net::SocketAddr;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use stream::Stream;
-use transport::Transport;
+use transport::{Received, Transport};
 
-/// How long a peer may take until it has logged in.
+/// How long a client may take from LOGOFF to its next LOGON.
 const LOGIN_TIME: Duration = Duration::from_secs(30);
 
 /// A byte (a NOOP at least) goes out this often while a request is pending, from Bolt 5.0 on.
@@ -54,7 +59,7 @@ const NOOP_INTERVAL: Duration = Duration::from_secs(50);
 /// What drivers are told about that, in seconds: two missed NOOPs and some patience.
 const RECV_TIMEOUT_S: u32 = 120;
 
-/// How long a transaction waits for its bookmarks.
+/// How long a transaction waits for its bookmarks; its own time limit counts if that is shorter.
 const BOOKMARK_TIME: Duration = Duration::from_secs(30);
 
 /// Rows are not produced while more than this is unsent, in bytes...
@@ -62,12 +67,32 @@ const UNSENT_HIGH: usize = 512 << 10;
 /// ... until it has fallen to this.
 const UNSENT_LOW: usize = 128 << 10;
 
+/// A client that leaves more than [`UNSENT_HIGH`] unread for so long is taken for gone.
+const STALL_TIME: Duration = Duration::from_secs(15 * 60);
+
+/// How long a client may take to read the last answers of its connection...
+const LINGER: Duration = Duration::from_secs(5);
+/// ... when the server stops: idle clients of a pool do not look.
+const STOP_LINGER: Duration = Duration::from_millis(200);
+
+/// The longest time limit; a client may ask for any 64-bit number of milliseconds.
+const TIMEOUT_MAX: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// Statements of one transaction whose rows have not been fetched to their end.
+const STREAMS_MAX: usize = 1_000;
+
 /// One connection.
 pub(crate) struct Session {
     node: Rc<Node>,
+    /// The address that the client has reached.
+    local: SocketAddr,
     state: state::Session,
     /// The version was agreed by manifest.
     manifest: bool,
+    /// When a client that has not logged in is turned away.
+    login_deadline: Instant,
+    /// Whether the client may send large messages.
+    large: bool,
     out: SendBuffer,
     limits: Limits,
     dialect: Dialect,
@@ -81,8 +106,10 @@ pub(crate) struct Session {
     pending: Option<Work>,
     /// Answers in `out` rest on commits up to this one: they leave when it is durable.
     hold: CommitSeq,
-    /// When something was last sent.
-    sent_at: Instant,
+    /// Makes the texts of bookmarks.
+    bookmarks: BookmarkWriter,
+    /// Memory of an earlier query's text, for the next one.
+    spare_text: String,
 }
 
 /// A transaction of this session: opened by BEGIN, or that of the one auto-commit stream.
@@ -108,10 +135,19 @@ enum Next {
     Go,
     /// [`Session::pending`] has to be done first.
     Work,
-    /// The same request again, once this commit is visible here.
-    Later(CommitSeq),
+    /// The same request again, when it has waited for a commit.
+    Later(Later),
     /// The end of the connection, after what is in the send buffer.
     Close,
+}
+
+/// A request that waits for a commit to become visible here.
+struct Later {
+    commit: CommitSeq,
+    /// How long at most.
+    patience: Duration,
+    /// The request; [`Session::handle`] puts it in.
+    message: Box<[u8]>,
 }
 
 /// What must wait, and therefore is not done while a request lies in the receive buffer.
@@ -122,35 +158,59 @@ enum Work {
     Retry { qid: u64 },
     /// Wait for a commit, then answer.
     Settle(settle::Settle),
+    /// Run the transaction's open streams to their end, then commit.
+    Finish(settle::Ask),
     /// Run an admin statement, then answer RUN.
     Admin(stream::AdminRun),
 }
 
-/// Serves a connection to its end.
-pub(crate) async fn serve(node: Rc<Node>, mut transport: Transport, version: Version, manifest: bool) {
-    let mut session = Session::new(node, version, manifest);
-    let mut intake = Intake::new();
+/// Serves a connection to its end. `login_deadline`: when the client is turned away unless it has logged in.
+pub(crate) async fn serve(
+    node: Rc<Node>,
+    mut transport: Transport,
+    agreement: Agreement,
+    login_deadline: Instant,
+) {
+    let rt = node.rt.clone();
+    let mut session = Session::new(node, &transport, agreement, login_deadline);
+    let mut intake = Intake::new(&rt);
     session.converse(&mut intake, &mut transport).await;
     // Whatever is still open is rolled back here; then the last answers leave.
-    session.transaction = None;
-    session.streams.clear();
+    session.rollback();
     session.flush(&mut intake, &mut transport).await;
-    let deadline = session.node.rt.now() + Duration::from_secs(5);
-    let rt = session.node.rt.clone();
     drop(session);
-    let _ = rt.timeout(deadline, greeting::close(transport)).await;
+    let patience = if intake.urgent.stopping {
+        STOP_LINGER
+    } else {
+        LINGER
+    };
+    let _ = rt
+        .timeout(rt.now() + patience, greeting::close(transport))
+        .await;
 }
 
 impl Session {
-    fn new(node: Rc<Node>, version: Version, manifest: bool) -> Session {
-        let sent_at = node.rt.now();
+    fn new(
+        node: Rc<Node>,
+        transport: &Transport,
+        agreement: Agreement,
+        login_deadline: Instant,
+    ) -> Session {
+        let version = agreement.version;
         Session {
             node,
+            local: transport.stream().local_addr(),
             state: state::Session::new(version),
-            manifest,
+            manifest: agreement.manifest,
+            login_deadline,
+            large: false,
             out: SendBuffer::new(WireFormat::new(version)),
             limits: Limits::BEFORE_LOGIN,
-            dialect: if version.major() >= 5 { Dialect::Neo4j } else { Dialect::Memgraph },
+            dialect: if version.major() >= 5 {
+                Dialect::Neo4j
+            } else {
+                Dialect::Memgraph
+            },
             filter: NotificationFilter::default(),
             dialled: None,
             transaction: None,
@@ -158,19 +218,23 @@ impl Session {
             next_qid: 0,
             pending: None,
             hold: CommitSeq(0),
-            sent_at,
+            bookmarks: BookmarkWriter::default(),
+            spare_text: String::new(),
         }
     }
 
     /// Takes requests until the connection is over.
     async fn converse(&mut self, intake: &mut Intake, transport: &mut Transport) {
-        let login_deadline = self.node.rt.now() + LOGIN_TIME;
-        let mut raised = false;
-        'requests: loop {
-            while let Some(message) = intake.queue.pop() {
+        loop {
+            loop {
+                // Before the next request: it may have been queued in front of a RESET.
+                self.take_notice(intake);
+                let Some(message) = intake.queue.pop() else {
+                    break;
+                };
                 let next = self.handle(message);
-                let again = matches!(next, Next::Later(_)).then(|| message.to_vec());
-                if !self.follow(next, again, intake, transport).await {
+                self.adjust_limits(intake, transport);
+                if !self.follow(next, intake, transport).await {
                     return;
                 }
             }
@@ -178,72 +242,101 @@ impl Session {
                 self.violate(&error.to_string(), "08N11");
                 return;
             }
-            if intake.urgent.gone {
+            if intake.urgent.is_over() {
                 return;
             }
             self.flush(intake, transport).await;
-            let Some(mut received) = self.wait_for_input(transport, login_deadline).await else {
+            self.make_room(intake, transport).await;
+            // Requests may have been queued while the answers waited.
+            if intake.has_news() {
+                continue;
+            }
+            let Some(received) = self.wait_for_input(intake, transport).await else {
                 return;
             };
-            let mut input = &mut received[..];
-            loop {
-                let message = match intake.dechunker.next(&mut input) {
-                    Ok(Some(message)) => message,
-                    Ok(None) => break,
-                    Err(error) => {
-                        intake.urgent.too_large = Some(error);
-                        continue 'requests;
-                    }
-                };
-                let next = self.handle(message);
-                match next {
-                    Next::Go => {
-                        if !raised && self.state.is_logged_in() {
-                            raised = true;
-                            let bytes_max = self.node.options.message_bytes_max;
-                            intake.dechunker.set_limit(bytes_max);
-                            transport.raise_limit(bytes_max);
-                        }
-                    }
-                    // The rest waits in the queue, so that the buffer goes back to the ring before we do.
-                    next => {
-                        let again = matches!(next, Next::Later(_)).then(|| message.to_vec());
-                        intake.enqueue(input);
-                        drop(received);
-                        if !self.follow(next, again, intake, transport).await {
-                            return;
-                        }
-                        continue 'requests;
-                    }
-                }
+            if !self.take_in(received, intake, transport).await {
+                return;
             }
         }
+    }
+
+    /// Handles what has arrived where it lies, as far as that goes without waiting; queues the rest, and goes on with what
+    /// must wait. False at the end of the connection.
+    async fn take_in(
+        &mut self,
+        mut received: Received,
+        intake: &mut Intake,
+        transport: &mut Transport,
+    ) -> bool {
+        let mut input = &mut received[..];
+        loop {
+            let message = match intake.dechunker.next(&mut input) {
+                Ok(Some(message)) => message,
+                Ok(None) => return true,
+                Err(error) => {
+                    intake.urgent.too_large = Some(error);
+                    return true;
+                }
+            };
+            let next = self.handle(message);
+            self.adjust_limits(intake, transport);
+            if !matches!(next, Next::Go) || self.out.len() >= SEND_BYTES {
+                // The rest waits in the queue, so that the buffer goes back to the ring before we do.
+                intake.enqueue(input);
+                drop(received);
+                return self.follow(next, intake, transport).await;
+            }
+        }
+    }
+
+    /// Lets a client send large messages while it is logged in, and only then.
+    fn adjust_limits(&mut self, intake: &mut Intake, transport: &mut Transport) {
+        let large = self.state.is_logged_in();
+        if large == self.large || self.state.state() == State::Closed {
+            return;
+        }
+        self.large = large;
+        let bytes_max = if large {
+            self.node.options.message_bytes_max
+        } else {
+            MESSAGE_LEN_BEFORE_LOGIN
+        };
+        self.limits = if large {
+            Limits::AFTER_LOGIN.with_uuid(self.out.format().version().has_uuid())
+        } else {
+            Limits::BEFORE_LOGIN
+        };
+        intake.dechunker.set_limit(bytes_max);
+        transport.set_limit(bytes_max);
     }
 
     /// Does what a request asked for besides its immediate answer; false at the end of the connection.
     async fn follow(
         &mut self,
         mut next: Next,
-        again: Option<Vec<u8>>,
         intake: &mut Intake,
         transport: &mut Transport,
     ) -> bool {
-        if let Next::Later(seq) = next {
-            let reached = self.await_visible(seq, intake, transport).await;
+        while let Next::Later(later) = next {
+            let reached = self.await_visible(&later, intake, transport).await;
             self.take_notice(intake);
-            next = match (reached, again) {
-                (true, Some(message)) => match self.handle(&message) {
-                    Next::Later(_) => Next::Go,
-                    other => other,
-                },
-                _ if self.state.state() == State::Interrupted => {
-                    self.out.ignored();
-                    Next::Go
-                }
-                _ => {
-                    self.refuse(Refused::BOOKMARK_TIMEOUT, "the bookmarked commit has not arrived here in time");
-                    Next::Go
-                }
+            if intake.urgent.gone {
+                return false;
+            }
+            next = if reached || self.state.state() == State::Interrupted {
+                self.handle(&later.message)
+            } else if intake.urgent.stopping {
+                self.fail(
+                    &Error::of(ErrorKind::Unavailable, "the server is shutting down"),
+                    None,
+                );
+                Next::Go
+            } else {
+                self.refuse(
+                    Refused::BOOKMARK_TIMEOUT,
+                    "the bookmarked commit has not arrived here in time",
+                );
+                Next::Go
             };
         }
         match next {
@@ -259,62 +352,110 @@ impl Session {
                 self.take_notice(intake);
             }
         }
+        if self.out.len() >= SEND_BYTES {
+            self.flush(intake, transport).await;
+            self.make_room(intake, transport).await;
+        }
         !self.node.rt.shutting_down() && self.state.state() != State::Closed
     }
 
-    /// Waits until a commit is visible here, at most [`BOOKMARK_TIME`] and until something urgent arrives.
-    async fn await_visible(&mut self, seq: CommitSeq, intake: &mut Intake, transport: &mut Transport) -> bool {
+    /// Waits until a commit is visible here, as long as the request allows and until something urgent arrives.
+    async fn await_visible(
+        &mut self,
+        later: &Later,
+        intake: &mut Intake,
+        transport: &mut Transport,
+    ) -> bool {
         self.flush(intake, transport).await;
         let node = self.node.clone();
-        let deadline = node.rt.now() + BOOKMARK_TIME;
         let visible = async {
             // A replica's watermark moves by itself; a poll a millisecond is far below a round trip's worth of work.
-            while node.core.graph().door().visible() < seq {
+            while node.core.graph().door().visible() < later.commit {
                 node.rt.sleep(Duration::from_millis(1)).await;
             }
         };
-        let waited = intake.attend_until_urgent(transport, node.rt.timeout(deadline, visible)).await;
-        matches!(waited, Some(Ok(())))
+        let limited = node.rt.timeout(node.rt.now() + later.patience, visible);
+        matches!(
+            intake
+                .attend_until(transport, Notices::interrupt, limited)
+                .await,
+            Some(Ok(()))
+        )
+    }
+
+    /// Waits while the client leaves too much unread. One that does so for [`STALL_TIME`] is taken for gone.
+    async fn make_room(&mut self, intake: &mut Intake, transport: &mut Transport) {
+        let socket = transport.stream();
+        if socket.unsent() <= UNSENT_HIGH {
+            return;
+        }
+        let rt = self.node.rt.clone();
+        let drained = rt.timeout(rt.now() + STALL_TIME, socket.send_drained(UNSENT_LOW));
+        match intake
+            .attend_until(transport, Notices::is_over, drained)
+            .await
+        {
+            Some(Ok(Ok(()))) | None => {}
+            Some(Ok(Err(_)) | Err(_)) => intake.urgent.gone = true,
+        }
+    }
+
+    /// Runs `work`, which cannot be given up, to its end, with a sign of life to the client when it takes long.
+    async fn attend<F: Future>(
+        &mut self,
+        intake: &mut Intake,
+        transport: &mut Transport,
+        work: F,
+    ) -> F::Output {
+        let rt = self.node.rt.clone();
+        let mut work = pin!(work);
+        loop {
+            let deadline = rt.now() + NOOP_INTERVAL;
+            if let Ok(output) = rt
+                .timeout(deadline, intake.attend(transport, work.as_mut()))
+                .await
+            {
+                return output;
+            }
+            self.say_alive(intake, transport);
+        }
+    }
+
+    /// Sends a NOOP, ahead of answers that wait for their commits.
+    fn say_alive(&mut self, intake: &mut Intake, transport: &mut Transport) {
+        if self.out.format().version().server_may_send_noop() && transport.send(vec![0, 0]).is_err()
+        {
+            intake.urgent.gone = true;
+        }
     }
 
     /// The next bytes; `None` at the end of the stream, when the login takes too long, and at shutdown.
     async fn wait_for_input(
         &mut self,
+        intake: &mut Intake,
         transport: &mut Transport,
-        login_deadline: Instant,
-    ) -> Option<transport::Received> {
+    ) -> Option<Received> {
         let rt = self.node.rt.clone();
         loop {
-            let deadline = match self.transaction.as_ref().and_then(|tx| tx.deadline) {
-                _ if !self.state.is_logged_in() => Some(login_deadline),
-                deadline => deadline,
+            let logged_in = self.state.is_logged_in();
+            let deadline = match &self.transaction {
+                _ if !logged_in => Some(self.login_deadline),
+                Some(transaction) => transaction.deadline,
+                None => None,
             };
-            let received = {
-                let input = async {
-                    let mut stop = std::pin::pin!(rt.shutdown_requested());
-                    std::future::poll_fn(|cx| {
-                        use std::task::Poll;
-                        if let Poll::Ready(received) = transport.poll_recv(cx) {
-                            return Poll::Ready(received.ok());
-                        }
-                        stop.as_mut().poll(cx).map(|()| None)
-                    })
-                    .await
-                };
-                match deadline {
-                    Some(deadline) => rt.timeout(deadline, input).await,
-                    None => Ok(input.await),
-                }
+            let input = intake.input(transport);
+            let received = match deadline {
+                None => return input.await,
+                // Bytes that keep coming would win over it for ever.
+                Some(deadline) if !logged_in && deadline <= rt.now() => return None,
+                Some(deadline) => rt.timeout(deadline, input).await,
             };
             match received {
-                Ok(received) => return received.filter(|bytes| !bytes.is_empty()),
-                Err(_) if !self.state.is_logged_in() => return None,
-                Err(_) => {
-                    // The client's time is up while it says nothing: the transaction goes now, the client is told at
-                    // its next request.
-                    self.transaction = None;
-                    self.streams.clear();
-                }
+                Ok(received) => return received,
+                Err(_) if !logged_in => return None,
+                // The time is up while the client says nothing: the transaction goes now, the client is told at its next
+                // request.
+                Err(_) => self.rollback(),
             }
         }
     }
@@ -327,11 +468,18 @@ impl Session {
         if self.hold > self.node.core.graph().door().visible() {
             let node = self.node.clone();
             let hold = self.hold;
-            // Fails only when the log has stopped the server.
-            let _ = intake.attend(transport, node.log_core.durable(hold)).await;
+            if intake
+                .attend(transport, node.log_core.durable(hold))
+                .await
+                .is_err()
+            {
+                // The log has stopped: what rests on it may never have happened, so nobody is told.
+                self.out.clear();
+                intake.urgent.gone = true;
+                return;
+            }
         }
         let bytes = self.out.replace(self.node.rt.send_vec());
-        self.sent_at = self.node.rt.now();
         if transport.send(bytes).is_err() {
             intake.urgent.gone = true;
         }
@@ -356,8 +504,15 @@ impl Session {
             Err(RequestError::Field(error)) => {
                 return match self.state.on_request(error.request) {
                     Verdict::Accept => {
-                        self.fail(&Error::of(ErrorKind::ProtocolError, error.to_string()), None);
-                        if self.state.state() == State::Closed { Next::Close } else { Next::Go }
+                        self.fail(
+                            &Error::of(ErrorKind::ProtocolError, error.to_string()),
+                            None,
+                        );
+                        if self.state.state() == State::Closed {
+                            Next::Close
+                        } else {
+                            Next::Go
+                        }
                     }
                     other => self.unaccepted(other),
                 };
@@ -367,11 +522,12 @@ impl Session {
             Verdict::Accept => {}
             other => return self.unaccepted(other),
         }
-        match request {
+        let mut next = match request {
             Request::Hello(hello) => self.hello(hello),
             Request::Logon(auth) => self.logon(auth),
             Request::Logoff => {
                 self.state.logoff_succeeded();
+                self.login_deadline = self.node.rt.now() + LOGIN_TIME;
                 self.out.plain_success();
                 Next::Go
             }
@@ -398,7 +554,11 @@ impl Session {
                 Next::Go
             }
             Request::Goodbye => Next::Close,
+        };
+        if let Next::Later(later) = &mut next {
+            later.message = message.into();
         }
+        next
     }
 
     fn unaccepted(&mut self, verdict: Verdict) -> Next {
@@ -418,13 +578,15 @@ impl Session {
     // -- login ------------------------------------------------------------------------------------------------------
 
     fn hello(&mut self, hello: Hello<'_>) -> Next {
-        let version = self.out.format().version();
         if hello.utc_patch {
             self.out.set_format(self.out.format().with_utc_patch());
         }
         self.filter = hello.notifications;
         if let Some(routing) = hello.routing {
-            let address = routing.get("address").and_then(|value| value.as_str()).unwrap_or_default();
+            let address = routing
+                .get("address")
+                .and_then(|value| value.as_str())
+                .unwrap_or_default();
             self.dialled = Some(address.to_owned());
             match routing.get("errors").and_then(|value| value.as_str()) {
                 Some("memgraph") => self.dialect = Dialect::Memgraph,
@@ -433,7 +595,10 @@ impl Session {
             }
         }
         // Its code compares error codes with Memgraph's.
-        if hello.user_agent.is_some_and(|agent| agent.starts_with("langchain-memgraph")) {
+        if hello
+            .user_agent
+            .is_some_and(|agent| agent.starts_with("langchain-memgraph"))
+        {
             self.dialect = Dialect::Memgraph;
         }
         if let Some(auth) = hello.auth
@@ -441,16 +606,24 @@ impl Session {
         {
             return self.refuse_login(&error);
         }
-        let number = self.node.shared.connection_id.fetch_add(1, Ordering::Relaxed) + 1;
+        let number = self
+            .node
+            .shared
+            .connection_id
+            .fetch_add(1, Ordering::Relaxed)
+            + 1;
         self.out.hello_success(&HelloAnswer {
             server: &self.node.options.server_name,
             connection_id: &format!("bolt-{number}"),
-            hints: Hints { recv_timeout_s: Some(RECV_TIMEOUT_S), telemetry: false, server_side_routing: false },
+            hints: Hints {
+                recv_timeout_s: Some(RECV_TIMEOUT_S),
+                telemetry: false,
+                server_side_routing: false,
+            },
             utc_patch: hello.utc_patch,
             manifest: self.manifest,
         });
         self.state.hello_succeeded();
-        self.raise_limits(version);
         Next::Go
     }
 
@@ -458,16 +631,10 @@ impl Session {
         if let Err(error) = authenticate(auth) {
             return self.refuse_login(&error);
         }
-        self.out.logon_success(self.node.options.advertised_address.as_deref());
+        self.out
+            .logon_success(self.node.options.advertised_address.as_deref());
         self.state.logon_succeeded();
-        self.raise_limits(self.out.format().version());
         Next::Go
-    }
-
-    fn raise_limits(&mut self, version: Version) {
-        if self.state.is_logged_in() {
-            self.limits = Limits::AFTER_LOGIN.with_uuid(version.has_uuid());
-        }
     }
 
     fn refuse_login(&mut self, error: &Error) -> Next {
@@ -478,10 +645,11 @@ impl Session {
     // -- transactions -----------------------------------------------------------------------------------------------
 
     fn begin(&mut self, extra: TransactionExtra<'_>) -> Next {
-        match self.await_bookmarks(extra.bookmarks) {
-            Ok(None) => {}
-            Ok(Some(seq)) => return Next::Later(seq),
-            Err(next) => return next,
+        if let Some(next) = self.refuse_unknown_database(&extra) {
+            return next;
+        }
+        if let Some(next) = self.await_bookmarks(extra.bookmarks, extra.timeout_ms) {
+            return next;
         }
         let options = match self.options(&extra) {
             Ok(options) => options,
@@ -492,7 +660,8 @@ impl Session {
         };
         self.open_explicit(options);
         self.state.begin_succeeded();
-        self.out.begin_success(extra.database.is_none().then_some(crate::node::DATABASE));
+        self.out
+            .begin_success(extra.database.is_none().then_some(crate::node::DATABASE));
         Next::Go
     }
 
@@ -511,20 +680,21 @@ impl Session {
             txn,
             explicit,
             access: options.access,
-            deadline: options.timeout.map(|timeout| self.node.rt.now() + timeout),
+            deadline: options
+                .timeout
+                .map(|timeout| self.node.rt.now() + timeout.min(TIMEOUT_MAX)),
             filter: options.filter,
         }
     }
 
     /// What a request says about its transaction, checked.
     fn options(&self, extra: &TransactionExtra<'_>) -> Result<TransactionOptions, Error> {
-        if let Some(name) = extra.database
-            && !is_database(name)
-        {
-            return Err(Error::of(ErrorKind::SchemaError, format!("database `{name}` does not exist")));
-        }
         if let Some(user) = extra.impersonated_user {
-            return Err(Error::of(ErrorKind::Forbidden, format!("impersonating `{user}` is not possible: there are no users")));
+            let user = excerpt(user);
+            return Err(Error::of(
+                ErrorKind::Forbidden,
+                format!("impersonating `{user}` is not possible: there are no users"),
+            ));
         }
         let server_limit = self.node.options.query_timeout;
         Ok(TransactionOptions {
@@ -538,26 +708,51 @@ impl Session {
         })
     }
 
-    /// The commit to wait for before a transaction with these bookmarks may begin; `Err` after a failure was answered.
-    fn await_bookmarks(&mut self, bookmarks: Bookmarks<'_>) -> Result<Option<CommitSeq>, Next> {
+    /// The failure of a request that names a database which does not exist.
+    fn refuse_unknown_database(&mut self, extra: &TransactionExtra<'_>) -> Option<Next> {
+        let name = extra.database.filter(|name| !is_database(name))?;
+        self.refuse_database(name);
+        Some(Next::Go)
+    }
+
+    /// What comes before a request with these bookmarks: waiting for their commits, or nothing more after a failure was
+    /// answered. `None`: all is here.
+    fn await_bookmarks(
+        &mut self,
+        bookmarks: Bookmarks<'_>,
+        timeout_ms: Option<u64>,
+    ) -> Option<Next> {
         let mut wanted = CommitSeq(0);
         for text in bookmarks.iter() {
             match Bookmark::parse(text) {
                 Ok(bookmark) => {
                     let own = self.node.cluster();
                     if bookmark.cluster != 0 && own != 0 && bookmark.cluster != own {
-                        self.refuse(Refused::INVALID_BOOKMARK, &format!("bookmark `{text}` is of another cluster"));
-                        return Err(Next::Go);
+                        self.refuse(
+                            Refused::INVALID_BOOKMARK,
+                            &format!("bookmark `{text}` is of another cluster"),
+                        );
+                        return Some(Next::Go);
                     }
                     wanted = wanted.max(CommitSeq(bookmark.commit));
                 }
                 Err(error) => {
                     self.refuse(Refused::INVALID_BOOKMARK, &error.to_string());
-                    return Err(Next::Go);
+                    return Some(Next::Go);
                 }
             }
         }
-        Ok((wanted > self.node.core.graph().door().visible()).then_some(wanted))
+        if wanted <= self.node.core.graph().door().visible() {
+            return None;
+        }
+        let limit = timeout_ms
+            .filter(|ms| *ms > 0)
+            .map_or(BOOKMARK_TIME, Duration::from_millis);
+        Some(Next::Later(Later {
+            commit: wanted,
+            patience: limit.min(BOOKMARK_TIME),
+            message: Box::default(),
+        }))
     }
 
     /// Ends the transaction and every stream; nothing of it is left.
@@ -577,7 +772,10 @@ fn authenticate(auth: Auth<'_>) -> Result<(), Error> {
         Some(Credentials::None | Credentials::Basic { .. }) => Ok(()),
         Some(_) => Err(Error::of(
             ErrorKind::Unauthenticated,
-            format!("authentication scheme `{}` is not available here; use `basic` or `none`", auth.scheme),
+            format!(
+                "authentication scheme `{}` is not available here; use `basic` or `none`",
+                auth.scheme
+            ),
         )),
         None => Err(Error::of(
             ErrorKind::Unauthenticated,
@@ -586,7 +784,14 @@ fn authenticate(auth: Auth<'_>) -> Result<(), Error> {
     }
 }
 
-/// The text of a position for people, where an error has one.
+/// The beginning of a client's text, for a message.
+fn excerpt(text: &str) -> &str {
+    const EXCERPT_BYTES: usize = 80;
+    text.get(..text.floor_char_boundary(EXCERPT_BYTES))
+        .unwrap_or(text)
+}
+
+/// Whose fault an error with this code is.
 fn classification(code: &str) -> quoit_protocol::message::failure::Classification {
     use quoit_protocol::message::failure::Classification;
     match dialect::classification(code) {

@@ -4,12 +4,10 @@
 //! drivers reject it otherwise; addresses are such as the client can reach: what was configured, else for this server
 //! the address that the client itself dialled.
 
-use super::answer::Refused;
 use super::{Next, Session};
 use crate::node::{DATABASE, is_database};
 use quoit_protocol::message::Route;
 use quoit_protocol::message::routing::RoutingTable;
-use quoit_replication::Role;
 
 /// How long a client may keep a table, in seconds.
 const TTL_S: u32 = 300;
@@ -20,24 +18,27 @@ impl Session {
         if let Some(name) = route.database
             && !is_database(name)
         {
-            self.refuse(Refused::DATABASE_NOT_FOUND, &format!("database `{name}` does not exist"));
+            self.refuse_database(name);
             return Next::Go;
         }
-        match self.await_bookmarks(route.bookmarks) {
-            Ok(None) => {}
-            Ok(Some(seq)) => return Next::Later(seq),
-            Err(next) => return next,
+        if let Some(next) = self.await_bookmarks(route.bookmarks, None) {
+            return next;
         }
-        let dialled = route.routing.get("address").and_then(|value| value.as_str());
-        let own = self
+        let dialled = route
+            .routing
+            .get("address")
+            .and_then(|value| value.as_str());
+        let said = self
             .node
             .options
             .advertised_address
             .as_deref()
             .or(dialled)
-            .or(self.dialled.as_deref())
-            .unwrap_or_default()
-            .to_owned();
+            .or(self.dialled.as_deref());
+        // A client that does not say what it dialled has reached this address, whatever it called it.
+        let own = said
+            .filter(|address| !address.is_empty())
+            .map_or_else(|| self.local.to_string(), str::to_owned);
         let peers = self.node.replication.peers();
         // A replica tells its Bolt port; the host is the one that the main itself reaches it by.
         let in_step: Vec<String> = peers
@@ -50,14 +51,25 @@ impl Session {
             .collect();
         let in_step: Vec<&str> = in_step.iter().map(String::as_str).collect();
         let own = own.as_str();
-        let (readers, writers): (Vec<&str>, Vec<&str>) = match self.node.replication.role() {
-            Role::Main if in_step.is_empty() => (vec![own], vec![own]),
-            Role::Main => (in_step, vec![own]),
-            // A replica does not know where its main speaks Bolt.
-            Role::Replica => (vec![own], Vec::new()),
+        let readers = if in_step.is_empty() {
+            vec![own]
+        } else {
+            in_step
+        };
+        // A replica does not know where its main speaks Bolt; a main that was replaced knows that it is none.
+        let writers = if self.node.replication.writable().is_ok() {
+            vec![own]
+        } else {
+            Vec::new()
         };
         let mut routers = vec![own];
-        routers.extend(readers.iter().chain(&writers).copied().filter(|address| *address != own));
+        routers.extend(
+            readers
+                .iter()
+                .chain(&writers)
+                .copied()
+                .filter(|address| *address != own),
+        );
         self.out.route_success(&RoutingTable {
             ttl_s: TTL_S,
             database: DATABASE,

@@ -10,8 +10,8 @@ use super::stream::{Finish, Stream};
 use super::transport::Transport;
 use super::{Next, Session, Work, answer};
 use quoit_cypher::error::{Error, ErrorKind};
-use quoit_graph::ids::CommitSeq;
 use quoit_graph::CommitError;
+use quoit_graph::ids::CommitSeq;
 use quoit_protocol::message::notification::{Notification, NotificationFilter};
 use quoit_protocol::state::TransactionChange;
 use quoit_rt::Instant;
@@ -47,7 +47,12 @@ impl Session {
     }
 
     /// Goes on with COMMIT of a transaction that has streams left half read, turn by turn.
-    pub(super) async fn finish_on(&mut self, ask: Ask, intake: &mut Intake, transport: &mut Transport) {
+    pub(super) async fn finish_on(
+        &mut self,
+        ask: Ask,
+        intake: &mut Intake,
+        transport: &mut Transport,
+    ) {
         let mut quiet_since = self.node.rt.now();
         loop {
             if !self.take_a_turn(&mut quiet_since, intake, transport).await {
@@ -65,7 +70,10 @@ impl Session {
     pub(super) fn settle(&mut self, ask: Ask) {
         let Some(transaction) = self.transaction.take() else {
             self.fail(
-                &Error::of(ErrorKind::TransactionTimedOut, "the transaction was rolled back because its time was up"),
+                &Error::of(
+                    ErrorKind::TransactionTimedOut,
+                    "the transaction was rolled back because its time was up",
+                ),
                 None,
             );
             return;
@@ -80,7 +88,12 @@ impl Session {
         let filter = transaction.filter;
         match transaction.txn.commit() {
             Ok(committed) => {
-                let settle = Settle { seq: committed.seq, wrote: committed.wrote, filter, ask };
+                let settle = Settle {
+                    seq: committed.seq,
+                    wrote: committed.wrote,
+                    filter,
+                    ask,
+                };
                 if !committed.wrote && committed.seq <= self.node.core.graph().door().visible() {
                     self.settled(settle, Vec::new());
                 } else {
@@ -92,9 +105,16 @@ impl Session {
     }
 
     /// Waits for a commit as its promises ask, then answers.
-    pub(super) async fn await_settled(&mut self, settle: Settle, intake: &mut Intake, transport: &mut Transport) {
+    pub(super) async fn await_settled(
+        &mut self,
+        settle: Settle,
+        intake: &mut Intake,
+        transport: &mut Transport,
+    ) {
         let node = self.node.clone();
-        let durable = intake.attend(transport, node.log_core.durable(settle.seq)).await;
+        let durable = intake
+            .attend(transport, node.log_core.durable(settle.seq))
+            .await;
         let outcome = match durable {
             Ok(()) if settle.wrote => Ok(self.await_confirmed(settle.seq, intake, transport).await),
             other => other.map(|()| Vec::new()),
@@ -102,7 +122,10 @@ impl Session {
         match outcome {
             Ok(notices) => self.settled(settle, notices),
             // The log stops the server with this; a client that is still told learns that nobody knows.
-            Err(error) => self.fail(&Error::internal(format!("the outcome of the commit is unknown: {error}")), None),
+            Err(error) => self.fail(
+                &Error::internal(format!("the outcome of the commit is unknown: {error}")),
+                None,
+            ),
         }
     }
 
@@ -115,7 +138,11 @@ impl Session {
     ) -> Vec<Notification<'static>> {
         let confirming = self.node.replication.confirm(seq);
         let confirmed = self.attend(intake, transport, confirming).await;
-        confirmed.warnings.iter().map(|warning| answer::notification(warning.notice())).collect()
+        confirmed
+            .warnings
+            .iter()
+            .map(|warning| answer::notification(warning.notice()))
+            .collect()
     }
 
     fn settled(&mut self, settle: Settle, notices: Vec<Notification<'static>>) {
@@ -127,12 +154,21 @@ impl Session {
             }
             Ask::Message => {
                 self.state.transaction_ended();
-                let bookmark = self.bookmarks.write(Session::bookmark(&self.node, settle.seq));
-                self.out.commit_success(Some(bookmark), &notices, settle.filter);
+                let bookmark = self
+                    .bookmarks
+                    .write(Session::bookmark(&self.node, settle.seq));
+                self.out
+                    .commit_success(Some(bookmark), &notices, settle.filter);
             }
             Ask::Text { started } => {
                 self.next_qid = 0;
-                self.open_rows(std::iter::empty(), Vec::new(), notices, started, TransactionChange::Closed);
+                self.open_rows(
+                    std::iter::empty(),
+                    Vec::new(),
+                    notices,
+                    started,
+                    TransactionChange::Closed,
+                );
             }
         }
     }
@@ -142,10 +178,14 @@ impl Session {
 fn refused_commit(error: &CommitError) -> Error {
     use quoit_graph::door::ReserveError;
     match error {
-        CommitError::Reserve(ReserveError::Busy) => {
-            Error::of(ErrorKind::Unavailable, "too many commits are waiting for the log; try again")
-        }
-        CommitError::Reserve(reason) => Error::of(ErrorKind::Unavailable, format!("the commit was refused: {reason}")),
+        CommitError::Reserve(ReserveError::Busy) => Error::of(
+            ErrorKind::Unavailable,
+            "too many commits are waiting for the log; try again",
+        ),
+        CommitError::Reserve(reason) => Error::of(
+            ErrorKind::Unavailable,
+            format!("the commit was refused: {reason}"),
+        ),
         CommitError::Doomed => Error::of(
             ErrorKind::TransactionState,
             "a statement of the transaction failed, so it can only be rolled back",

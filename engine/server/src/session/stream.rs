@@ -5,10 +5,13 @@
 //! before; between two batches nothing borrows storage; a statement that met a conflict begins again only while none of
 //! its rows has been written.
 
+use super::intake::{Intake, Notices};
 use super::settle::Ask;
-use super::{Next, NOOP_INTERVAL, Session, TransactionOptions, UNSENT_HIGH, UNSENT_LOW, Work};
-use super::intake::Intake;
 use super::transport::Transport;
+use super::{
+    NOOP_INTERVAL, Next, STALL_TIME, STREAMS_MAX, Session, TransactionOptions, UNSENT_HIGH,
+    UNSENT_LOW, Work,
+};
 use crate::admin;
 use crate::node::DATABASE;
 use crate::wire::{parameter, record};
@@ -25,6 +28,7 @@ use quoit_query::{Demand, Execution, Kind, Parameters, Prepared, Step};
 use quoit_rt::Instant;
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// How often the server begins an auto-commit statement again that met a conflict.
@@ -34,25 +38,23 @@ const RETRIES_MAX: u32 = 10;
 pub(super) struct Stream {
     qid: u64,
     body: Body,
+    demand: Demanded,
     pub(super) kind: Kind,
-    pub(super) fields: EncodedFields,
+    pub(super) fields: Rc<EncodedFields>,
     pub(super) started: Instant,
     /// Rows produced so far, sent or thrown away.
     pub(super) rows: u64,
+    /// What its steps have changed.
+    pub(super) stats: WriteStats,
     pub(super) notices: Vec<Notification<'static>>,
-    /// What is known when the last row is out.
-    pub(super) finished: Option<Finished>,
-}
-
-/// The end of a stream.
-pub(super) struct Finished {
+    /// The plan, if it was asked for; known when the last row is out.
     pub(super) plan: Option<PlanNode>,
 }
 
 enum Body {
     Query(Box<Query>),
     /// Rows that are there already.
-    Rows { rows: VecDeque<Vec<Value>>, demand: RowsDemand },
+    Rows(VecDeque<Vec<Value>>),
 }
 
 struct Query {
@@ -61,12 +63,17 @@ struct Query {
     /// To begin again with.
     parameters: Parameters,
     options: TransactionOptions,
-    demand: Demand,
     retries: u32,
-    /// What transaction statistics were when the statement began.
-    before: WriteStats,
-    text: Box<str>,
+    /// Rows that are produced before the buffer is looked at: as many as fill it, by what rows have taken so far.
+    stretch: u64,
+    text: String,
 }
+
+/// The first [`Query::stretch`] of a statement, whose rows may be of any size.
+const FIRST_STRETCH: u64 = 32;
+
+/// The longest [`Query::stretch`]; a step is looked at for other reasons too.
+const LONGEST_STRETCH: u64 = 4096;
 
 /// What becomes of the rows asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,17 +84,46 @@ pub(super) enum Rows {
     Drop,
 }
 
+/// What the client has asked for and not yet been given.
 #[derive(Clone, Copy, Debug)]
-struct RowsDemand {
+struct Demanded {
     rows: Rows,
     left: u64,
+}
+
+impl Demanded {
+    const NOTHING: Demanded = Demanded {
+        rows: Rows::Send,
+        left: 0,
+    };
+
+    /// What rows thrown away are asked of the query as, all at once.
+    fn dropped(self) -> Demand {
+        if self.left == u64::MAX {
+            Demand::DiscardAll
+        } else {
+            Demand::Discard(self.left)
+        }
+    }
 }
 
 /// An admin statement that is to be run.
 pub(super) struct AdminRun {
     prepared: Prepared,
     parameters: Parameters,
+    options: TransactionOptions,
     started: Instant,
+    text: String,
+}
+
+/// How far the streams of a transaction that commits have come.
+pub(super) enum Finish {
+    /// All are at their end.
+    All,
+    /// Other turns are needed.
+    More,
+    /// One failed, which has been answered.
+    Failed,
 }
 
 /// How far a step went.
@@ -105,10 +141,11 @@ impl Session {
     pub(super) fn run(&mut self, run: Run<'_>) -> Next {
         let explicit = self.transaction.as_ref().is_some_and(|tx| tx.explicit);
         if !explicit {
-            match self.await_bookmarks(run.extra.bookmarks) {
-                Ok(None) => {}
-                Ok(Some(seq)) => return Next::Later(seq),
-                Err(next) => return next,
+            if let Some(next) = self.refuse_unknown_database(&run.extra) {
+                return next;
+            }
+            if let Some(next) = self.await_bookmarks(run.extra.bookmarks, run.extra.timeout_ms) {
+                return next;
             }
         }
         match self.try_run(&run, explicit) {
@@ -130,8 +167,31 @@ impl Session {
         let started = self.node.rt.now();
         let prepared = self.node.queries.prepare(run.query, &self.node.core)?;
         let parameters = parameter::parameters(run.parameters, self.out.format())?;
+        let options = match &self.transaction {
+            Some(tx) => TransactionOptions {
+                access: tx.access,
+                timeout: None,
+                filter: tx.filter,
+            },
+            None => self.options(&run.extra)?,
+        };
+        if self.streams.len() >= STREAMS_MAX {
+            return Err(Error::of(
+                ErrorKind::MemoryLimitExceeded,
+                format!(
+                    "the transaction has {STREAMS_MAX} results that are not fetched to their end; fetch or discard them"
+                ),
+            ));
+        }
         if prepared.kind() == Kind::Admin {
-            self.pending = Some(Work::Admin(AdminRun { prepared, parameters, started }));
+            let text = run.query.to_owned();
+            self.pending = Some(Work::Admin(AdminRun {
+                prepared,
+                parameters,
+                options,
+                started,
+                text,
+            }));
             return Ok(Next::Work);
         }
         if explicit && prepared.kind() == Kind::Schema {
@@ -140,10 +200,6 @@ impl Session {
                 "Index manipulation not allowed in multicommand transactions. Run the statement on its own.",
             ));
         }
-        let options = match &self.transaction {
-            Some(tx) => TransactionOptions { access: tx.access, timeout: None, filter: tx.filter },
-            None => self.options(&run.extra)?,
-        };
         if prepared.writes() {
             self.may_write(options.access)?;
         }
@@ -151,7 +207,7 @@ impl Session {
         if !explicit {
             self.open_auto_commit(&prepared, options);
         }
-        let fields = EncodedFields::new(prepared.columns().iter().map(|name| &**name));
+        let fields = self.node.columns.borrow_mut().of(&prepared);
         let qid = self.next_qid;
         self.next_qid += 1;
         self.out.run_success(&RunAnswer {
@@ -160,27 +216,30 @@ impl Session {
             qid: explicit.then_some(qid),
             database: (!explicit && run.extra.database.is_none()).then_some(DATABASE),
         });
-        let before = self.transaction.as_ref().map_or_else(WriteStats::default, |tx| tx.txn.stats());
+        let mut text = std::mem::take(&mut self.spare_text);
+        text.clear();
+        text.push_str(run.query);
         let kind = prepared.kind();
         let query = Query {
             execution,
             prepared,
             parameters,
             options,
-            demand: Demand::All,
             retries: 0,
-            before,
-            text: run.query.into(),
+            stretch: FIRST_STRETCH,
+            text,
         };
         self.streams.push(Stream {
             qid,
             body: Body::Query(Box::new(query)),
+            demand: Demanded::NOTHING,
             kind,
             fields,
             started,
             rows: 0,
+            stats: WriteStats::default(),
             notices: Vec::new(),
-            finished: None,
+            plan: None,
         });
         self.state.run_succeeded(TransactionChange::None);
         Ok(Next::Go)
@@ -194,7 +253,10 @@ impl Session {
                 "writing is not allowed in a transaction of access mode read; open it for writing",
             ));
         }
-        self.node.replication.writable().map_err(|refusal| Error::of(ErrorKind::NotALeader, refusal.to_string()))
+        self.node
+            .replication
+            .writable()
+            .map_err(|refusal| Error::of(ErrorKind::NotALeader, refusal.to_string()))
     }
 
     fn open_auto_commit(&mut self, prepared: &Prepared, options: TransactionOptions) {
@@ -214,37 +276,35 @@ impl Session {
     pub(super) fn pull(&mut self, request: StreamRequest, rows: Rows) -> Next {
         let found = match request.qid {
             None => self.streams.last().map(|stream| stream.qid),
-            Some(qid) => self.streams.iter().find(|stream| stream.qid == qid).map(|stream| stream.qid),
+            Some(qid) => self
+                .streams
+                .iter()
+                .find(|stream| stream.qid == qid)
+                .map(|stream| stream.qid),
         };
         let Some(qid) = found else {
-            let error = match (&self.transaction, request.qid) {
-                (None, _) => Error::of(ErrorKind::TransactionTimedOut, "the transaction was rolled back because its time was up"),
-                (_, qid) => Error::of(
+            // The state says that there is a stream. Where there is none, it went with its transaction.
+            let error = match request.qid {
+                Some(qid) if !self.streams.is_empty() => Error::of(
                     ErrorKind::ProtocolError,
-                    format!("there is no open stream {}", qid.map_or_else(|| "to fetch from".to_owned(), |qid| qid.to_string())),
+                    format!("there is no open stream {qid}"),
+                ),
+                _ => Error::of(
+                    ErrorKind::TransactionTimedOut,
+                    "the transaction was rolled back because its time was up",
                 ),
             };
             self.fail(&error, None);
             return Next::Go;
         };
         let stream = self.stream(qid).expect("it was just found");
-        match &mut stream.body {
-            Body::Query(query) => {
-                query.demand = match (request.rows, rows) {
-                    (message::Rows::All, Rows::Send) => Demand::All,
-                    (message::Rows::All, Rows::Drop) => Demand::DiscardAll,
-                    (message::Rows::AtMost(n), Rows::Send) => Demand::Rows(n),
-                    (message::Rows::AtMost(n), Rows::Drop) => Demand::Discard(n),
-                };
-                query.execution.request(query.demand);
-            }
-            Body::Rows { demand, .. } => {
-                let left = match request.rows {
-                    message::Rows::All => u64::MAX,
-                    message::Rows::AtMost(n) => n,
-                };
-                *demand = RowsDemand { rows, left };
-            }
+        let left = match request.rows {
+            message::Rows::All => u64::MAX,
+            message::Rows::AtMost(n) => n,
+        };
+        stream.demand = Demanded { rows, left };
+        if let (Body::Query(query), Rows::Drop) = (&mut stream.body, rows) {
+            query.execution.request(stream.demand.dropped());
         }
         self.go_on(qid)
     }
@@ -268,8 +328,10 @@ impl Session {
     fn step(&mut self, qid: u64) -> Result<Stepped, Error> {
         let position = self.streams.iter().position(|stream| stream.qid == qid);
         let stream = &mut self.streams[position.expect("a stream goes on only while it is open")];
-        match &mut stream.body {
-            Body::Rows { rows, demand } => {
+        let demand = &mut stream.demand;
+        let query = match &mut stream.body {
+            Body::Query(query) => query,
+            Body::Rows(rows) => {
                 while demand.left > 0 {
                     let Some(row) = rows.pop_front() else { break };
                     if demand.rows == Rows::Send {
@@ -278,27 +340,67 @@ impl Session {
                     stream.rows += 1;
                     demand.left -= 1;
                 }
-                Ok(if rows.is_empty() { Stepped::Done } else { Stepped::More })
+                return Ok(if rows.is_empty() {
+                    Stepped::Done
+                } else {
+                    Stepped::More
+                });
             }
-            Body::Query(query) => {
-                let transaction = self.transaction.as_mut().expect("a query's stream has its transaction");
-                let rt = &self.node.rt;
-                if transaction.deadline.is_some_and(|deadline| rt.now() > deadline) {
-                    return Err(Error::of(
-                        ErrorKind::TransactionTimedOut,
-                        "the query ran longer than its time limit and was stopped; nothing of its transaction remains",
-                    ));
+        };
+        let transaction = self
+            .transaction
+            .as_mut()
+            .expect("a query's stream has its transaction");
+        let rt = &self.node.rt;
+        if transaction
+            .deadline
+            .is_some_and(|deadline| rt.now() >= deadline)
+        {
+            return Err(Error::of(
+                ErrorKind::TransactionTimedOut,
+                "the query ran longer than its time limit and was stopped; nothing of its transaction remains",
+            ));
+        }
+        loop {
+            let bytes_before = self.out.len();
+            let full = Cell::new(bytes_before >= record::SEND_BYTES);
+            let should_yield = || full.get() || rt.need_preempt();
+            let mut records = record::Records {
+                out: &mut self.out,
+                full: &full,
+                rows: 0,
+            };
+            if demand.rows == Rows::Send {
+                // A batch of the query's may hold many large rows; it is asked for as many as there is room for.
+                query
+                    .execution
+                    .request(Demand::Rows(demand.left.min(query.stretch)));
+            }
+            let before = transaction.txn.stats();
+            let step = query.execution.step(
+                &mut transaction.txn,
+                &self.node.core,
+                &should_yield,
+                &mut records,
+            );
+            let rows = records.rows;
+            add_difference(&mut stream.stats, &transaction.txn.stats(), &before);
+            stream.rows += rows;
+            demand.left = demand.left.saturating_sub(rows);
+            match step? {
+                Step::Done => return Ok(Stepped::Done),
+                Step::Yield => return Ok(Stepped::Yield),
+                Step::Rows if demand.left == 0 || demand.rows == Rows::Drop => {
+                    return Ok(Stepped::More);
                 }
-                let full = Cell::new(self.out.len() >= record::SEND_BYTES);
-                let should_yield = || full.get() || rt.need_preempt();
-                let mut records = record::Records { out: &mut self.out, full: &full, rows: 0 };
-                let step = query.execution.step(&mut transaction.txn, &self.node.core, &should_yield, &mut records);
-                stream.rows += records.rows;
-                Ok(match step? {
-                    Step::Yield => Stepped::Yield,
-                    Step::Rows => Stepped::More,
-                    Step::Done => Stepped::Done,
-                })
+                Step::Rows => {
+                    let row_bytes = (self.out.len() - bytes_before) as u64 / rows.max(1);
+                    query.stretch =
+                        (record::SEND_BYTES as u64 / row_bytes.max(1)).clamp(1, LONGEST_STRETCH);
+                    if should_yield() {
+                        return Ok(Stepped::Yield);
+                    }
+                }
             }
         }
     }
@@ -306,27 +408,36 @@ impl Session {
     /// The last row of a stream is out: commits an auto-commit statement, answers any other.
     fn ended(&mut self, qid: u64) {
         let position = self.streams.iter().position(|stream| stream.qid == qid);
-        let mut stream = self.streams.remove(position.expect("the stream that ended was open"));
-        let mut stats = WriteStats::default();
+        let mut stream = self
+            .streams
+            .remove(position.expect("the stream that ended was open"));
+        let auto_commit = self.transaction.as_ref().is_some_and(|tx| !tx.explicit);
+        let filter = self
+            .transaction
+            .as_ref()
+            .map_or(self.filter, |tx| tx.filter);
         if let (Body::Query(query), Some(tx)) = (&stream.body, &self.transaction) {
             let summary = query.execution.summary(&tx.txn);
-            stats = difference(&summary.stats, &query.before);
             stream.rows = stream.rows.max(summary.rows);
-            stream.finished = Some(Finished { plan: admin::plan_node(&summary.plan) });
+            stream.plan = admin::plan_node(&summary.plan);
         }
-        match &self.transaction {
-            Some(tx) if !tx.explicit && matches!(stream.body, Body::Query(_)) => {
-                self.settle(Ask::Stream { stream: Box::new(stream), stats });
-            }
+        let read_only = match &self.transaction {
             Some(tx) => {
-                let filter = tx.filter;
-                self.summarise(&stream, stats, None, filter);
+                !tx.txn.wrote() && tx.txn.snapshot() <= self.node.core.graph().door().visible()
             }
-            None => {
-                let filter = self.filter;
-                self.summarise(&stream, stats, None, filter);
-            }
+            None => true,
+        };
+        if auto_commit && !read_only {
+            self.settle(Ask::Stream(Box::new(stream)));
+            return;
         }
+        // What only read has nothing to commit and nothing to wait for.
+        let seen = auto_commit
+            .then(|| self.transaction.take())
+            .flatten()
+            .map(|tx| tx.txn.snapshot());
+        self.summarise(&stream, seen, filter);
+        self.spare_text = stream.into_text();
     }
 
     fn failed_stream(&mut self, qid: u64, error: Error) {
@@ -340,8 +451,13 @@ impl Session {
             self.fail(&error, None);
             return;
         };
-        if error.kind() == ErrorKind::TransactionConflict && auto_commit && nothing_left && query.retries < RETRIES_MAX {
+        if error.kind() == ErrorKind::TransactionConflict
+            && auto_commit
+            && nothing_left
+            && query.retries < RETRIES_MAX
+        {
             query.retries += 1;
+            stream.stats = WriteStats::default();
             if let Some(transaction) = self.transaction.take() {
                 transaction.txn.rollback();
             }
@@ -353,35 +469,28 @@ impl Session {
     }
 
     /// Does what must wait.
-    pub(super) async fn perform(&mut self, work: Work, intake: &mut Intake, transport: &mut Transport) {
+    pub(super) async fn perform(
+        &mut self,
+        work: Work,
+        intake: &mut Intake,
+        transport: &mut Transport,
+    ) {
         match work {
             Work::Stream { qid } => self.stream_on(qid, intake, transport).await,
             Work::Retry { qid } => self.begin_again(qid, intake, transport).await,
             Work::Settle(settle) => self.await_settled(settle, intake, transport).await,
+            Work::Finish(ask) => self.finish_on(ask, intake, transport).await,
             Work::Admin(run) => self.run_admin(run, intake, transport).await,
         }
     }
 
     /// Goes on with a stream, batch by batch, with everybody else's turns in between.
     async fn stream_on(&mut self, qid: u64, intake: &mut Intake, transport: &mut Transport) {
-        let rt = self.node.rt.clone();
+        let mut quiet_since = self.node.rt.now();
         loop {
-            self.flush(intake, transport).await;
-            let socket = transport.stream();
-            if socket.unsent() > UNSENT_HIGH {
-                // The client does not read: no rows until it does, or gives up.
-                intake.attend_until_urgent(transport, socket.send_drained(UNSENT_LOW)).await;
-            } else {
-                intake.listen(transport).await;
-            }
-            if intake.urgent.interrupt() || rt.shutting_down() {
-                self.interrupted(intake);
+            if !self.take_a_turn(&mut quiet_since, intake, transport).await {
                 return;
             }
-            if self.out.format().version().server_may_send_noop() && rt.now().saturating_since(self.sent_at) > NOOP_INTERVAL {
-                self.out.noop();
-            }
-            rt.yield_now().await;
             if !matches!(self.go_on(qid), Next::Work) {
                 return;
             }
@@ -395,13 +504,65 @@ impl Session {
         }
     }
 
+    /// Between two turns of something long: sends what is ready, waits for a client that does not read, takes in what has
+    /// arrived, lets everybody else have a turn. False when the long thing was given up, which has been answered then.
+    pub(super) async fn take_a_turn(
+        &mut self,
+        quiet_since: &mut Instant,
+        intake: &mut Intake,
+        transport: &mut Transport,
+    ) -> bool {
+        let rt = self.node.rt.clone();
+        if !self.out.is_empty() {
+            *quiet_since = rt.now();
+            self.flush(intake, transport).await;
+        }
+        let socket = transport.stream();
+        if socket.unsent() > UNSENT_HIGH {
+            // The client does not read: no rows until it does, or gives up, or its time is up (which the next step finds).
+            let stalled = rt.now() + STALL_TIME;
+            let deadline = self
+                .transaction
+                .as_ref()
+                .and_then(|tx| tx.deadline)
+                .map_or(stalled, |end| end.min(stalled));
+            let drained = rt.timeout(deadline, socket.send_drained(UNSENT_LOW));
+            match intake
+                .attend_until(transport, Notices::interrupt, drained)
+                .await
+            {
+                None | Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(_))) => intake.urgent.gone = true,
+                Some(Err(_)) => intake.urgent.gone |= rt.now() >= stalled,
+            }
+        } else {
+            intake.listen(transport).await;
+        }
+        if intake.urgent.interrupt() {
+            self.interrupted(intake);
+            return false;
+        }
+        if rt.now().saturating_since(*quiet_since) > NOOP_INTERVAL {
+            self.say_alive(intake, transport);
+            *quiet_since = rt.now();
+        }
+        rt.yield_now().await;
+        true
+    }
+
     /// What runs is given up: RESET, GOODBYE, a client that has left, a server that stops.
     fn interrupted(&mut self, intake: &mut Intake) {
         self.take_notice(intake);
         let error = if self.node.rt.shutting_down() {
-            Error::of(ErrorKind::Unavailable, "the server is shutting down; nothing of the transaction remains")
+            Error::of(
+                ErrorKind::Unavailable,
+                "the server is shutting down; nothing of the transaction remains",
+            )
         } else {
-            Error::of(ErrorKind::TransactionTerminated, "the query was stopped at the client's request")
+            Error::of(
+                ErrorKind::TransactionTerminated,
+                "the query was stopped at the client's request",
+            )
         };
         self.fail(&error, None);
     }
@@ -409,11 +570,17 @@ impl Session {
     /// Begins a statement again that met a conflict, after a pause that grows and varies.
     async fn begin_again(&mut self, qid: u64, intake: &mut Intake, transport: &mut Transport) {
         let rt = self.node.rt.clone();
-        let Some(Body::Query(query)) = self.stream(qid).map(|stream| &mut stream.body) else { return };
+        let Some(Body::Query(query)) = self.stream(qid).map(|stream| &mut stream.body) else {
+            return;
+        };
         let pause_us = (50u64 << query.retries.min(8)) + rt.random() % 200;
-        let (prepared, options, demand) = (query.prepared.clone(), query.options, query.demand);
+        let (prepared, options) = (query.prepared.clone(), query.options);
         let pause = rt.sleep(Duration::from_micros(pause_us));
-        if intake.attend_until_urgent(transport, pause).await.is_none() || rt.shutting_down() {
+        if intake
+            .attend_until(transport, Notices::interrupt, pause)
+            .await
+            .is_none()
+        {
             self.interrupted(intake);
             return;
         }
@@ -422,10 +589,18 @@ impl Session {
             return;
         }
         self.open_auto_commit(&prepared, options);
-        let Some(Body::Query(query)) = self.stream(qid).map(|stream| &mut stream.body) else { return };
+        let Some(stream) = self.stream(qid) else {
+            return;
+        };
+        let demand = stream.demand;
+        let Body::Query(query) = &mut stream.body else {
+            return;
+        };
         match Execution::new(prepared, &query.parameters) {
             Ok(mut execution) => {
-                execution.request(demand);
+                if demand.rows == Rows::Drop {
+                    execution.request(demand.dropped());
+                }
                 query.execution = execution;
             }
             Err(error) => {
@@ -438,21 +613,39 @@ impl Session {
 
     /// Runs an admin statement and opens a stream of its rows.
     async fn run_admin(&mut self, run: AdminRun, intake: &mut Intake, transport: &mut Transport) {
-        let statement = run.prepared.admin().expect("an admin statement was prepared");
+        let statement = run
+            .prepared
+            .admin()
+            .expect("an admin statement was prepared");
         if let Some(word) = admin::TransactionWord::of(statement) {
-            self.run_transaction_word(word, run.started);
+            self.run_transaction_word(word, run.options, run.started);
+            return;
+        }
+        if let Some(name) = admin::unknown_database(statement) {
+            self.refuse_database(name);
             return;
         }
         let explicit = self.transaction.as_ref().is_some_and(|tx| tx.explicit);
         self.flush(intake, transport).await;
         let node = self.node.clone();
-        let answer = intake.attend(transport, admin::run(&node, statement, &run.parameters, explicit)).await;
+        let running = admin::run(&node, statement, &run.parameters, explicit);
+        let answer = self.attend(intake, transport, running).await;
         match answer {
             Ok(answer) => {
-                let notices = answer.notices.into_iter().map(super::answer::notification).collect();
-                self.open_rows(answer.columns.iter().map(|c| &**c), answer.rows, notices, run.started, TransactionChange::None);
+                let notices = answer
+                    .notices
+                    .into_iter()
+                    .map(super::answer::notification)
+                    .collect();
+                self.open_rows(
+                    answer.columns.iter().map(|c| &**c),
+                    answer.rows,
+                    notices,
+                    run.started,
+                    TransactionChange::None,
+                );
             }
-            Err(error) => self.fail(&error, None),
+            Err(error) => self.fail(&error, Some(&run.text)),
         }
     }
 
@@ -465,8 +658,11 @@ impl Session {
         started: Instant,
         change: TransactionChange,
     ) {
-        let fields = EncodedFields::new(columns);
+        let fields = Rc::new(EncodedFields::new(columns));
         let explicit = self.transaction.as_ref().is_some_and(|tx| tx.explicit);
+        if !explicit {
+            self.next_qid = 0;
+        }
         let qid = self.next_qid;
         self.next_qid += 1;
         self.out.run_success(&RunAnswer {
@@ -477,83 +673,129 @@ impl Session {
         });
         self.streams.push(Stream {
             qid,
-            body: Body::Rows { rows: rows.into(), demand: RowsDemand { rows: Rows::Send, left: 0 } },
+            body: Body::Rows(rows.into()),
+            demand: Demanded::NOTHING,
             kind: Kind::Admin,
             fields,
             started,
             rows: 0,
+            stats: WriteStats::default(),
             notices,
-            finished: None,
+            plan: None,
         });
         self.state.run_succeeded(change);
     }
 
     /// `BEGIN`, `COMMIT`, `ROLLBACK` sent as queries, as mgclient does.
-    fn run_transaction_word(&mut self, word: admin::TransactionWord, started: Instant) {
+    fn run_transaction_word(
+        &mut self,
+        word: admin::TransactionWord,
+        options: TransactionOptions,
+        started: Instant,
+    ) {
         let explicit = self.transaction.as_ref().is_some_and(|tx| tx.explicit);
         match (word, explicit) {
             (admin::TransactionWord::Begin, true) => {
-                self.fail(&Error::of(ErrorKind::TransactionState, "Nested transactions are not supported."), None);
+                self.fail(
+                    &Error::of(
+                        ErrorKind::TransactionState,
+                        "Nested transactions are not supported.",
+                    ),
+                    None,
+                );
             }
             (admin::TransactionWord::Begin, false) => {
-                let timeout = self.node.options.query_timeout;
-                self.open_explicit(TransactionOptions {
-                    access: AccessMode::Write,
-                    timeout: (!timeout.is_zero()).then_some(timeout),
-                    filter: self.filter,
-                });
-                self.open_rows(std::iter::empty(), Vec::new(), Vec::new(), started, TransactionChange::Opened);
+                self.open_explicit(options);
+                self.open_rows(
+                    std::iter::empty(),
+                    Vec::new(),
+                    Vec::new(),
+                    started,
+                    TransactionChange::Opened,
+                );
             }
             (admin::TransactionWord::Commit | admin::TransactionWord::Rollback, false) => {
-                self.fail(&Error::of(ErrorKind::TransactionState, "No current transaction to commit or roll back."), None);
+                self.fail(
+                    &Error::of(
+                        ErrorKind::TransactionState,
+                        "No current transaction to commit or roll back.",
+                    ),
+                    None,
+                );
             }
             (admin::TransactionWord::Commit, true) => {
                 self.commit(Ask::Text { started });
             }
             (admin::TransactionWord::Rollback, true) => {
                 self.rollback();
-                self.next_qid = 0;
-                self.open_rows(std::iter::empty(), Vec::new(), Vec::new(), started, TransactionChange::Closed);
+                self.open_rows(
+                    std::iter::empty(),
+                    Vec::new(),
+                    Vec::new(),
+                    started,
+                    TransactionChange::Closed,
+                );
             }
         }
     }
 
     /// Runs every open stream of the transaction to its end without sending rows, as COMMIT asks of streams that were
-    /// left half read; false when one failed (which has been answered) or needs more turns than this one.
-    pub(super) fn finish_streams(&mut self) -> Result<bool, Error> {
-        while let Some(stream) = self.streams.last_mut() {
+    /// left half read; the oldest first, as their statements were sent.
+    pub(super) fn finish_streams(&mut self) -> Finish {
+        while let Some(stream) = self.streams.first_mut() {
             let qid = stream.qid;
             match &mut stream.body {
-                Body::Rows { .. } => {
-                    self.streams.pop();
+                Body::Rows(_) => {
+                    self.streams.remove(0);
                     continue;
                 }
-                Body::Query(query) => query.execution.request(Demand::DiscardAll),
+                Body::Query(query) => {
+                    stream.demand = Demanded {
+                        rows: Rows::Drop,
+                        left: u64::MAX,
+                    };
+                    query.execution.request(stream.demand.dropped());
+                }
             }
-            match self.step(qid)? {
-                Stepped::Yield => return Ok(false),
-                Stepped::More | Stepped::Done => {
-                    self.streams.pop();
+            match self.step(qid) {
+                Ok(Stepped::Yield) => return Finish::More,
+                Ok(Stepped::More | Stepped::Done) => {
+                    self.streams.remove(0);
+                }
+                Err(error) => {
+                    self.failed_stream(qid, error);
+                    return Finish::Failed;
                 }
             }
         }
-        Ok(true)
+        Finish::All
     }
 }
 
-/// What happened between two counts of one transaction.
-fn difference(after: &WriteStats, before: &WriteStats) -> WriteStats {
-    WriteStats {
-        vertices_created: after.vertices_created - before.vertices_created,
-        vertices_deleted: after.vertices_deleted - before.vertices_deleted,
-        edges_created: after.edges_created - before.edges_created,
-        edges_deleted: after.edges_deleted - before.edges_deleted,
-        properties_set: after.properties_set - before.properties_set,
-        labels_added: after.labels_added - before.labels_added,
-        labels_removed: after.labels_removed - before.labels_removed,
-        indexes_added: after.indexes_added - before.indexes_added,
-        indexes_removed: after.indexes_removed - before.indexes_removed,
+impl Stream {
+    /// The memory of its query's text, for another's.
+    pub(super) fn into_text(self) -> String {
+        match self.body {
+            Body::Query(query) if query.text.capacity() <= SPARE_TEXT_BYTES_MAX => query.text,
+            _ => String::new(),
+        }
     }
+}
+
+/// A query's text whose memory is kept for the next query takes this much at most, in bytes.
+const SPARE_TEXT_BYTES_MAX: usize = 4 << 10;
+
+/// Adds what happened between two counts of one transaction.
+fn add_difference(sum: &mut WriteStats, after: &WriteStats, before: &WriteStats) {
+    sum.vertices_created += after.vertices_created - before.vertices_created;
+    sum.vertices_deleted += after.vertices_deleted - before.vertices_deleted;
+    sum.edges_created += after.edges_created - before.edges_created;
+    sum.edges_deleted += after.edges_deleted - before.edges_deleted;
+    sum.properties_set += after.properties_set - before.properties_set;
+    sum.labels_added += after.labels_added - before.labels_added;
+    sum.labels_removed += after.labels_removed - before.labels_removed;
+    sum.indexes_added += after.indexes_added - before.indexes_added;
+    sum.indexes_removed += after.indexes_removed - before.indexes_removed;
 }
 
 #[cfg(test)]
@@ -561,12 +803,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_statement_counts_what_happened_since_it_began() {
-        let before = WriteStats { vertices_created: 2, properties_set: 5, ..WriteStats::default() };
-        let after = WriteStats { vertices_created: 3, properties_set: 5, edges_created: 1, ..WriteStats::default() };
+    fn a_statement_counts_what_its_own_steps_have_changed() {
+        let first = WriteStats {
+            vertices_created: 2,
+            properties_set: 5,
+            ..WriteStats::default()
+        };
+        let second = WriteStats {
+            vertices_created: 3,
+            properties_set: 5,
+            edges_created: 1,
+            ..WriteStats::default()
+        };
+        let third = WriteStats {
+            vertices_created: 4,
+            ..second
+        };
+        let mut counted = WriteStats::default();
+        add_difference(&mut counted, &second, &first);
+        add_difference(&mut counted, &third, &second);
         assert_eq!(
-            difference(&after, &before),
-            WriteStats { vertices_created: 1, edges_created: 1, ..WriteStats::default() }
+            counted,
+            WriteStats {
+                vertices_created: 2,
+                edges_created: 1,
+                ..WriteStats::default()
+            }
         );
     }
 }

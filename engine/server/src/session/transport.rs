@@ -12,6 +12,9 @@ use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+/// Pings are not answered while more than this is unsent, in bytes.
+const PONGS_UNSENT_MAX: usize = 1 << 20;
+
 /// Under a session.
 pub(crate) struct Transport {
     stream: Rc<Stream>,
@@ -52,12 +55,22 @@ impl DerefMut for Received {
 impl Transport {
     /// A plain socket.
     pub(crate) fn plain(stream: Stream) -> Transport {
-        Transport { stream: Rc::new(stream), frames: None, early: Vec::new(), inside: Vec::new() }
+        Transport {
+            stream: Rc::new(stream),
+            frames: None,
+            early: Vec::new(),
+            inside: Vec::new(),
+        }
     }
 
     /// The inside of a WebSocket whose upgrade has been answered.
     pub(crate) fn websocket(stream: Stream) -> Transport {
-        Transport { stream: Rc::new(stream), frames: Some(FrameDecoder::new(MESSAGE_LEN_BEFORE_LOGIN as u64)), early: Vec::new(), inside: Vec::new() }
+        Transport {
+            stream: Rc::new(stream),
+            frames: Some(FrameDecoder::new(MESSAGE_LEN_BEFORE_LOGIN as u64)),
+            early: Vec::new(),
+            inside: Vec::new(),
+        }
     }
 
     /// The socket below.
@@ -75,8 +88,8 @@ impl Transport {
         self.inside = bytes;
     }
 
-    /// The peer has logged in: larger frames are taken.
-    pub(crate) fn raise_limit(&mut self, bytes_max: usize) {
+    /// Changes the largest frame that is taken, in bytes.
+    pub(crate) fn set_limit(&mut self, bytes_max: usize) {
         if let Some(frames) = &mut self.frames {
             frames.set_limit(bytes_max as u64);
         }
@@ -121,6 +134,8 @@ impl Transport {
         let ended = loop {
             match frames.next(&mut received) {
                 Ok(Some(Incoming::Data(bytes))) => inside.extend_from_slice(bytes),
+                // A peer that sends pings and reads nothing gets no more than this.
+                Ok(Some(Incoming::Ping(_))) if self.stream.unsent() > PONGS_UNSENT_MAX => {}
                 Ok(Some(Incoming::Ping(ping))) => websocket::write_pong(&ping, &mut out),
                 Ok(Some(Incoming::Pong)) => {}
                 Ok(Some(Incoming::Close(_))) => {
@@ -136,7 +151,11 @@ impl Transport {
         };
         // A stream that has failed says so at the next receive.
         let _ = self.stream.send(out);
-        if ended && inside.is_empty() { Err(EndOfFrames) } else { Ok(inside) }
+        if ended && inside.is_empty() {
+            Err(EndOfFrames)
+        } else {
+            Ok(inside)
+        }
     }
 
     /// Sends Bolt bytes.
@@ -145,7 +164,8 @@ impl Transport {
     /// When the stream has failed.
     pub(crate) fn send(&mut self, bytes: Vec<u8>) -> io::Result<()> {
         if self.frames.is_some() && !bytes.is_empty() {
-            self.stream.send(websocket::binary_header(bytes.len()).as_slice().to_vec())?;
+            self.stream
+                .send(websocket::binary_header(bytes.len()).as_slice().to_vec())?;
         }
         self.stream.send(bytes)
     }

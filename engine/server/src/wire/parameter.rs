@@ -21,7 +21,11 @@ pub(crate) fn parameters(map: Map<'_>, format: WireFormat) -> Result<Parameters,
     let mut parameters = Parameters::new();
     for (name, value) in map {
         let value = owned(value, format).map_err(|reason| {
-            Error::of(ErrorKind::ProtocolError, format!("parameter ${name} cannot be used: {reason}"))
+            let name = name.chars().take(80).collect::<String>();
+            Error::of(
+                ErrorKind::ArgumentError,
+                format!("parameter ${name} cannot be used: {reason}"),
+            )
         })?;
         parameters.insert(name, value);
     }
@@ -53,9 +57,15 @@ fn owned(value: packstream::Value<'_>, format: WireFormat) -> Result<Value, Unus
         V::Bytes(bytes) => Value::Bytes(Arc::from(bytes)),
         V::String(text) => Value::string(text),
         V::Uuid(_) => return Err(Unusable::Uuid),
-        V::List(list) => Value::list(list.iter().map(|item| owned(item, format)).collect::<Result<_, _>>()?),
+        V::List(list) => Value::list(
+            list.iter()
+                .map(|item| owned(item, format))
+                .collect::<Result<_, _>>()?,
+        ),
         V::Map(map) => Value::map(
-            map.iter().map(|(key, item)| Ok((Arc::from(key), owned(item, format)?))).collect::<Result<_, Unusable>>()?,
+            map.iter()
+                .map(|(key, item)| Ok((Arc::from(key), owned(item, format)?)))
+                .collect::<Result<_, Unusable>>()?,
         ),
         V::Struct(structure) => extended(Extended::read(structure, format)?)?,
     })
@@ -64,36 +74,80 @@ fn owned(value: packstream::Value<'_>, format: WireFormat) -> Result<Value, Unus
 fn extended(value: Extended<'_>) -> Result<Value, Unusable> {
     Ok(match value {
         Extended::Date { days } => Value::Date(Date { days }),
-        Extended::Time { ns, offset_s } => Value::Time(Time { nanoseconds: ns, offset_seconds: offset_s }),
+        Extended::Time { ns, offset_s } => Value::Time(Time {
+            nanoseconds: ns,
+            offset_seconds: offset_s,
+        }),
         Extended::LocalTime { ns } => Value::LocalTime(LocalTime { nanoseconds: ns }),
-        Extended::LocalDateTime { seconds, ns } => Value::LocalDateTime(LocalDateTime { seconds, nanoseconds: ns }),
-        Extended::DateTime { utc_seconds, ns, offset_s } => {
-            quoit_graph::value::DateTime { seconds: utc_seconds, nanoseconds: ns, offset_seconds: offset_s, zone: None }
-                .into()
+        Extended::LocalDateTime { seconds, ns } => Value::LocalDateTime(LocalDateTime {
+            seconds,
+            nanoseconds: ns,
+        }),
+        Extended::DateTime {
+            utc_seconds,
+            ns,
+            offset_s,
+        } => quoit_graph::value::DateTime {
+            seconds: utc_seconds,
+            nanoseconds: ns,
+            offset_seconds: offset_s,
+            zone: None,
         }
-        Extended::ZonedDateTime { utc_seconds, ns, zone } => {
-            value_of(&Moment::at_instant(utc_seconds, i64::from(ns), named(zone)?))
-        }
-        Extended::WallClockZoned { wall_seconds, ns, zone } => {
+        .into(),
+        Extended::ZonedDateTime {
+            utc_seconds,
+            ns,
+            zone,
+        } => value_of(&Moment::at_instant(
+            utc_seconds,
+            i64::from(ns),
+            named(zone)?,
+        )),
+        Extended::WallClockZoned {
+            wall_seconds,
+            ns,
+            zone,
+        } => {
             let nanos = wall_seconds.rem_euclid(86_400) * 1_000_000_000 + i64::from(ns);
-            value_of(&Moment::zoned(wall_seconds.div_euclid(86_400), nanos, named(zone)?))
+            value_of(&Moment::zoned(
+                wall_seconds.div_euclid(86_400),
+                nanos,
+                named(zone)?,
+            ))
         }
-        Extended::Duration { months, days, seconds, ns } => {
+        Extended::Duration {
+            months,
+            days,
+            seconds,
+            ns,
+        } => {
             // The wire's nanoseconds have a sign of their own; the engine's go forward from the seconds.
             let seconds = seconds.checked_add(ns.div_euclid(1_000_000_000));
             let seconds = seconds.ok_or(Unusable::Duration)?;
-            Duration { months, days, seconds, nanoseconds: ns.rem_euclid(1_000_000_000) as u32 }.into()
+            Duration {
+                months,
+                days,
+                seconds,
+                nanoseconds: ns.rem_euclid(1_000_000_000) as u32,
+            }
+            .into()
         }
         Extended::Point2d { srid, x, y } => point(srid, x, y, None)?,
         Extended::Point3d { srid, x, y, z } => point(srid, x, y, Some(z))?,
-        Extended::Vector(vector) => Value::list(vector_elements(vector.element_marker(), vector.data())),
+        Extended::Vector(vector) => {
+            Value::list(vector_elements(vector.element_marker(), vector.data()))
+        }
     })
 }
 
 /// The numbers of a vector, by the PackStream marker of their type; the data is whole elements (`Extended` checked it).
 fn vector_elements(marker: u8, data: &[u8]) -> Vec<Value> {
     fn all<const N: usize>(data: &[u8], read: impl Fn([u8; N]) -> Value) -> Vec<Value> {
-        data.as_chunks::<N>().0.iter().map(|bytes| read(*bytes)).collect()
+        data.as_chunks::<N>()
+            .0
+            .iter()
+            .map(|bytes| read(*bytes))
+            .collect()
     }
     match marker {
         0xC8 => all(data, |b| Value::Int(i64::from(i8::from_be_bytes(b)))),
@@ -111,8 +165,20 @@ fn named(zone: &str) -> Result<Zone, Unusable> {
 
 fn point(srid: i64, x: f64, y: f64, z: Option<f64>) -> Result<Value, Unusable> {
     match (srid, z) {
-        (4326 | 7203, None) => Ok(Point { srid: srid as u32, x, y, z: 0.0 }.into()),
-        (4979 | 9157, Some(z)) => Ok(Point { srid: srid as u32, x, y, z }.into()),
+        (4326 | 7203, None) => Ok(Point {
+            srid: srid as u32,
+            x,
+            y,
+            z: 0.0,
+        }
+        .into()),
+        (4979 | 9157, Some(z)) => Ok(Point {
+            srid: srid as u32,
+            x,
+            y,
+            z,
+        }
+        .into()),
         _ => Err(Unusable::Srid(srid)),
     }
 }

@@ -104,11 +104,20 @@ fn write_plain(out: &mut Packer<'_>, value: &Value) -> Result<(), Error> {
         Value::Time(time) => out.time(time.nanoseconds, time.offset_seconds),
         Value::LocalTime(time) => out.local_time(time.nanoseconds),
         Value::LocalDateTime(at) => out.local_date_time(at.seconds, at.nanoseconds),
-        Value::DateTime(at) => write_date_time(out, at.seconds, at.nanoseconds, at.offset_seconds, at.zone.as_deref()),
+        Value::DateTime(at) => write_date_time(
+            out,
+            at.seconds,
+            at.nanoseconds,
+            at.offset_seconds,
+            at.zone.as_deref(),
+        ),
         Value::Duration(d) => out.duration(d.months, d.days, d.seconds, d.nanoseconds as i32),
         Value::Point(p) => write_point(out, p),
         Value::Vertex(_) | Value::Edge(_) | Value::Path(_) => {
-            return Err(Error::internal(format!("a {} stands in a row that has no graph", value.type_name())));
+            return Err(Error::internal(format!(
+                "a {} stands in a row that has no graph",
+                value.type_name()
+            )));
         }
     }
     Ok(())
@@ -140,7 +149,12 @@ fn write_stored(out: &mut Packer<'_>, value: ValueRef<'_>) -> Result<(), Error> 
         ValueRef::Time(time) => out.time(time.nanoseconds, time.offset_seconds),
         ValueRef::LocalTime(time) => out.local_time(time.nanoseconds),
         ValueRef::LocalDateTime(at) => out.local_date_time(at.seconds, at.nanoseconds),
-        ValueRef::DateTime { seconds, nanoseconds, offset_seconds, zone } => {
+        ValueRef::DateTime {
+            seconds,
+            nanoseconds,
+            offset_seconds,
+            zone,
+        } => {
             write_date_time(out, seconds, nanoseconds, offset_seconds, zone);
         }
         ValueRef::Duration(d) => out.duration(d.months, d.days, d.seconds, d.nanoseconds as i32),
@@ -182,7 +196,11 @@ fn name(text: Option<&Arc<str>>) -> &str {
 
 type Stored<'e> = quoit_graph::value::codec::Properties<'e>;
 
-fn write_properties(map: &mut MapWriter<'_>, properties: Stored<'_>, view: &View<'_>) -> Result<(), Error> {
+fn write_properties(
+    map: &mut MapWriter<'_>,
+    properties: Stored<'_>,
+    view: &View<'_>,
+) -> Result<(), Error> {
     let names = view.graph().names();
     for (key, value) in properties.iter() {
         let mut at = map.key(name(names.key_name(key)));
@@ -195,8 +213,13 @@ fn write_properties(map: &mut MapWriter<'_>, properties: Stored<'_>, view: &View
 fn write_vertex(out: &mut Packer<'_>, vertex: VertexId, view: &View<'_>) -> Result<(), Error> {
     let found = view.vertex(vertex);
     let names = view.graph().names();
-    let labels = found.iter().flat_map(|v| v.labels().iter()).map(|label| name(names.label_name(*label)));
-    out.vertex(id(vertex.0), labels, |map| found.map_or(Ok(()), |v| write_properties(map, v.properties(), view)))
+    let labels = found
+        .iter()
+        .flat_map(|v| v.labels().iter())
+        .map(|label| name(names.label_name(*label)));
+    out.vertex(id(vertex.0), labels, |map| {
+        found.map_or(Ok(()), |v| write_properties(map, v.properties(), view))
+    })
 }
 
 fn write_edge(out: &mut Packer<'_>, edge: Edge, view: &View<'_>) -> Result<(), Error> {
@@ -207,7 +230,9 @@ fn write_edge(out: &mut Packer<'_>, edge: Edge, view: &View<'_>) -> Result<(), E
         target: id(edge.target.0),
         edge_type: name(view.graph().names().type_name(edge.type_)),
     };
-    out.edge(wire, |map| found.map_or(Ok(()), |e| write_properties(map, e.properties(), view)))
+    out.edge(wire, |map| {
+        found.map_or(Ok(()), |e| write_properties(map, e.properties(), view))
+    })
 }
 
 fn write_unbound_edge(out: &mut Packer<'_>, edge: Edge, view: &View<'_>) -> Result<(), Error> {
@@ -238,7 +263,11 @@ fn write_path(out: &mut Packer<'_>, path: &Path, view: &View<'_>) -> Result<(), 
             edges.len() as u32 - 1
         });
         let (from, to) = (path.vertices[i], path.vertices[i + 1]);
-        steps.push(structure::PathStep { edge: at, against: edge.source() != from, vertex: place(to, &mut vertices) });
+        steps.push(structure::PathStep {
+            edge: at,
+            against: edge.source() != from,
+            vertex: place(to, &mut vertices),
+        });
     }
     let mut failed = Ok(());
     let failure = std::cell::RefCell::new(&mut failed);
