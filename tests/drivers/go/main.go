@@ -74,7 +74,7 @@ func main() {
 	for i, driver := range replicas {
 		port := endpoints[i][strings.LastIndex(endpoints[i], ":")+1:]
 		check(len(rows(driver, "SET REPLICATION ROLE TO REPLICA WITH PORT "+port+";")) == 0, "SET ROLE returns no rows")
-		check(reflect.DeepEqual(rows(driver, "SHOW REPLICATION ROLE;"), [][]any{{"replica"}}), "role of a replica")
+		check(reflect.DeepEqual(readRows(driver, "SHOW REPLICATION ROLE;"), [][]any{{"replica"}}), "role of a replica")
 	}
 	for i, mode := range []string{"SYNC", "ASYNC", "SYNC WITH TIMEOUT 1"} {
 		rows(main, fmt.Sprintf("REGISTER REPLICA r%d %s TO %q;", i+1, mode, endpoints[i]))

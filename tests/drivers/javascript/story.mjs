@@ -38,7 +38,7 @@ const replicas = process.env.STORY_REPLICAS.split(',').map(open)
 for (const [i, driver] of replicas.entries()) {
   const port = endpoints[i].split(':').pop()
   check((await rows(driver, `SET REPLICATION ROLE TO REPLICA WITH PORT ${port};`)).length === 0, 'SET ROLE returns no rows')
-  check(isDeepStrictEqual(await rows(driver, 'SHOW REPLICATION ROLE;'), [['replica']]), 'role of a replica')
+  check(isDeepStrictEqual(await rows(driver, 'SHOW REPLICATION ROLE;', {}, neo4j.session.READ), [['replica']]), 'role of a replica')
 }
 for (const [i, mode] of ['SYNC', 'ASYNC', 'SYNC WITH TIMEOUT 1'].entries()) {
   await rows(main, `REGISTER REPLICA r${i + 1} ${mode} TO "${endpoints[i]}";`)

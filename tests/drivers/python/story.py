@@ -50,7 +50,7 @@ replicas = [open_driver(address) for address in REPLICAS]
 for driver, endpoint in zip(replicas, REPLICATION):
     port = endpoint.rsplit(":", 1)[1]
     check(rows(driver, f"SET REPLICATION ROLE TO REPLICA WITH PORT {port};") == [], "SET ROLE returns no rows")
-    check(rows(driver, "SHOW REPLICATION ROLE;") == [["replica"]], "role of a replica")
+    check(read_rows(driver, "SHOW REPLICATION ROLE;") == [["replica"]], "role of a replica")
 
 for name, mode, endpoint in zip(("r1", "r2", "r3"), ("SYNC", "ASYNC", "SYNC WITH TIMEOUT 1"), REPLICATION):
     check(rows(main, f'REGISTER REPLICA {name} {mode} TO "{endpoint}";') == [], "REGISTER returns no rows")

@@ -61,7 +61,7 @@ public final class Story {
         for (int i = 0; i < 3; i++) {
             var port = endpoints[i].substring(endpoints[i].lastIndexOf(':') + 1);
             check(rows(replicas.get(i), "SET REPLICATION ROLE TO REPLICA WITH PORT " + port + ";").isEmpty(), "SET ROLE returns no rows");
-            check(rows(replicas.get(i), "SHOW REPLICATION ROLE;").equals(List.of(List.of("replica"))), "role of a replica");
+            check(rows(replicas.get(i), AccessMode.READ, "SHOW REPLICATION ROLE;", Map.of()).equals(List.of(List.of("replica"))), "role of a replica");
         }
         var modes = List.of("SYNC", "ASYNC", "SYNC WITH TIMEOUT 1");
         for (int i = 0; i < 3; i++) {
