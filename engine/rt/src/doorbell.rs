@@ -60,11 +60,13 @@ struct Listening {
 }
 
 impl DoorbellWait {
-    /// The waiting side, and the future that listens, to be run beside the driver. Must be called on the core's
+    /// The waiting side, and the future that listens and calls `on_ring`, to be run beside the driver. Must be called
+    /// on the core's
     /// executor.
     pub(crate) fn new(
         bell: &Doorbell,
-    ) -> io::Result<(DoorbellWait, impl Future<Output = ()> + use<>)> {
+        on_ring: impl Fn() + 'static,
+    ) -> io::Result<(DoorbellWait, impl Future<Output = ()> + 'static)> {
         let fd = bell
             .fd()
             .ok_or(io::ErrorKind::Unsupported)?
@@ -80,6 +82,7 @@ impl DoorbellWait {
                 let failed = read.err().map(io::Error::from);
                 let stop = failed.is_some();
                 *listening.failed.borrow_mut() = failed;
+                on_ring();
                 listening.rung.set(true);
                 let driver = listening.driver.borrow_mut().take();
                 if let Some(driver) = driver {

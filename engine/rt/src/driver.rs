@@ -11,7 +11,7 @@
 use crate::{
     Notified, Rt,
     doorbell::{Doorbell, DoorbellWait},
-    live::{LiveMachine, requeue},
+    live::{LiveMachine, ReactorVisits},
     ring::HotRing,
     task,
 };
@@ -31,6 +31,7 @@ pub(crate) struct Driver {
     ring: Option<Rc<HotRing>>,
     shutdown: Notified,
     bell: DoorbellWait,
+    visits: Rc<ReactorVisits>,
     spin: Spin,
     stop: Cell<bool>,
     /// Turns that found something to do.
@@ -46,10 +47,12 @@ impl Driver {
         machine: Rc<LiveMachine>,
         ring: Option<Rc<HotRing>>,
         shutdown: Notified,
+        visits: Rc<ReactorVisits>,
         spin_max: Duration,
     ) -> io::Result<Driver> {
         let bell: &Doorbell = &rt.0.all[rt.core().index()].doorbell;
-        let (bell, listen) = DoorbellWait::new(bell)?;
+        let on_ring = visits.clone();
+        let (bell, listen) = DoorbellWait::new(bell, move || on_ring.visited())?;
         machine.spawn_latency(Box::pin(listen));
         Ok(Driver {
             rt,
@@ -57,6 +60,7 @@ impl Driver {
             ring,
             shutdown,
             bell,
+            visits,
             spin: Spin::new(spin_max),
             stop: Cell::new(false),
             turns: Cell::new(0),
@@ -119,12 +123,16 @@ async fn turn_until_stopped(driver: Rc<Driver>) {
         }
         if progress {
             driver.turns.set(driver.turns.get() + 1);
-            requeue().await;
+            driver.visits.requeue().await;
             continue;
         }
         let has_work =
             || board.is_raised() || driver.ring.as_ref().is_some_and(|ring| ring.has_waiting());
-        if driver.spin.until(&driver.rt, has_work).await {
+        if driver
+            .spin
+            .until(&driver.rt, &driver.visits, has_work)
+            .await
+        {
             continue;
         }
         if driver
@@ -167,11 +175,9 @@ impl Driver {
 
 /// Timers that keep the executor from sleeping on with work in its queues.
 ///
-/// glommio 0.9 can park while tasks are runnable: its `run_task_queues` answers "nothing ran" when the preemption
-/// timer, or the late cancellation of the last one, shows before the first queue has run, and its `run` takes that
-/// for "nothing to do". Seen here about once in 100,000 wake-ups on a machine with more threads than CPUs; the core
-/// then slept until some event reached one of glommio's rings, which can be never. Any timer is such an event. One
-/// that is hit by the same flaw is not armed again before its task runs, so there are several, staggered.
+/// They stand behind `ReactorVisits`, which tells the flaw of glommio 0.9 and makes it most unlikely: a core that
+/// parks with runnable tasks sleeps until some event reaches one of glommio's rings, and any timer is such an event.
+/// One that is hit by the same flaw is not armed again before its task runs, so there are several, staggered.
 const WATCHES: u32 = 3;
 /// A core that worked during the last period looks every 2 ms.
 const WATCH_BUSY: Duration = Duration::from_millis(2);
@@ -214,7 +220,7 @@ impl Spin {
     }
 
     /// Spins, letting the other tasks of the queue run, until there is work (true) or it has taken too long.
-    async fn until(&self, rt: &Rt, has_work: impl Fn() -> bool) -> bool {
+    async fn until(&self, rt: &Rt, visits: &ReactorVisits, has_work: impl Fn() -> bool) -> bool {
         if self.max.is_zero() {
             return false;
         }
@@ -229,7 +235,7 @@ impl Spin {
                 return true;
             }
             std::hint::spin_loop();
-            requeue().await;
+            visits.requeue().await;
         }
         self.vain.set((self.vain.get() + 1).min(VAIN_MAX));
         self.skip.set((1 << self.vain.get()) - 2);

@@ -9,6 +9,7 @@ use crate::{
     disk::{Storage, local::LocalStorage},
     machine::{Connected, LocalFuture, Machine},
     net::{Accept, AcceptedSocket, ListenOptions, stock},
+    notify::CoreShared,
     random::{Rng, seed_from_system},
     ring::{HotRing, kernel::Op, listen::RingListener, stream::RingLink},
 };
@@ -22,6 +23,7 @@ use std::{
     os::fd::OwnedFd,
     pin::pin,
     rc::Rc,
+    sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -35,14 +37,19 @@ pub(crate) struct LiveMachine {
     /// The driver of a core without a hot ring, while it is parked.
     driver: RefCell<Option<Waker>>,
     raised: Cell<bool>,
+    visits: Rc<ReactorVisits>,
 }
 
 impl LiveMachine {
     /// Must be called on the core's executor.
-    pub(crate) fn new(ring: Option<Rc<HotRing>>, buffers: Rc<BufferStore>) -> LiveMachine {
+    pub(crate) fn new(
+        ring: Option<Rc<HotRing>>,
+        buffers: Rc<BufferStore>,
+        visits: Rc<ReactorVisits>,
+    ) -> LiveMachine {
         let executor = glommio::executor();
         LiveMachine {
-            // Not `Latency::Matters`: the preemption timer is 2 ms for every queue already.
+            // Not `Latency::Matters`: that would shorten glommio's preemption timer (see `ReactorVisits`).
             latency: executor.create_task_queue(
                 Shares::Static(1000),
                 Latency::NotImportant,
@@ -58,6 +65,7 @@ impl LiveMachine {
             rng: RefCell::new(Rng::new(seed_from_system())),
             driver: RefCell::new(None),
             raised: Cell::new(false),
+            visits,
         }
     }
 
@@ -76,18 +84,72 @@ impl LiveMachine {
     }
 }
 
-/// Goes to the end of the running task's own queue.
-pub(crate) async fn requeue() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if yielded {
-            return Poll::Ready(());
+/// Preemption by our own clock: every 2 ms of continuous work, glommio's reactor gets a turn (its timers, the
+/// doorbell, the helper thread's results).
+///
+/// glommio's own preemption timer does that too, but with a flaw (0.9): `run_task_queues` answers "nothing ran" when
+/// the timer has fired before the first queue has run, and `run` takes that for "nothing to do" and parks with
+/// runnable tasks, at worst for ever. A thread that loses its CPU for 2 ms at the wrong moment is enough, and was
+/// seen on a machine with more threads than CPUs. So that timer is set far away (see `start`), and when a visit is
+/// due, whoever yields waits for it instead of going to the end of its queue: the queues run dry, glommio turns to
+/// its reactor, finds our doorbell rung, and the task that listens to it wakes everyone.
+pub(crate) struct ReactorVisits {
+    core: Arc<CoreShared>,
+    last: Cell<Instant>,
+    asked: Cell<bool>,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+/// 2 ms: the longest that a timer or a message waits behind background work (design D1).
+const VISIT_EVERY: Duration = Duration::from_millis(2);
+
+impl ReactorVisits {
+    pub(crate) fn new(core: Arc<CoreShared>) -> Rc<ReactorVisits> {
+        Rc::new(ReactorVisits {
+            core,
+            last: Cell::new(Instant::monotonic()),
+            asked: Cell::new(false),
+            waiting: RefCell::default(),
+        })
+    }
+
+    pub(crate) fn is_due(&self) -> bool {
+        self.asked.get() || Instant::monotonic().saturating_since(self.last.get()) >= VISIT_EVERY
+    }
+
+    /// Has `cx` woken after the visit.
+    pub(crate) fn wait(&self, cx: &mut Context<'_>) {
+        self.waiting.borrow_mut().push(cx.waker().clone());
+        if !self.asked.replace(true) {
+            self.core.doorbell.ring();
         }
-        yielded = true;
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
+    }
+
+    /// The reactor has been visited: the doorbell's read came back.
+    pub(crate) fn visited(&self) {
+        self.last.set(Instant::monotonic());
+        self.asked.set(false);
+        let waiting = std::mem::take(&mut *self.waiting.borrow_mut());
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    /// Waits for a visit if one is due; else goes to the end of the running task's own queue.
+    pub(crate) async fn requeue(&self) {
+        let mut yielded = false;
+        poll_fn(|cx| {
+            if yielded {
+                return Poll::Ready(());
+            }
+            yielded = true;
+            if self.is_due() {
+                self.wait(cx)
+            } else {
+                cx.waker().wake_by_ref()
+            }
+            Poll::Pending
+        })
+        .await;
+    }
 }
 
 impl Machine for LiveMachine {
@@ -117,10 +179,11 @@ impl Machine for LiveMachine {
 
     fn need_preempt(&self) -> bool {
         self.ring.as_ref().is_some_and(|ring| ring.has_waiting())
+            || self.visits.is_due()
             || glommio::executor().need_preempt()
     }
 
-    fn before_yield(&self, cx: &mut Context<'_>) {
+    fn yield_task(&self, cx: &mut Context<'_>) {
         // The driver may be parked while this core is busy: it must see what made us yield.
         match &self.ring {
             Some(ring) => ring.kick(),
@@ -132,7 +195,11 @@ impl Machine for LiveMachine {
                 }
             }
         }
-        // Marks the running queue as yielding, so that another queue is picked; it also wakes us, which does no harm.
+        if self.visits.is_due() {
+            self.visits.wait(cx);
+            return;
+        }
+        // Wakes us at the end of our queue, and marks the queue as yielding, so that another is picked.
         let executor = glommio::executor();
         let _ = pin!(executor.yield_task_queue_now()).poll(cx);
     }

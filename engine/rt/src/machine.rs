@@ -22,8 +22,8 @@ pub(crate) trait Machine {
     fn wall_clock_us(&self) -> u64;
     fn random(&self) -> u64;
     fn need_preempt(&self) -> bool;
-    /// Called when the running task is about to yield; the caller wakes itself afterwards.
-    fn before_yield(&self, cx: &mut Context<'_>);
+    /// Called when the running task is about to yield: has it woken when its next turn comes.
+    fn yield_task(&self, cx: &mut Context<'_>);
     fn sleep_until(&self, deadline: Instant) -> LocalFuture<()>;
     /// Runs blocking work aside. It has finished when the future has; it runs on when the future is dropped.
     fn run_aside(&self, work: Box<dyn FnOnce() + Send>) -> LocalFuture<()>;

@@ -98,15 +98,14 @@ impl Rt {
                 return Poll::Ready(());
             }
             yielded = true;
-            self.0.machine.before_yield(cx);
-            cx.waker().wake_by_ref();
+            self.0.machine.yield_task(cx);
             Poll::Pending
         })
         .await;
     }
 
-    /// True when something on this core waits for a turn: the preemption timer fired, the hot ring has completions,
-    /// or another core has notified this one. A few loads; long work looks at it at most 100 µs apart.
+    /// True when something on this core waits for a turn: 2 ms have passed, the hot ring has completions, or another
+    /// core has notified this one. A few loads and a look at the clock; long work looks at it at most 100 µs apart.
     pub fn need_preempt(&self) -> bool {
         self.0.all[self.0.core.index()].board.is_raised() || self.0.machine.need_preempt()
     }

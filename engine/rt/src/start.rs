@@ -11,7 +11,7 @@ use crate::{
     buffer::BufferStore,
     doorbell::Doorbell,
     driver,
-    live::LiveMachine,
+    live::{LiveMachine, ReactorVisits},
     notify::{CoreShared, NotifySlots},
     probe,
     ring::HotRing,
@@ -368,8 +368,8 @@ fn executor(config: &Config, core: CoreId, cpu: Option<usize>) -> LocalExecutorB
     LocalExecutorBuilder::new(cpu.map_or(Placement::Unbound, Placement::Fixed))
         .name(&format!("quoit-core-{}", core.0))
         .io_memory(config.io_memory_bytes.clamp(64 << 10, 16 << 20))
-        // 2 ms: the longest a message from another core waits behind background work (design D1).
-        .preempt_timer(Duration::from_millis(2))
+        // Far away: we preempt by our own clock, since glommio's has a flaw (see `live::ReactorVisits`).
+        .preempt_timer(Duration::from_secs(1))
 }
 
 /// Makes what one core needs, on its own thread.
@@ -398,7 +398,12 @@ fn build(
     let slots = Rc::new(NotifySlots::default());
     // Slot 0 is the shutdown's; a pair that is never dropped keeps it taken.
     let shutdown = slots.pair(&shared).1;
-    let machine = Rc::new(LiveMachine::new(ring.clone(), buffers.clone()));
+    let visits = ReactorVisits::new(shared.clone());
+    let machine = Rc::new(LiveMachine::new(
+        ring.clone(),
+        buffers.clone(),
+        visits.clone(),
+    ));
     let rt = Rt(Rc::new(CoreState {
         core,
         all: cores,
@@ -408,7 +413,7 @@ fn build(
         buffers,
         machine: machine.clone(),
     }));
-    let driver = driver::Driver::new(rt.clone(), machine, ring, shutdown, config.spin_max)
+    let driver = driver::Driver::new(rt.clone(), machine, ring, shutdown, visits, config.spin_max)
         .map_err(failed("open the doorbell"))?;
     Ok((rt, driver))
 }

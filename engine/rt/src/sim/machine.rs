@@ -48,7 +48,9 @@ impl Machine for SimMachine {
         self.world.rng.borrow_mut().one_in(8)
     }
 
-    fn before_yield(&self, _cx: &mut Context<'_>) {}
+    fn yield_task(&self, cx: &mut Context<'_>) {
+        cx.waker().wake_by_ref();
+    }
 
     fn sleep_until(&self, deadline: Instant) -> LocalFuture<()> {
         Box::pin(sleep_until(self.world.clone(), deadline))
