@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const VIOLATION: &str = "Neo.ClientError.Request.Invalid";
 const SYNTAX: &str = "Neo.ClientError.Statement.SyntaxError";
 
-/// A query that finds no end, gives no rows and writes nothing.
-const ENDLESS: &str = "UNWIND range(1, 1000000000) AS i WITH i WHERE i < 0 RETURN count(i)";
+/// A query that runs for many minutes, gives no row before its end and writes nothing.
+pub const ENDLESS: &str =
+    "UNWIND range(1, 100000) AS a UNWIND range(1, 100000) AS b WITH a WHERE a < 0 RETURN count(a)";
 
 fn hello(send: &mut SendBuffer) {
     send.ask_hello(&ClientHello {
@@ -254,9 +255,8 @@ fn a_client_that_leaves_stops_its_query_and_loses_its_transaction() {
 fn goodbye_ends_the_connection_without_an_answer() {
     let server = TestServer::shared();
     let mut client = server.client();
-    client.ask_all("RETURN 1").ask(SendBuffer::ask_goodbye).go();
-    assert!(client.answer().is_success());
-    assert!(client.fetched().summary.is_success());
+    assert_eq!(client.int("RETURN 1"), 1);
+    client.ask(SendBuffer::ask_goodbye).go();
     assert_eq!(client.next(), None);
 }
 
