@@ -10,14 +10,17 @@
 //! - After a failure nothing of its transaction is left. After the number a commit is never rolled back.
 //! - Answers that rest on commits not yet durable leave when those are ([`Session::flush`]).
 //!
-//! Reading order: this file (the loop and the requests without a query), `stream` (queries and their rows), `settle`
-//! (commits), `answer` (failures and summaries), `intake`, `transport`, `greeting`, `route`.
+//! Reading order: this file (the loop, what is common to all requests, transactions), `stream` (queries and their rows),
+//! `statement` (admin statements), `settle` (commits), `answer` (failures and summaries), then `login`, `route`, `intake`,
+//! `transport`, `greeting`.
 
 mod answer;
 pub(crate) mod greeting;
 mod intake;
+mod login;
 mod route;
 mod settle;
+mod statement;
 mod stream;
 pub(crate) mod transport;
 
@@ -32,11 +35,8 @@ use quoit_graph::ids::CommitSeq;
 use quoit_graph::{Access, Isolation, Txn};
 use quoit_protocol::chunk::MESSAGE_LEN_BEFORE_LOGIN;
 use quoit_protocol::handshake::Agreement;
-use quoit_protocol::message::answer::{HelloAnswer, Hints};
 use quoit_protocol::message::notification::NotificationFilter;
-use quoit_protocol::message::{
-    AccessMode, Auth, Bookmarks, Credentials, Hello, Request, RequestError, TransactionExtra,
-};
+use quoit_protocol::message::{AccessMode, Bookmarks, Request, RequestError, TransactionExtra};
 use quoit_protocol::packstream::Limits;
 use quoit_protocol::state::{self, State, Verdict};
 use quoit_protocol::{SendBuffer, WireFormat};
@@ -45,7 +45,6 @@ use smallvec::SmallVec;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use stream::Stream;
 use transport::{Received, Transport};
@@ -161,7 +160,7 @@ enum Work {
     /// Run the transaction's open streams to their end, then commit.
     Finish(settle::Ask),
     /// Run an admin statement, then answer RUN.
-    Admin(stream::AdminRun),
+    Admin(statement::AdminRun),
 }
 
 /// Serves a connection to its end. `login_deadline`: when the client is turned away unless it has logged in.
@@ -575,75 +574,6 @@ impl Session {
         }
     }
 
-    // -- login ------------------------------------------------------------------------------------------------------
-
-    fn hello(&mut self, hello: Hello<'_>) -> Next {
-        if hello.utc_patch {
-            self.out.set_format(self.out.format().with_utc_patch());
-        }
-        self.filter = hello.notifications;
-        if let Some(routing) = hello.routing {
-            let address = routing
-                .get("address")
-                .and_then(|value| value.as_str())
-                .unwrap_or_default();
-            self.dialled = Some(address.to_owned());
-            match routing.get("errors").and_then(|value| value.as_str()) {
-                Some("memgraph") => self.dialect = Dialect::Memgraph,
-                Some("neo4j") => self.dialect = Dialect::Neo4j,
-                _ => {}
-            }
-        }
-        // Its code compares error codes with Memgraph's.
-        if hello
-            .user_agent
-            .is_some_and(|agent| agent.starts_with("langchain-memgraph"))
-        {
-            self.dialect = Dialect::Memgraph;
-        }
-        if let Some(auth) = hello.auth
-            && let Err(error) = authenticate(auth)
-        {
-            return self.refuse_login(&error);
-        }
-        let number = self
-            .node
-            .shared
-            .connection_id
-            .fetch_add(1, Ordering::Relaxed)
-            + 1;
-        self.out.hello_success(&HelloAnswer {
-            server: &self.node.options.server_name,
-            connection_id: &format!("bolt-{number}"),
-            hints: Hints {
-                recv_timeout_s: Some(RECV_TIMEOUT_S),
-                telemetry: false,
-                server_side_routing: false,
-            },
-            utc_patch: hello.utc_patch,
-            manifest: self.manifest,
-        });
-        self.state.hello_succeeded();
-        Next::Go
-    }
-
-    fn logon(&mut self, auth: Auth<'_>) -> Next {
-        if let Err(error) = authenticate(auth) {
-            return self.refuse_login(&error);
-        }
-        self.out
-            .logon_success(self.node.options.advertised_address.as_deref());
-        self.state.logon_succeeded();
-        Next::Go
-    }
-
-    fn refuse_login(&mut self, error: &Error) -> Next {
-        self.fail(error, None);
-        Next::Close
-    }
-
-    // -- transactions -----------------------------------------------------------------------------------------------
-
     fn begin(&mut self, extra: TransactionExtra<'_>) -> Next {
         if let Some(next) = self.refuse_unknown_database(&extra) {
             return next;
@@ -762,25 +692,6 @@ impl Session {
         if let Some(transaction) = self.transaction.take() {
             transaction.txn.rollback();
         }
-    }
-}
-
-/// Whether these credentials open the server. There are no users yet, so any name does; a scheme that would need a
-/// module to check it is refused rather than waved through.
-fn authenticate(auth: Auth<'_>) -> Result<(), Error> {
-    match auth.credentials() {
-        Some(Credentials::None | Credentials::Basic { .. }) => Ok(()),
-        Some(_) => Err(Error::of(
-            ErrorKind::Unauthenticated,
-            format!(
-                "authentication scheme `{}` is not available here; use `basic` or `none`",
-                auth.scheme
-            ),
-        )),
-        None => Err(Error::of(
-            ErrorKind::Unauthenticated,
-            format!("credentials of scheme `{}` are incomplete", auth.scheme),
-        )),
     }
 }
 

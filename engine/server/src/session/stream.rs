@@ -7,6 +7,7 @@
 
 use super::intake::{Intake, Notices};
 use super::settle::Ask;
+use super::statement::AdminRun;
 use super::transport::Transport;
 use super::{
     NOOP_INTERVAL, Next, STALL_TIME, STREAMS_MAX, Session, TransactionOptions, UNSENT_HIGH,
@@ -108,15 +109,6 @@ impl Demanded {
             Demand::Discard(self.left)
         }
     }
-}
-
-/// An admin statement that is to be run.
-pub(super) struct AdminRun {
-    prepared: Prepared,
-    parameters: Parameters,
-    options: TransactionOptions,
-    started: Instant,
-    text: String,
 }
 
 /// How far the streams of a transaction that commits have come.
@@ -355,16 +347,14 @@ impl Session {
             .as_mut()
             .expect("a query's stream has its transaction");
         let rt = &self.node.rt;
-        if transaction
-            .deadline
-            .is_some_and(|deadline| rt.now() >= deadline)
-        {
+        let now = rt.now();
+        if transaction.deadline.is_some_and(|deadline| now >= deadline) {
             return Err(Error::of(
                 ErrorKind::TransactionTimedOut,
                 "the query ran longer than its time limit and was stopped; nothing of its transaction remains",
             ));
         }
-        let turn_ends = rt.now() + TURN;
+        let turn_ends = now + TURN;
         loop {
             let bytes_before = self.out.len();
             let full = Cell::new(bytes_before >= record::SEND_BYTES);
@@ -617,134 +607,6 @@ impl Session {
         self.go_on(qid);
     }
 
-    /// Runs an admin statement and opens a stream of its rows.
-    async fn run_admin(&mut self, run: AdminRun, intake: &mut Intake, transport: &mut Transport) {
-        let statement = run
-            .prepared
-            .admin()
-            .expect("an admin statement was prepared");
-        if let Some(word) = admin::TransactionWord::of(statement) {
-            self.run_transaction_word(word, run.options, run.started);
-            return;
-        }
-        if let Some(name) = admin::unknown_database(statement) {
-            self.refuse_database(name);
-            return;
-        }
-        let explicit = self.transaction.as_ref().is_some_and(|tx| tx.explicit);
-        self.flush(intake, transport).await;
-        let node = self.node.clone();
-        let running = admin::run(&node, statement, &run.parameters, explicit);
-        let answer = self.attend(intake, transport, running).await;
-        match answer {
-            Ok(answer) => {
-                let notices = answer
-                    .notices
-                    .into_iter()
-                    .map(super::answer::notification)
-                    .collect();
-                self.open_rows(
-                    answer.columns.iter().map(|c| &**c),
-                    answer.rows,
-                    notices,
-                    run.started,
-                    TransactionChange::None,
-                );
-            }
-            Err(error) => self.fail(&error, Some(&run.text)),
-        }
-    }
-
-    /// Answers RUN and opens a stream of rows that are there already.
-    pub(super) fn open_rows<'n>(
-        &mut self,
-        columns: impl Iterator<Item = &'n str>,
-        rows: Vec<Vec<Value>>,
-        notices: Vec<Notification<'static>>,
-        started: Instant,
-        change: TransactionChange,
-    ) {
-        let fields = Rc::new(EncodedFields::new(columns));
-        let explicit = self.transaction.as_ref().is_some_and(|tx| tx.explicit);
-        if !explicit {
-            self.next_qid = 0;
-        }
-        let qid = self.next_qid;
-        self.next_qid += 1;
-        self.out.run_success(&RunAnswer {
-            fields: &fields,
-            t_first_ms: self.node.rt.now().saturating_since(started).as_millis() as u64,
-            qid: explicit.then_some(qid),
-            database: None,
-        });
-        self.streams.push(Stream {
-            qid,
-            body: Body::Rows(rows.into()),
-            demand: Demanded::NOTHING,
-            kind: Kind::Admin,
-            fields,
-            started,
-            rows: 0,
-            stats: WriteStats::default(),
-            notices,
-            plan: None,
-        });
-        self.state.run_succeeded(change);
-    }
-
-    /// `BEGIN`, `COMMIT`, `ROLLBACK` sent as queries, as mgclient does.
-    fn run_transaction_word(
-        &mut self,
-        word: admin::TransactionWord,
-        options: TransactionOptions,
-        started: Instant,
-    ) {
-        let explicit = self.transaction.as_ref().is_some_and(|tx| tx.explicit);
-        match (word, explicit) {
-            (admin::TransactionWord::Begin, true) => {
-                self.fail(
-                    &Error::of(
-                        ErrorKind::TransactionState,
-                        "Nested transactions are not supported.",
-                    ),
-                    None,
-                );
-            }
-            (admin::TransactionWord::Begin, false) => {
-                self.open_explicit(options);
-                self.open_rows(
-                    std::iter::empty(),
-                    Vec::new(),
-                    Vec::new(),
-                    started,
-                    TransactionChange::Opened,
-                );
-            }
-            (admin::TransactionWord::Commit | admin::TransactionWord::Rollback, false) => {
-                self.fail(
-                    &Error::of(
-                        ErrorKind::TransactionState,
-                        "No current transaction to commit or roll back.",
-                    ),
-                    None,
-                );
-            }
-            (admin::TransactionWord::Commit, true) => {
-                self.commit(Ask::Text { started });
-            }
-            (admin::TransactionWord::Rollback, true) => {
-                self.rollback();
-                self.open_rows(
-                    std::iter::empty(),
-                    Vec::new(),
-                    Vec::new(),
-                    started,
-                    TransactionChange::Closed,
-                );
-            }
-        }
-    }
-
     /// Runs every open stream of the transaction to its end without sending rows, as COMMIT asks of streams that were
     /// left half read; the oldest first, as their statements were sent.
     pub(super) fn finish_streams(&mut self) -> Finish {
@@ -779,6 +641,28 @@ impl Session {
 }
 
 impl Stream {
+    /// Rows that are there already.
+    pub(super) fn of_rows(
+        qid: u64,
+        fields: Rc<EncodedFields>,
+        rows: Vec<Vec<Value>>,
+        notices: Vec<Notification<'static>>,
+        started: Instant,
+    ) -> Stream {
+        Stream {
+            qid,
+            body: Body::Rows(rows.into()),
+            demand: Demanded::NOTHING,
+            kind: Kind::Admin,
+            fields,
+            started,
+            rows: 0,
+            stats: WriteStats::default(),
+            notices,
+            plan: None,
+        }
+    }
+
     /// The memory of its query's text, for another's.
     pub(super) fn into_text(self) -> String {
         match self.body {

@@ -261,7 +261,7 @@ fn goodbye_ends_the_connection_without_an_answer() {
 }
 
 #[test]
-fn a_client_that_logged_off_may_take_its_time_to_log_on_again() {
+fn a_client_that_logged_off_is_a_stranger_until_it_logs_on_again() {
     let server = TestServer::shared();
     let mut client = server.client();
     client.ask(SendBuffer::ask_logoff).go();

@@ -86,6 +86,21 @@ fn has_more_is_exact_for_rows_of_a_query() {
 }
 
 #[test]
+fn as_many_rows_come_as_were_asked_for_wherever_the_server_pauses() {
+    let server = TestServer::shared();
+    let mut client = server.client();
+    for n in [31, 32, 33, 34, 64, 65, 66, 100, 1_000, 1_025, 5_000] {
+        client.ask_run("UNWIND range(1, 10000) AS i RETURN i").go();
+        assert!(client.answer().is_success());
+        let first = pull(&mut client, at_most(n));
+        assert_eq!(first, ((1..=n as i64).collect(), true));
+        let second = pull(&mut client, at_most(n));
+        assert_eq!(second, ((n as i64 + 1..=2 * n as i64).collect(), n < 5_000));
+        client.reset();
+    }
+}
+
+#[test]
 fn has_more_is_exact_for_rows_of_an_admin_statement() {
     let server = TestServer::shared();
     let mut client = server.client();
