@@ -155,3 +155,14 @@ def test_a_replica_is_a_prefix_while_the_main_is_killed(tmp_path):
             group.wait_ready("r1")
             eventually(lambda: sorted(ids(r1)) == sorted(ids(group.main)), "the replica to equal its main")
             judge(load, ids(r1))
+
+
+def test_a_transaction_larger_than_the_logs_spare_room_commits_and_comes_back(alone):
+    text = "x" * 1_000_000
+    alone.rows("UNWIND range(1, 150) AS i CREATE (:Big {i: i, text: $text + i})", text=text)
+    with alone.driver.session() as session, session.begin_transaction() as tx:
+        tx.run("UNWIND range(151, 300) AS i CREATE (:Big {i: i, text: $text + i})", text=text).consume()
+        tx.commit()
+    alone.kill()
+    alone.restart()
+    assert alone.rows("MATCH (b:Big) RETURN count(b), sum(b.i), min(size(b.text))") == [[300, 45150, 1_000_001]]

@@ -458,11 +458,22 @@ impl Txn {
         self.frame.len() > self.core.graph().door().journal().header_bytes()
     }
 
+    /// The size of its frame so far, header included, in bytes.
+    pub fn frame_bytes(&self) -> usize {
+        self.frame.len()
+    }
+
     /// Commits: takes a number, after which nothing can fail. The caller waits until the number is visible (durable), and for
     /// replicas, before it answers. On an error everything is rolled back.
-    pub fn commit(mut self) -> Result<Committed, CommitError> {
+    pub fn commit(self) -> Result<Committed, CommitError> {
+        self.try_commit().map_err(|(error, _)| error)
+    }
+
+    /// As [`commit`](Self::commit), but a refused transaction is given back as it was: one that was refused as busy may be
+    /// committed again once the journal has room for [`frame_bytes`](Self::frame_bytes).
+    pub fn try_commit(mut self) -> Result<Committed, (CommitError, Txn)> {
         if self.doomed {
-            return Err(CommitError::Doomed);
+            return Err((CommitError::Doomed, self));
         }
         if !self.wrote() {
             return Ok(Committed {
@@ -473,7 +484,10 @@ impl Txn {
         let core = self.core.clone();
         let graph = core.graph();
         let door = graph.door();
-        let reservation = door.reserve(self.frame.len())?;
+        let reservation = match door.reserve(self.frame.len()) {
+            Ok(reservation) => reservation,
+            Err(error) => return Err((error.into(), self)),
+        };
         let frame = door.journal().finish_frame(std::mem::take(&mut self.frame));
         let seq = door.seal(reservation, core.number(), frame, |seq| {
             if let Some(cell) = self.cell {

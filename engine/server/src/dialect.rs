@@ -159,10 +159,15 @@ fn neo4j(kind: ErrorKind, detail: Detail) -> Code {
             "22N70",
             "data exception - equivalent index already exists",
         ),
-        (K::SchemaError, _) => code(
+        (K::SchemaError, D::DoesNotExist) => code(
             "Neo.ClientError.Schema.IndexNotFound",
             "22N69",
             "data exception - index does not exist",
+        ),
+        (K::SchemaError, _) => code(
+            "Neo.ClientError.Transaction.ForbiddenDueToTransactionType",
+            "25N01",
+            "invalid transaction state - invalid mix of different query kinds",
         ),
         (K::TransactionConflict, _) => code(
             "Neo.TransientError.Transaction.Outdated",

@@ -61,6 +61,9 @@ const RECV_TIMEOUT_S: u32 = 120;
 /// How long a transaction waits for its bookmarks; its own time limit counts if that is shorter.
 const BOOKMARK_TIME: Duration = Duration::from_secs(30);
 
+/// What runs longer asks whether others wait (design D1: long work looks at most 100 µs apart).
+const TURN: Duration = Duration::from_micros(100);
+
 /// Rows are not produced while more than this is unsent, in bytes...
 const UNSENT_HIGH: usize = 512 << 10;
 /// ... until it has fallen to this.
@@ -157,6 +160,8 @@ enum Work {
     Retry { qid: u64 },
     /// Wait for a commit, then answer.
     Settle(settle::Settle),
+    /// Wait until the log has room for the transaction, then commit it.
+    Room(settle::Ask),
     /// Run the transaction's open streams to their end, then commit.
     Finish(settle::Ask),
     /// Run an admin statement, then answer RUN.
@@ -224,7 +229,9 @@ impl Session {
 
     /// Takes requests until the connection is over.
     async fn converse(&mut self, intake: &mut Intake, transport: &mut Transport) {
+        let rt = self.node.rt.clone();
         loop {
+            let mut turn_ends = rt.now() + TURN;
             loop {
                 // Before the next request: it may have been queued in front of a RESET.
                 self.take_notice(intake);
@@ -235,6 +242,11 @@ impl Session {
                 self.adjust_limits(intake, transport);
                 if !self.follow(next, intake, transport).await {
                     return;
+                }
+                // A long pipeline of short requests is long work too.
+                if rt.now() >= turn_ends {
+                    rt.yield_if_needed().await;
+                    turn_ends = rt.now() + TURN;
                 }
             }
             if let Some(error) = intake.urgent.too_large {
@@ -267,6 +279,7 @@ impl Session {
         intake: &mut Intake,
         transport: &mut Transport,
     ) -> bool {
+        let turn_ends = self.node.rt.now() + TURN;
         let mut input = &mut received[..];
         loop {
             let message = match intake.dechunker.next(&mut input) {
@@ -279,7 +292,8 @@ impl Session {
             };
             let next = self.handle(message);
             self.adjust_limits(intake, transport);
-            if !matches!(next, Next::Go) || self.out.len() >= SEND_BYTES {
+            let goes_on = matches!(next, Next::Go) && self.out.len() < SEND_BYTES;
+            if !goes_on || (!input.is_empty() && self.node.rt.now() >= turn_ends) {
                 // The rest waits in the queue, so that the buffer goes back to the ring before we do.
                 intake.enqueue(input);
                 drop(received);

@@ -5,15 +5,17 @@
 //! number on it stands, and its answer is SUCCESS whatever arrives meanwhile. The answer leaves when the commit is
 //! durable here and the replicas have confirmed as their modes say, with a warning for each that did not.
 
-use super::intake::Intake;
+use super::intake::{Intake, Notices};
 use super::stream::{Finish, Stream};
 use super::transport::Transport;
-use super::{Next, Session, Work, answer};
+use super::{Next, Session, Transaction, Work, answer};
 use quoit_cypher::error::{Error, ErrorKind};
 use quoit_graph::CommitError;
+use quoit_graph::door::ReserveError;
 use quoit_graph::ids::CommitSeq;
 use quoit_protocol::message::notification::{Notification, NotificationFilter};
 use quoit_protocol::state::TransactionChange;
+use quoit_replication::Confirming;
 use quoit_rt::Instant;
 
 /// Who asked for a commit, and is to be answered.
@@ -29,7 +31,8 @@ pub(super) enum Ask {
 /// A commit that has its number (or saw up to it, if it only read) and is to be answered.
 pub(super) struct Settle {
     seq: CommitSeq,
-    wrote: bool,
+    /// Resolves when the replicas have confirmed as their modes say; absent where nothing was written.
+    confirming: Option<Confirming>,
     filter: NotificationFilter,
     ask: Ask,
 }
@@ -86,28 +89,67 @@ impl Session {
             return;
         }
         let filter = transaction.filter;
-        match transaction.txn.commit() {
+        match transaction.txn.try_commit() {
             Ok(committed) => {
+                // Replicas' timeouts count from the commit, not from when it is durable here.
+                let confirming = committed
+                    .wrote
+                    .then(|| self.node.replication.confirm(committed.seq));
                 let settle = Settle {
                     seq: committed.seq,
-                    wrote: committed.wrote,
+                    confirming,
                     filter,
                     ask,
                 };
-                if !committed.wrote && committed.seq <= self.node.core.graph().door().visible() {
+                if settle.confirming.is_none()
+                    && settle.seq <= self.node.core.graph().door().visible()
+                {
                     self.settled(settle, Vec::new());
                 } else {
                     self.pending = Some(Work::Settle(settle));
                 }
             }
-            Err(error) => self.fail(&refused_commit(&error), None),
+            Err((CommitError::Reserve(ReserveError::Busy), txn)) => {
+                self.transaction = Some(Transaction { txn, ..transaction });
+                self.pending = Some(Work::Room(ask));
+            }
+            Err((error, _)) => self.fail(&refused_commit(&error), None),
+        }
+    }
+
+    /// Waits until the log has room for the transaction, which is larger than what it had set aside or met a burst of
+    /// others, then commits it.
+    pub(super) async fn await_room(
+        &mut self,
+        ask: Ask,
+        intake: &mut Intake,
+        transport: &mut Transport,
+    ) {
+        let node = self.node.clone();
+        let bytes = self
+            .transaction
+            .as_ref()
+            .map_or(0, |transaction| transaction.txn.frame_bytes());
+        let room = intake
+            .attend_until(transport, Notices::interrupt, node.log_core.room(bytes))
+            .await;
+        match room {
+            Some(Ok(())) => self.settle(ask),
+            Some(Err(error)) => self.fail(
+                &Error::of(
+                    ErrorKind::Unavailable,
+                    format!("the commit was refused: {error}"),
+                ),
+                None,
+            ),
+            None => self.interrupted(intake),
         }
     }
 
     /// Waits for a commit as its promises ask, then answers.
     pub(super) async fn await_settled(
         &mut self,
-        settle: Settle,
+        mut settle: Settle,
         intake: &mut Intake,
         transport: &mut Transport,
     ) {
@@ -115,9 +157,11 @@ impl Session {
         let durable = intake
             .attend(transport, node.log_core.durable(settle.seq))
             .await;
-        let outcome = match durable {
-            Ok(()) if settle.wrote => Ok(self.await_confirmed(settle.seq, intake, transport).await),
-            other => other.map(|()| Vec::new()),
+        let outcome = match (durable, settle.confirming.take()) {
+            (Ok(()), Some(confirming)) => {
+                Ok(self.await_confirmed(confirming, intake, transport).await)
+            }
+            (durable, _) => durable.map(|()| Vec::new()),
         };
         match outcome {
             Ok(notices) => self.settled(settle, notices),
@@ -132,11 +176,10 @@ impl Session {
     /// Waits for the replicas as their modes say; a notification for each that did not confirm.
     async fn await_confirmed(
         &mut self,
-        seq: CommitSeq,
+        confirming: Confirming,
         intake: &mut Intake,
         transport: &mut Transport,
     ) -> Vec<Notification<'static>> {
-        let confirming = self.node.replication.confirm(seq);
         let confirmed = self.attend(intake, transport, confirming).await;
         confirmed
             .warnings
@@ -176,12 +219,7 @@ impl Session {
 
 /// Why a commit got no number; nothing of it remains.
 fn refused_commit(error: &CommitError) -> Error {
-    use quoit_graph::door::ReserveError;
     match error {
-        CommitError::Reserve(ReserveError::Busy) => Error::of(
-            ErrorKind::Unavailable,
-            "too many commits are waiting for the log; try again",
-        ),
         CommitError::Reserve(reason) => Error::of(
             ErrorKind::Unavailable,
             format!("the commit was refused: {reason}"),

@@ -10,7 +10,7 @@ use super::settle::Ask;
 use super::statement::AdminRun;
 use super::transport::Transport;
 use super::{
-    NOOP_INTERVAL, Next, STALL_TIME, STREAMS_MAX, Session, TransactionOptions, UNSENT_HIGH,
+    NOOP_INTERVAL, Next, STALL_TIME, STREAMS_MAX, Session, TURN, TransactionOptions, UNSENT_HIGH,
     UNSENT_LOW, Work,
 };
 use crate::admin;
@@ -31,9 +31,6 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
-
-/// A query that runs longer asks whether others wait (design D1: long work looks at most 100 µs apart).
-const TURN: Duration = Duration::from_micros(100);
 
 /// How often the server begins an auto-commit statement again that met a conflict.
 const RETRIES_MAX: u32 = 10;
@@ -191,7 +188,7 @@ impl Session {
         }
         if explicit && prepared.kind() == Kind::Schema {
             return Err(Error::of(
-                ErrorKind::TransactionState,
+                ErrorKind::SchemaError,
                 "Index manipulation not allowed in multicommand transactions. Run the statement on its own.",
             ));
         }
@@ -475,6 +472,7 @@ impl Session {
             Work::Stream { qid } => self.stream_on(qid, intake, transport).await,
             Work::Retry { qid } => self.begin_again(qid, intake, transport).await,
             Work::Settle(settle) => self.await_settled(settle, intake, transport).await,
+            Work::Room(ask) => self.await_room(ask, intake, transport).await,
             Work::Finish(ask) => self.finish_on(ask, intake, transport).await,
             Work::Admin(run) => self.run_admin(run, intake, transport).await,
         }
@@ -547,7 +545,7 @@ impl Session {
     }
 
     /// What runs is given up: RESET, GOODBYE, a client that has left, a server that stops.
-    fn interrupted(&mut self, intake: &mut Intake) {
+    pub(super) fn interrupted(&mut self, intake: &mut Intake) {
         self.take_notice(intake);
         let error = if self.node.rt.shutting_down() {
             Error::of(
