@@ -8,9 +8,10 @@ use crate::node::Node;
 use crate::report;
 use crate::session::{self, greeting};
 use quoit_rt::mesh::{Dealer, MeshReceiver};
-use quoit_rt::{Accepted, Listener, Priority};
+use quoit_rt::{Accepted, Listener, Priority, Rt};
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
@@ -79,8 +80,8 @@ async fn serve(node: Rc<Node>, accepted: Accepted) {
     let conversation = {
         let node = node.clone();
         async move {
-            if let Ok(Some((transport, agreement))) =
-                node.rt.timeout(deadline, greeting::greet(stream)).await
+            let greeted = node.rt.timeout(deadline, greeting::greet(stream));
+            if let Some(Ok(Some((transport, agreement)))) = unless_stopping(&node.rt, greeted).await
             {
                 session::serve(node, transport, agreement, deadline).await;
             }
@@ -92,6 +93,16 @@ async fn serve(node: Rc<Node>, accepted: Accepted) {
             "the session of {peer} ended in a defect of the server; please report what is printed above"
         ));
     }
+}
+
+/// Runs `work`, of which nothing is lost when it is dropped, to its end or until the server is to stop; `None` then.
+pub(crate) async fn unless_stopping<F: Future>(rt: &Rt, work: F) -> Option<F::Output> {
+    let (mut work, mut stop) = (pin!(work), pin!(rt.shutdown_requested()));
+    poll_fn(|cx| match stop.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(None),
+        Poll::Pending => work.as_mut().poll(cx).map(Some),
+    })
+    .await
 }
 
 /// Runs a connection to its end and drops it. A connection that panics is a defect of ours, and its own only: its
@@ -117,7 +128,6 @@ async fn ends_in_a_panic(conversation: impl Future<Output = ()>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::pin::pin;
     use std::task::{Context, Waker};
 
     fn run(conversation: impl Future<Output = ()>) -> Poll<bool> {

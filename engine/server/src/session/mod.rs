@@ -26,6 +26,7 @@ pub(crate) mod transport;
 
 use crate::bookmark::{Bookmark, BookmarkWriter};
 use crate::dialect::{self, Dialect};
+use crate::listener::unless_stopping;
 use crate::node::{Node, is_database};
 use crate::wire::record::SEND_BYTES;
 use answer::Refused;
@@ -183,14 +184,17 @@ pub(crate) async fn serve(
     session.rollback();
     session.flush(&mut intake, &mut transport).await;
     drop(session);
-    let patience = if intake.urgent.stopping {
-        STOP_LINGER
+    if intake.urgent.stopping {
+        let _ = rt
+            .timeout(rt.now() + STOP_LINGER, greeting::close(transport))
+            .await;
     } else {
-        LINGER
-    };
-    let _ = rt
-        .timeout(rt.now() + patience, greeting::close(transport))
+        let _ = unless_stopping(
+            &rt,
+            rt.timeout(rt.now() + LINGER, greeting::close(transport)),
+        )
         .await;
+    }
 }
 
 impl Session {

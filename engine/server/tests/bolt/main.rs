@@ -10,3 +10,4 @@ mod states;
 mod streams;
 mod transactions;
 mod versions;
+mod websocket;
