@@ -10,8 +10,15 @@ use std::hint::black_box;
 
 fn requests() -> Vec<u8> {
     let mut client = SendBuffer::new(WireFormat::new(Version::V5_8));
-    client.ask_run("MATCH (n:User {id: $id}) RETURN n", |map| map.int("id", 4711), &Default::default());
-    client.ask_pull(quoit_protocol::message::StreamRequest { rows: quoit_protocol::message::Rows::All, qid: None });
+    client.ask_run(
+        "MATCH (n:User {id: $id}) RETURN n",
+        |map| map.int("id", 4711),
+        &Default::default(),
+    );
+    client.ask_pull(quoit_protocol::message::StreamRequest {
+        rows: quoit_protocol::message::Rows::All,
+        qid: None,
+    });
     client.as_slice().to_vec()
 }
 
@@ -24,7 +31,10 @@ fn decode(c: &mut Criterion) {
             received.copy_from_slice(&bytes);
             let mut input = received.as_mut_slice();
             while let Some(message) = dechunker.next(&mut input).expect("within the limit") {
-                black_box(Request::decode(message, Version::V5_8, &Limits::AFTER_LOGIN).expect("a request"));
+                black_box(
+                    Request::decode(message, Version::V5_8, &Limits::AFTER_LOGIN)
+                        .expect("a request"),
+                );
             }
         });
     });
@@ -36,7 +46,12 @@ fn encode(c: &mut Criterion) {
     c.bench_function("bolt: SUCCESS and a vertex encoded", |b| {
         b.iter(|| {
             send.clear();
-            send.run_success(&RunAnswer { fields: &fields, t_first_ms: 0, qid: None, database: None });
+            send.run_success(&RunAnswer {
+                fields: &fields,
+                t_first_ms: 0,
+                qid: None,
+                database: None,
+            });
             let mut record = send.record(1);
             record.vertex(4711, ["User"], |map| {
                 map.int("id", 4711);

@@ -22,15 +22,23 @@ impl RowSink for Seen {
 }
 
 fn filled() -> Core {
-    let graph = Graph::new(GraphConfig { shards: 2, cores: 1, journal: Arc::new(NullJournal::default()) });
+    let graph = Graph::new(GraphConfig {
+        shards: 2,
+        cores: 1,
+        journal: Arc::new(NullJournal::default()),
+    });
     let core = graph.core(0);
     let mut txn = core.begin(Access::Write, Isolation::Snapshot);
-    let (label, key) = (txn.label("User").expect("a label"), txn.key("id").expect("a key"));
+    let (label, key) = (
+        txn.label("User").expect("a label"),
+        txn.key("id").expect("a key"),
+    );
     txn.create_index(label, &[key]).expect("an index");
     txn.commit().expect("a commit");
     let mut txn = core.begin(Access::Write, Isolation::Snapshot);
     for id in 1..=USERS {
-        txn.create_vertex(&[label], &[(key, Value::Int(id))]).expect("a vertex");
+        txn.create_vertex(&[label], &[(key, Value::Int(id))])
+            .expect("a vertex");
     }
     txn.commit().expect("a commit");
     core
@@ -43,14 +51,20 @@ fn point_read(c: &mut Criterion) {
     c.bench_function("point read: plan cache to row", |b| {
         b.iter(|| {
             id = id % USERS + 1;
-            let prepared = queries.prepare("MATCH (n:User {id: $id}) RETURN n", &core).expect("a plan");
+            let prepared = queries
+                .prepare("MATCH (n:User {id: $id}) RETURN n", &core)
+                .expect("a plan");
             let mut parameters = Parameters::new();
             parameters.insert("id", Value::Int(id));
             let mut execution = Execution::new(prepared, &parameters).expect("parameters");
             execution.request(Demand::All);
             let mut txn = core.begin(Access::Read, Isolation::Snapshot);
             let mut seen = Seen(0);
-            while execution.step(&mut txn, &core, &|| false, &mut seen).expect("a step") != Step::Done {}
+            while execution
+                .step(&mut txn, &core, &|| false, &mut seen)
+                .expect("a step")
+                != Step::Done
+            {}
             assert_eq!(seen.0, 1);
         });
     });

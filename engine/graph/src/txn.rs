@@ -471,9 +471,9 @@ impl Txn {
 
     /// As [`commit`](Self::commit), but a refused transaction is given back as it was: one that was refused as busy may be
     /// committed again once the journal has room for [`frame_bytes`](Self::frame_bytes).
-    pub fn try_commit(mut self) -> Result<Committed, (CommitError, Txn)> {
+    pub fn try_commit(mut self) -> Result<Committed, (CommitError, Box<Txn>)> {
         if self.doomed {
-            return Err((CommitError::Doomed, self));
+            return Err((CommitError::Doomed, Box::new(self)));
         }
         if !self.wrote() {
             return Ok(Committed {
@@ -486,7 +486,7 @@ impl Txn {
         let door = graph.door();
         let reservation = match door.reserve(self.frame.len()) {
             Ok(reservation) => reservation,
-            Err(error) => return Err((error.into(), self)),
+            Err(error) => return Err((error.into(), Box::new(self))),
         };
         let frame = door.journal().finish_frame(std::mem::take(&mut self.frame));
         let seq = door.seal(reservation, core.number(), frame, |seq| {

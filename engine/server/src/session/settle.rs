@@ -110,7 +110,10 @@ impl Session {
                 }
             }
             Err((CommitError::Reserve(ReserveError::Busy), txn)) => {
-                self.transaction = Some(Transaction { txn, ..transaction });
+                self.transaction = Some(Transaction {
+                    txn: *txn,
+                    ..transaction
+                });
                 self.pending = Some(Work::Room(ask));
             }
             Err((error, _)) => self.fail(&refused_commit(&error), None),
