@@ -4,6 +4,7 @@
 //! whenever something happens that an operator should know; never for an ordinary request. A line is written with one
 //! system call, so lines of different cores do not mix.
 
+use quoit_query::temporal::civil::civil_from_days;
 use std::io::Write;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -81,24 +82,10 @@ pub fn error(text: impl std::fmt::Display) {
     line(Level::Error, text);
 }
 
-/// `YYYY-MM-DD hh:mm:ss.mmm` in UTC of milliseconds since 1970 (days to civil date as in Hinnant, "chrono-compatible
-/// low-level date algorithms").
+/// `YYYY-MM-DD hh:mm:ss.mmm` in UTC of milliseconds since 1970.
 fn calendar(ms: u64) -> String {
     let (days, rest) = ((ms / 86_400_000) as i64, ms % 86_400_000);
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (year, month, day) = civil_from_days(days);
     format!(
         "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}.{:03}",
         rest / 3_600_000,
