@@ -67,9 +67,10 @@ def judge(load, found):
     assert set(found) <= load.asked, "a write is there that nobody asked for"
 
 
-@pytest.mark.parametrize("arguments", [[], ["--durability", "interval"]], ids=["commit", "interval"])
-def test_a_killed_main_has_every_acknowledged_write(tmp_path, arguments):
-    with cluster(arguments=arguments) as group:
+@pytest.mark.parametrize(("cores", "arguments"), [(1, []), (2, []), (1, ["--durability", "interval"])],
+                         ids=["commit", "commit, 2 cores", "interval"])
+def test_a_killed_main_has_every_acknowledged_write(tmp_path, cores, arguments):
+    with cluster(cores=cores, arguments=arguments) as group:
         load = Load(group.main, tmp_path / "journal")
         kills = 4
         for round_ in range(kills):
@@ -79,6 +80,7 @@ def test_a_killed_main_has_every_acknowledged_write(tmp_path, arguments):
             time.sleep(0.05 * round_)
             group.main.kill()
             load.stop()
+            group.main.cores = 3 - cores if cores == 2 else cores + round_ % 2
             group.main.restart()
             judge(load, ids(group.main))
         assert group.main.rows("MATCH (n:W) WHERE NOT (n)-[:OF]->() RETURN count(n)") == [[0]]

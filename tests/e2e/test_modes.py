@@ -3,16 +3,19 @@
 import threading
 
 import pytest
+from neo4j import READ_ACCESS, WRITE_ACCESS, GraphDatabase
 
 from cluster import cluster, eventually
+from test_bolt import BEGIN, COMMIT, PULL, SUCCESS, Wire, run
 
 # Short enough for a test to wait out, long enough that a healthy replica on a loaded machine stays within it.
 REPLICA_TIMEOUT = ["--replica-timeout", "2"]
 
 
-@pytest.fixture
-def group():
-    with cluster(arguments=REPLICA_TIMEOUT) as made:
+@pytest.fixture(params=[1, 2], ids=["1 core", "2 cores"])
+def group(request):
+    """A main of one core, and of two: then every session has two lanes, and groups take both."""
+    with cluster(cores=request.param, arguments=REPLICA_TIMEOUT) as made:
         yield made
 
 
@@ -110,10 +113,10 @@ def test_semi_sync_is_demoted_once_and_promoted_back_by_itself(group):
     r1.pause()
     try:
         waiting = [Background(group.main, "CREATE (:N)") for _ in range(4)]
-        answers = [w.warnings() for w in waiting]
+        # All four have committed, so all wait for the same replica at the moment it is given up.
+        eventually(lambda: count(group.main) == 5, "the four commits to be visible on the main")
+        assert all(any("r1" in warning for warning in w.warnings()) for w in waiting), "a commit that waited was not told"
         assert effective_mode(group, "r1") == "async"
-        warned = [a for a in answers if any("r1" in w for w in a)]
-        assert warned, "nobody was told of the demotion"
         assert group.main.warnings("CREATE (:N)") == [], "a commit after the demotion still carries the warning"
         assert group.main.replicas()["r1"]["timeout"] == 0.5
         assert group.main.replicas()["r1"]["lag_transactions"] >= 1
@@ -196,12 +199,50 @@ def test_a_stuck_replica_leaves_the_other_replicas_alone(group):
     assert group.main.warnings("CREATE (:N)") == []
 
 
-def test_explicit_transactions_carry_the_warning_in_their_commit(group):
+def test_an_explicit_transaction_carries_the_warning_in_its_commit(group):
     r1 = group.join("r1", "SYNC")
     group.wait_ready("r1")
     r1.kill()
-    with group.main.driver.session() as session:
-        tx = session.begin_transaction()
-        tx.run("CREATE (:N)").consume()
-        tx.commit()
+    # Drivers pass the notifications of COMMIT over, so this looks at the answer itself.
+    wire = Wire(group.main, "00000404")
+    wire.send(BEGIN + run("CREATE (:N)") + PULL + COMMIT)
+    assert wire.tags(3) == [SUCCESS] * 3
+    answer = wire.message()
+    assert answer[1] == SUCCESS and b"SyncReplicationFailure" in answer and b"r1" in answer, answer
     assert count(group.main) == 1
+
+
+def role_reached(server, access):
+    """The role of the server that a routing driver sends a session of this access mode to."""
+    with GraphDatabase.driver(f"neo4j://{server.address}", auth=None) as driver, driver.session(default_access_mode=access) as session:
+        return session.run("SHOW REPLICATION ROLE").single().value()
+
+
+def test_a_main_names_its_replicas_in_step_as_readers(group):
+    assert role_reached(group.main, READ_ACCESS) == "main"
+    r1 = group.join("r1", "SYNC")
+    group.wait_ready("r1")
+    assert role_reached(group.main, READ_ACCESS) == "replica"
+    assert role_reached(group.main, WRITE_ACCESS) == "main"
+    r1.kill()
+    eventually(lambda: group.status("r1") == "invalid", "the killed replica to be seen")
+    assert role_reached(group.main, READ_ACCESS) == "main"
+
+
+def test_the_mode_table_holds_with_three_replicas_at_once(group):
+    r1, r2, r3 = (group.join(name, mode) for name, mode in
+                  (("r1", "SYNC"), ("r2", "ASYNC"), ("r3", "SYNC WITH TIMEOUT 0.5")))
+    group.wait_ready("r1", "r2", "r3")
+    assert group.main.warnings("CREATE (:N)") == []
+    for replica in (r2, r3):
+        replica.pause()
+    try:
+        first = group.main.warnings("CREATE (:N)")
+        assert len(first) == 1 and "r3" in first[0], first
+        assert group.main.warnings("CREATE (:N)") == []
+        assert count(r1) == 3
+    finally:
+        for replica in (r2, r3):
+            replica.resume()
+    for replica in (r1, r2, r3):
+        eventually(lambda: count(replica) == 3, "every replica to have all")

@@ -90,7 +90,7 @@ pub enum DurabilityMode {
     Commit,
     /// A commit is written before it is answered, and synced every interval
     Interval,
-    /// Nothing is kept; a restart begins empty
+    /// A commit is written when convenient and never waited for; nothing is promised
     None,
 }
 

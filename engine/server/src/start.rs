@@ -98,12 +98,8 @@ impl StartError {
     /// The process's exit status.
     pub fn exit_code(&self) -> u8 {
         match self {
-            StartError::DataDirectory { error, .. }
-                if error.kind() == io::ErrorKind::PermissionDenied =>
-            {
-                12
-            }
-            StartError::DataDirectory { .. } | StartError::Core(_) => 1,
+            StartError::DataDirectory { .. } => 12,
+            StartError::Core(_) => 1,
             StartError::Locked(_) => 14,
             StartError::AddressInUse { .. } => 17,
             StartError::Listen { .. } => 1,

@@ -87,7 +87,22 @@ pub(super) async fn run(
 }
 
 fn refused(error: StatementError) -> Error {
-    Error::of(ErrorKind::Forbidden, error.to_string())
+    use StatementError as E;
+    let kind = match error {
+        E::PortMissing
+        | E::PortInvalid
+        | E::PortNotInteger
+        | E::MainWithPort
+        | E::Endpoint(_)
+        | E::NameInvalid
+        | E::TimeoutOnAsync
+        | E::TimeoutNotNumber
+        | E::TimeoutOutOfRange(_)
+        | E::DropUnknown(_) => ErrorKind::ArgumentError,
+        E::StrictSyncUnavailable => ErrorKind::Unsupported,
+        _ => ErrorKind::Forbidden,
+    };
+    Error::of(kind, error.to_string())
 }
 
 fn read_port(port: Option<&Expr>, parameters: &Parameters) -> Result<u16, Error> {
