@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -74,7 +75,7 @@ STORIES = [(program, scheme) for program in (python, mgclient, javascript, java,
 @pytest.mark.parametrize(("program", "scheme"), STORIES, ids=[f"{program.__name__}-{scheme}" for program, scheme in STORIES])
 def test_the_founding_story_runs_through(program, scheme):
     command = program()
-    with cluster() as group:
+    with cluster(arguments=["--replica-timeout", "1"]) as group:
         replicas = [group.add(name) for name in ("r1", "r2", "r3")]
         environment = {
             **os.environ,
@@ -83,6 +84,21 @@ def test_the_founding_story_runs_through(program, scheme):
             "STORY_REPLICAS": ",".join(r.address for r in replicas),
             "STORY_REPLICATION": ",".join(r.endpoint for r in replicas),
         }
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
-        lines = done.stdout.strip().splitlines()
-        assert done.returncode == 0 and lines and lines[-1] == "story ok", f"{done.stdout}\n{done.stderr}"
+        story = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+        alarm = threading.Timer(120, story.kill)
+        alarm.start()
+        told = []
+        try:
+            for line in story.stdout:
+                told.append(line)
+                if line.startswith("harness: "):
+                    action, name = line.removeprefix("harness: ").split()
+                    assert action in ("kill", "pause", "resume"), line
+                    getattr(group.servers[name], action)()
+                    story.stdin.write("done\n")
+                    story.stdin.flush()
+            code = story.wait()
+        finally:
+            alarm.cancel()
+            story.kill()
+        assert code == 0 and told and told[-1].strip() == "story ok", "".join(told)

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -150,6 +151,41 @@ func main() {
 	for i, row := range stream {
 		check(row[0] == int64(i+1), "row %d is %v", i, row)
 	}
+
+	answers := bufio.NewReader(os.Stdin)
+	askHarness := func(what string) {
+		fmt.Printf("harness: %s\n", what)
+		answers.ReadString('\n')
+	}
+	// Names of the replicas that the WARNINGs of one write name.
+	warnedOf := func() string {
+		session := main.NewSession(ctx, neo4j.SessionConfig{})
+		defer session.Close(ctx)
+		result, err := session.Run(ctx, "CREATE (:Mode)", nil)
+		check(err == nil, "a write: %v", err)
+		summary, err := result.Consume(ctx)
+		check(err == nil, "a write: %v", err)
+		named := []string{}
+		for _, name := range []string{"r1", "r2", "r3"} {
+			for _, n := range summary.Notifications() {
+				if n.RawSeverityLevel() == "WARNING" && strings.Contains(n.Title(), "'"+name+"'") {
+					named = append(named, name)
+				}
+			}
+		}
+		return strings.Join(named, " ")
+	}
+	for _, step := range []struct{ ask, warned string }{
+		{"", ""}, {"kill r1", "r1"}, {"pause r2", "r1"}, {"pause r3", "r1 r3"}, {"", "r1"},
+	} {
+		if step.ask != "" {
+			askHarness(step.ask)
+		}
+		found := warnedOf()
+		check(found == step.warned, "after %q the write warns of %q, not of %q", step.ask, found, step.warned)
+	}
+	askHarness("resume r2")
+	askHarness("resume r3")
 
 	for _, driver := range append(replicas, main) {
 		driver.Close(ctx)

@@ -1,5 +1,6 @@
 // The founding story through the official JavaScript driver.
 import neo4j from 'neo4j-driver'
+import { createInterface } from 'node:readline'
 import { isDeepStrictEqual } from 'node:util'
 
 const scheme = process.env.STORY_SCHEME
@@ -92,6 +93,32 @@ check(isDeepStrictEqual(await rows(main, 'MATCH (n:Tx) RETURN n.i ORDER BY n.i')
 
 const stream = await rows(main, 'UNWIND range(1, 10000) AS i RETURN i')
 check(stream.length === 10000 && stream.every((row, i) => row[0] === BigInt(i + 1)), 'stream of 10,000 rows')
+
+const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
+async function askHarness (what) {
+  console.log(`harness: ${what}`)
+  await answers.next()
+}
+// Names of the replicas that the WARNINGs of one write name.
+async function warnedOf () {
+  const session = main.session()
+  const { summary } = await session.run('CREATE (:Mode)')
+  await session.close()
+  // Version 6 of the driver shows them as GQL status objects only.
+  const texts = summary.gqlStatusObjects.filter(status => status.rawSeverity === 'WARNING').map(status => status.statusDescription)
+  return ['r1', 'r2', 'r3'].filter(name => texts.some(text => text.includes(`'${name}'`)))
+}
+check(isDeepStrictEqual(await warnedOf(), []), 'a warning while all replicas are well')
+await askHarness('kill r1')
+check(isDeepStrictEqual(await warnedOf(), ['r1']), 'warnings with a dead SYNC replica')
+await askHarness('pause r2')
+check(isDeepStrictEqual(await warnedOf(), ['r1']), 'warnings with a stuck ASYNC replica too')
+await askHarness('pause r3')
+check(isDeepStrictEqual(await warnedOf(), ['r1', 'r3']), 'warnings of the write that a stuck SYNC WITH TIMEOUT replica delayed')
+check(isDeepStrictEqual(await warnedOf(), ['r1']), 'warnings of the write after it')
+await askHarness('resume r2')
+await askHarness('resume r3')
+process.stdin.destroy()
 
 await Promise.all([main, ...replicas].map(driver => driver.close()))
 console.log('story ok')

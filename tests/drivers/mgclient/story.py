@@ -80,4 +80,15 @@ main.commit()
 main.autocommit = True
 
 check([row[0] for row in rows(main, "UNWIND range(1, 10000) AS i RETURN i")] == list(range(1, 10001)), "stream of 10,000 rows")
+
+
+def ask_harness(what):
+    print(f"harness: {what}", flush=True)
+    sys.stdin.readline()
+
+
+for what in ("kill r1", "pause r2", "pause r3", "resume r2", "resume r3"):
+    ask_harness(what)
+    rows(main, "CREATE (:Mode)")
+check(rows(main, "MATCH (n:Mode) RETURN count(n)") == [(5,)], "writes with replicas dead and stuck")
 print("story ok")

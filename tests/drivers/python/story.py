@@ -106,6 +106,32 @@ check(rows(main, "MATCH (n:Tx) RETURN n.i ORDER BY n.i") == [[2], [3]], "transac
 
 check([row[0] for row in rows(main, "UNWIND range(1, 10000) AS i RETURN i")] == list(range(1, 10001)), "stream of 10,000 rows")
 
+
+
+def ask_harness(what):
+    print(f"harness: {what}", flush=True)
+    sys.stdin.readline()
+
+
+def warned_of():
+    """Names of the replicas that the WARNINGs of one write name."""
+    with main.session() as session:
+        summary = session.run("CREATE (:Mode)").consume()
+    texts = [n["title"] for n in summary.notifications or [] if n["severity"] == "WARNING"]
+    return [name for name in ("r1", "r2", "r3") if any(f"'{name}'" in text for text in texts)]
+
+
+check(warned_of() == [], "a warning while all replicas are well")
+ask_harness("kill r1")
+check(warned_of() == ["r1"], "warnings with a dead SYNC replica")
+ask_harness("pause r2")
+check(warned_of() == ["r1"], "warnings with a stuck ASYNC replica too")
+ask_harness("pause r3")
+check(warned_of() == ["r1", "r3"], "warnings of the write that a stuck SYNC WITH TIMEOUT replica delayed")
+check(warned_of() == ["r1"], "warnings of the write after it")
+ask_harness("resume r2")
+ask_harness("resume r3")
+
 for driver in [main, *replicas]:
     driver.close()
 print("story ok")

@@ -112,5 +112,13 @@ async fn main() {
 
     let stream: Vec<i64> = rows(&main, "UNWIND range(1, 10000) AS i RETURN i").await.iter().map(|r| r.get("i").expect("i")).collect();
     check(stream == (1..=10_000).collect::<Vec<_>>(), "stream of 10,000 rows");
+    // neo4rs 0.8 shows no notifications: the writes succeed.
+    for what in ["kill r1", "pause r2", "pause r3", "resume r2", "resume r3"] {
+        println!("harness: {what}");
+        std::io::stdin().read_line(&mut String::new()).expect("an answer");
+        main.run(query("CREATE (:Mode)")).await.expect("a write");
+    }
+    let count = rows(&main, "MATCH (n:Mode) RETURN count(n) AS c").await[0].get::<i64>("c");
+    check(count.is_ok_and(|count| count == 5), "writes with replicas dead and stuck");
     println!("story ok");
 }

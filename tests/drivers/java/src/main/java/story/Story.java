@@ -1,5 +1,8 @@
 package story;
 
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -50,6 +53,22 @@ public final class Story {
         }
         check(false, query + " succeeded");
         return null;
+    }
+
+    private static final BufferedReader ANSWERS = new BufferedReader(new InputStreamReader(System.in));
+
+    private static void askHarness(String what) throws IOException {
+        System.out.println("harness: " + what);
+        ANSWERS.readLine();
+    }
+
+    /** Names of the replicas that the WARNINGs of one write name. */
+    private static List<String> warnedOf(Driver main) {
+        try (var session = main.session()) {
+            var texts = session.run("CREATE (:Mode)").consume().notifications().stream()
+                    .filter(n -> n.rawSeverityLevel().orElse("").equals("WARNING")).map(n -> n.title()).toList();
+            return List.of("r1", "r2", "r3").stream().filter(name -> texts.stream().anyMatch(text -> text.contains("'" + name + "'"))).toList();
+        }
     }
 
     public static void main(String[] arguments) throws Exception {
@@ -130,6 +149,17 @@ public final class Story {
 
         var stream = rows(main, "UNWIND range(1, 10000) AS i RETURN i");
         check(stream.stream().map(r -> (Long) r.get(0)).toList().equals(LongStream.rangeClosed(1, 10_000).boxed().toList()), "stream of 10,000 rows");
+
+        check(warnedOf(main).isEmpty(), "a warning while all replicas are well");
+        askHarness("kill r1");
+        check(warnedOf(main).equals(List.of("r1")), "warnings with a dead SYNC replica");
+        askHarness("pause r2");
+        check(warnedOf(main).equals(List.of("r1")), "warnings with a stuck ASYNC replica too");
+        askHarness("pause r3");
+        check(warnedOf(main).equals(List.of("r1", "r3")), "warnings of the write that a stuck SYNC WITH TIMEOUT replica delayed");
+        check(warnedOf(main).equals(List.of("r1")), "warnings of the write after it");
+        askHarness("resume r2");
+        askHarness("resume r3");
 
         for (var driver : replicas) driver.close();
         main.close();
