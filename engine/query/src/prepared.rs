@@ -127,11 +127,14 @@ impl Prepared {
 
     /// The plan that really runs, one line an operator, topmost first; empty for what is no query.
     pub fn plan_lines(&self) -> Vec<String> {
-        self.inner
-            .planned
-            .as_ref()
-            .map(|planned| describe(&planned.plan, &self.inner.columns))
-            .unwrap_or_default()
+        match (&self.inner.planned, &self.inner.statement.body) {
+            // Not `self.columns()`: an EXPLAIN has a column of its own.
+            (Some(planned), StatementBody::Query(query)) => {
+                let columns: Vec<&str> = query.columns.iter().map(|column| &*column.name).collect();
+                describe(&planned.plan, &columns)
+            }
+            _ => Vec::new(),
+        }
     }
 }
 

@@ -356,6 +356,26 @@ fn statements_say_what_they_are_without_running() {
 }
 
 #[test]
+fn an_explained_plan_begins_with_the_columns_of_its_query() {
+    let db = Db::new();
+    for (text, first) in [
+        ("MATCH (n) RETURN n", " * Produce {n}"),
+        (
+            "MATCH (n) RETURN n.a AS a, count(*)",
+            " * Produce {a, count(*)}",
+        ),
+        ("RETURN 1 AS one UNION RETURN 2 AS one", " * Produce {one}"),
+    ] {
+        assert_eq!(db.explain(text).lines().next(), Some(first), "{text}");
+        let prepared = db
+            .engine
+            .prepare(&format!("EXPLAIN {text}"), &db.core)
+            .unwrap();
+        assert_eq!(prepared.columns(), [Arc::from("QUERY PLAN")]);
+    }
+}
+
+#[test]
 fn the_second_use_of_a_text_comes_from_the_cache() {
     let db = people();
     let text = "MATCH (n:Person) WHERE n.id = $id RETURN n.name";

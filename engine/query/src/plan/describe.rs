@@ -1,18 +1,15 @@
 //! The text of a plan, for `EXPLAIN`: one line an operator, topmost first, inner plans indented behind `|\`.
 
-use std::sync::Arc;
-
 use quoit_graph::Direction;
 
 use super::{Op, Plan};
 use crate::expression::NameRef;
 
-/// The lines of a plan whose rows begin with the columns.
-pub fn describe(plan: &Plan, columns: &[Arc<str>]) -> Vec<String> {
+/// The lines of a plan whose rows begin with the columns, which are the query's own.
+pub fn describe(plan: &Plan, columns: &[&str]) -> Vec<String> {
     let mut lines = Vec::new();
-    let wanted: Vec<&str> = columns.iter().map(|column| &**column).collect();
     if !matches!(plan.op, Op::Consume) {
-        lines.push(format!(" * Produce {{{}}}", wanted.join(", ")));
+        lines.push(format!(" * Produce {{{}}}", columns.join(", ")));
     }
     write(plan, 0, &mut lines);
     lines
