@@ -30,11 +30,12 @@
 //! core.stop()                                       // shutdown, on core 0
 //! ```
 //!
-//! Modules in reading order: [`statement`] (what clients read), [`endpoint`], [`identity`], [`node_record`],
+//! Modules in reading order: [`statement`] (what clients read), [`endpoint`], [`identity`], [`durability`], [`node_record`],
 //! [`message`] (the bytes of a link), [`machine`] (the decisions), `links` (rt and TLS), `core` (what the server calls).
 
 mod codec;
 mod core;
+pub mod durability;
 pub mod endpoint;
 pub mod identity;
 mod keys;

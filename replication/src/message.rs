@@ -19,10 +19,12 @@ use bytes::{Bytes, BytesMut};
 use quoit_log::{Chain, CommitSeq, Group, GroupError, GroupSeq, Incarnation, LogPosition, Term};
 
 use crate::codec::{Malformed, Reader, Writer};
+use crate::durability::DurabilityWord;
 use crate::identity::{ClusterId, NodeId};
 
 /// The oldest and the newest version of this page that this server speaks.
-pub const VERSIONS: VersionRange = VersionRange { min: 1, max: 1 };
+/// Version 2 added the replica's durability to its welcome; a main of version 1 would not look at it.
+pub const VERSIONS: VersionRange = VersionRange { min: 2, max: 2 };
 
 /// Bytes before the group's own in a `Group` message: length, kind, mark.
 pub const GROUP_HEAD: usize = 13;
@@ -155,6 +157,8 @@ pub struct Welcome {
     pub visible: GroupSeq,
     /// Where it speaks Bolt, on the host of its endpoint; for routing tables.
     pub bolt_port: u16,
+    /// What its log runs with: how much an acknowledgement is worth.
+    pub durability: DurabilityWord,
 }
 
 /// One triple, always a prefix without gaps.
@@ -305,6 +309,7 @@ impl Message {
                 position(&mut w, &welcome.durable);
                 w.u64(welcome.visible.0);
                 w.u16(welcome.bolt_port);
+                w.u8(welcome.durability as u8);
             }
             Message::Refused { code, term, text } => {
                 w.u8(*code as u8);
@@ -402,6 +407,7 @@ fn decode_plain(kind: u8, r: &mut Reader<'_>) -> Result<Option<Message>, Malform
             durable: read_position(r)?,
             visible: GroupSeq(r.u64()?),
             bolt_port: r.u16()?,
+            durability: DurabilityWord::from_u8(r.u8()?).ok_or(r.malformed("durability"))?,
         }),
         66 => Message::Refused {
             code: RefusalCode::from_u8(r.u8()?).ok_or(r.malformed("refusal code"))?,
@@ -633,12 +639,13 @@ pub(crate) mod tests {
             Message::Mark(GroupSeq(9)),
             Message::Ping,
             Message::Welcome(Welcome {
-                version: 1,
+                version: 2,
                 node: NodeId(8),
                 empty: true,
                 durable: some_position(),
                 visible: GroupSeq(6),
                 bolt_port: 7687,
+                durability: DurabilityWord::Interval,
             }),
             Message::Refused {
                 code: RefusalCode::Key,

@@ -14,6 +14,7 @@ use std::time::Duration;
 use quoit_log::{Durability, GroupSeq};
 use quoit_rt::Notifier;
 
+use crate::durability::{Shortfall, shortfall};
 use crate::identity::{ClusterId, Fingerprint, NodeId};
 use crate::keys::{self, KeyError};
 use crate::lag::LagClock;
@@ -70,6 +71,18 @@ pub enum OpenError {
     /// The node's key.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// A registered replica's mode promises what this server's durability cannot keep.
+    #[error(
+        "replica '{replica}' is registered as {}, which needs --durability {}, and this server was started with --durability {}; \
+         start it with --durability commit (to change the mode, DROP REPLICA {replica} then)",
+        .lacks.mode, .lacks.needed, .lacks.running.as_str()
+    )]
+    Durability {
+        /// Its name.
+        replica: String,
+        /// What is missing.
+        lacks: Shortfall,
+    },
 }
 
 /// Who this node is, for the banner and `SHOW STORAGE INFO`.
@@ -144,7 +157,8 @@ impl Replication {
     /// once, before the cores start.
     ///
     /// # Errors
-    /// When the record is damaged, newer than this server, or cannot be written.
+    /// When the record is damaged, newer than this server, or cannot be written; and when a MAIN's registrations
+    /// promise what the durability cannot keep (nothing has been touched then).
     pub fn open(config: ReplicationConfig) -> Result<Arc<Replication>, OpenError> {
         let key = keys::make_key()?;
         let first = || NodeRecord {
@@ -158,6 +172,7 @@ impl Replication {
         let (file, record) = NodeRecordFile::open_or_create(&config.data_directory, first)?;
         // Refuse a key that cannot be used at start, not at the first link.
         keys::server_config(&record.key)?;
+        check_registrations(&record, config.durability)?;
         let role = match record.role {
             RoleRecord::Main(_) => RoleWord::ChangingMain,
             RoleRecord::Replica { .. } => RoleWord::ChangingReplica,
@@ -318,3 +333,22 @@ impl Replication {
 
 /// The core on which sessions, the listener and the statements live.
 pub(crate) const HOME: usize = 0;
+
+/// A fenced MAIN answers no commit, so it promises nothing.
+fn check_registrations(record: &NodeRecord, durability: Durability) -> Result<(), OpenError> {
+    let RoleRecord::Main(replicas) = &record.role else {
+        return Ok(());
+    };
+    if record.fenced {
+        return Ok(());
+    }
+    for replica in replicas {
+        if let Some(lacks) = shortfall(replica.mode, durability.into()) {
+            return Err(OpenError::Durability {
+                replica: replica.name.clone(),
+                lacks,
+            });
+        }
+    }
+    Ok(())
+}

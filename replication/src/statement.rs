@@ -8,6 +8,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::durability::Shortfall;
 use crate::endpoint::EndpointError;
 use crate::identity::Fingerprint;
 
@@ -247,6 +248,9 @@ pub enum RegisterFailure {
         /// What runs.
         running: &'static str,
     },
+    /// The durability of the replica cannot keep what the mode promises.
+    #[error("7 ({})", .0.of_replica())]
+    ReplicaDurability(Shortfall),
     /// [`REPLICAS_MAX`] replicas are registered.
     #[error("8 (at most {REPLICAS_MAX} replicas can be registered)")]
     TooMany,
@@ -397,6 +401,8 @@ pub enum Reason {
     Dropped = 5,
     /// This server stopped being the MAIN while the commit waited.
     RoleChanged = 6,
+    /// It runs with a durability that cannot keep what its mode promises.
+    Durability = 7,
 }
 
 impl Reason {
@@ -408,6 +414,7 @@ impl Reason {
             Reason::Diverged,
             Reason::Dropped,
             Reason::RoleChanged,
+            Reason::Durability,
         ]
         .into_iter()
         .find(|r| *r as u8 == code)
@@ -423,6 +430,7 @@ impl fmt::Display for Reason {
             Reason::Diverged => "replica has diverged from main",
             Reason::Dropped => "replica was dropped before it confirmed",
             Reason::RoleChanged => "this instance stopped being the main before the replica confirmed",
+            Reason::Durability => "replica runs with a durability that cannot keep what its mode promises",
         })
     }
 }
@@ -602,6 +610,6 @@ mod tests {
             }
         }
         assert_eq!(Reason::from_u8(0), None);
-        assert_eq!(Reason::from_u8(6), Some(Reason::RoleChanged));
+        assert_eq!(Reason::from_u8(7), Some(Reason::Durability));
     }
 }

@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 
 use harness::{Directory, Node, NodeOptions, Proxy, eventually, free_port};
 use quoit_log::Durability;
-use quoit_replication::{Mode, Reason, Refusal, RegisterFailure, Role, StatementError};
+use quoit_replication::{
+    Mode, OpenError, Reason, Refusal, RegisterFailure, Replication, ReplicationConfig, Role,
+    StatementError,
+};
 
 fn failure(answer: Result<Vec<quoit_replication::Notice>, StatementError>) -> RegisterFailure {
     match answer {
@@ -439,6 +442,101 @@ fn what_durability_cannot_keep_is_not_promised() {
         RegisterFailure::Durability { .. }
     ));
     main.register("r1", Mode::Async, &endpoint).unwrap();
+}
+
+#[test]
+fn a_replica_whose_durability_is_too_low_for_the_mode_is_refused_by_register() {
+    let (main_dir, replica_dir) = (Directory::new(), Directory::new());
+    let main = Node::start(&main_dir);
+    let replica = Node::start_with(&replica_dir, synced_every(Duration::from_millis(50)));
+    let endpoint = replica.become_replica();
+    for (mode, words) in [
+        (Mode::Sync, "SYNC"),
+        (
+            Mode::SyncTimeout(Duration::from_secs(1)),
+            "SYNC WITH TIMEOUT",
+        ),
+    ] {
+        assert_eq!(
+            main.register("r1", mode, &endpoint)
+                .unwrap_err()
+                .to_string(),
+            format!(
+                "Couldn't register replica r1. Error: 7 ({words} needs --durability commit on the replica; it runs with interval)"
+            )
+        );
+    }
+    assert_eq!(main.show(), []);
+    main.register("r1", Mode::Async, &endpoint)
+        .expect("ASYNC takes an interval");
+}
+
+#[test]
+fn a_sync_replica_that_restarts_with_less_durability_is_shown_and_warned_about_until_it_is_mended()
+{
+    let (main_dir, replica_dir) = (Directory::new(), Directory::new());
+    let main = Node::start(&main_dir);
+    let replica = Node::start(&replica_dir);
+    main.register("r1", Mode::Sync, &replica.become_replica())
+        .unwrap();
+    assert_eq!(main.commit(0, "one").warnings, []);
+    drop(replica);
+    let replica = Node::start_with(&replica_dir, synced_every(Duration::from_millis(50)));
+    eventually("the reason is shown", || {
+        let row = main.row("r1");
+        (row.data_info.status, &*row.detail, row.effective_mode)
+            == (
+                "invalid",
+                "SYNC needs --durability commit on the replica; it runs with interval",
+                "async",
+            )
+    });
+    let warned = main.commit(0, "two").warnings;
+    assert_eq!((warned.len(), warned[0].reason), (1, Reason::Durability));
+    drop(replica);
+    let replica = Node::start(&replica_dir);
+    eventually("it counts again", || {
+        main.row("r1").effective_mode == "sync"
+    });
+    assert_eq!(main.commit(0, "three").warnings, []);
+    eventually("all show", || replica.applied() == ["one", "two", "three"]);
+}
+
+#[test]
+fn a_main_does_not_start_with_less_durability_than_its_registrations_need() {
+    let (main_dir, replica_dir) = (Directory::new(), Directory::new());
+    let main = Node::start(&main_dir);
+    let replica = Node::start(&replica_dir);
+    main.register("r1", Mode::Sync, &replica.become_replica())
+        .unwrap();
+    main.commit(0, "one");
+    drop(main);
+    let open = |durability| {
+        let config = ReplicationConfig::new(main_dir.path().to_owned(), 1, 1, durability);
+        Replication::open(config).map(drop)
+    };
+    let error = open(Durability::Interval(Duration::from_millis(50))).unwrap_err();
+    assert!(matches!(error, OpenError::Durability { .. }));
+    assert_eq!(
+        error.to_string(),
+        "replica 'r1' is registered as SYNC, which needs --durability commit, and this server was started with \
+         --durability interval; start it with --durability commit (to change the mode, DROP REPLICA r1 then)"
+    );
+    assert!(matches!(
+        open(Durability::None),
+        Err(OpenError::Durability { .. })
+    ));
+    let main = Node::start(&main_dir);
+    main.drop_replica("r1").unwrap();
+    drop(main);
+    open(Durability::None).expect("without registrations nothing is promised");
+}
+
+fn synced_every(interval: Duration) -> NodeOptions {
+    NodeOptions {
+        durability: Durability::Interval(interval),
+        ..NodeOptions::default()
+    }
 }
 
 #[test]

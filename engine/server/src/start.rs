@@ -103,6 +103,7 @@ impl StartError {
             StartError::Locked(_) => 14,
             StartError::AddressInUse { .. } => 17,
             StartError::Listen { .. } => 1,
+            StartError::Replication(OpenError::Durability { .. }) => 2,
             StartError::Replication(_) => 18,
             StartError::Runtime(error) => error.exit_code(),
             StartError::Log(LogError::Fatal(fatal)) => fatal.exit_code() as u8,

@@ -11,10 +11,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quoit_log::{Durability, LogPosition, Term};
+use quoit_log::{LogPosition, Term};
 use quoit_rt::{Instant, ListenOptions};
 
 use crate::core::{Answer, ReplicationCore, StartError, Statement};
+use crate::durability::shortfall;
 use crate::endpoint::Endpoint;
 use crate::identity::ClusterId;
 use crate::keys;
@@ -149,7 +150,6 @@ impl ReplicationCore {
         term: Term,
         registering: Option<(Rc<Registering>, Option<crate::identity::Fingerprint>)>,
     ) {
-        let holds_off = matches!(words.mode, Mode::SyncTimeout(_));
         let this = self.shared.identity().node;
         let node = replica.map(|(node, _)| node);
         let machine = Session::new(
@@ -157,7 +157,7 @@ impl ReplicationCore {
             this,
             term,
             node,
-            holds_off,
+            words.mode,
             self.rt.random(),
         );
         let (registering, asked_pin) = registering.unzip();
@@ -224,7 +224,13 @@ impl ReplicationCore {
             RoleWord::Main => {}
             _ => return Err(refuse(RegisterFailure::Busy)),
         }
-        check_durability(mode, self.shared.config.durability).map_err(refuse)?;
+        if let Some(lacks) = shortfall(mode, self.shared.config.durability.into()) {
+            return Err(refuse(RegisterFailure::Durability {
+                mode: lacks.mode,
+                needed: lacks.needed,
+                running: lacks.running.as_str(),
+            }));
+        }
         let (_, roster) = self.shared.roster();
         if roster.iter().any(|words| words.name == name) {
             return Err(refuse(RegisterFailure::NameExists));
@@ -459,29 +465,4 @@ impl ReplicationCore {
         *self.home().replica.borrow_mut() = Some(end);
         Ok(())
     }
-}
-
-/// Whether a mode's promise can be kept with this durability.
-fn check_durability(mode: Mode, durability: Durability) -> Result<(), RegisterFailure> {
-    let running = match durability {
-        Durability::Commit => return Ok(()),
-        Durability::Interval(_) if mode == Mode::Async => return Ok(()),
-        Durability::Interval(_) => "interval",
-        Durability::None => "none",
-    };
-    let needed = if mode == Mode::Async {
-        "commit or interval"
-    } else {
-        "commit"
-    };
-    let mode = match mode {
-        Mode::Async => "ASYNC",
-        Mode::Sync => "SYNC",
-        Mode::SyncTimeout(_) => "SYNC WITH TIMEOUT",
-    };
-    Err(RegisterFailure::Durability {
-        mode,
-        needed,
-        running,
-    })
 }

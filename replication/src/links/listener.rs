@@ -82,6 +82,7 @@ impl ReplicaEnd {
                 RoleRecord::Main(_) => None,
             },
             bolt_port: shared.config.bolt_port,
+            durability: shared.config.durability.into(),
         };
         let log = core.log.log();
         let machine = Replica::new(Bounds::default(), facts, log.tail(), log.visible().group);

@@ -25,7 +25,7 @@ use crate::machine::main::{Action, Event, Failure, Look, Session};
 use crate::message::{Admission, Decoder, Hello, Message, Purpose, RefusalCode, VERSIONS};
 use crate::node_record::{RegisteredReplica, RoleRecord};
 use crate::shared::{HOME, RoleWord};
-use crate::statement::{Reason, RegisterFailure, ReplicaStatus};
+use crate::statement::{RegisterFailure, ReplicaStatus};
 use crate::words::ReplicaWords;
 
 /// Read from the log at once for a replica that is behind.
@@ -285,10 +285,10 @@ impl ReplicationCore {
                     ));
                 }
             }
-            Action::Diverge => {
+            Action::GiveUp(reason) => {
                 let spell = words.effective.spell();
-                if spell.given_up != Some(Reason::Diverged) {
-                    words.effective.end(Reason::Diverged);
+                if spell.given_up != Some(reason) {
+                    words.effective.end(reason);
                     self.tell_waiters(&words);
                 }
             }
@@ -315,6 +315,7 @@ impl ReplicationCore {
                     Failure::Refused(RefusalCode::SameNode) => RegisterFailure::OwnEndpoint,
                     Failure::Refused(_) => RegisterFailure::Refused(why),
                     Failure::Diverged => RegisterFailure::Diverged(why),
+                    Failure::Durability(lacks) => RegisterFailure::ReplicaDurability(lacks),
                 };
                 self.registration_failed(id, failure);
             }

@@ -20,9 +20,10 @@ use quoit_log::{GroupSeq, LogPosition, Term};
 use super::Time;
 use super::compare::{Next, Search, same_history};
 use super::gate::GateState;
+use crate::durability::{Shortfall, shortfall};
 use crate::identity::NodeId;
 use crate::message::{Ack, Message, Purpose, RefusalCode, Welcome};
-use crate::statement::ReplicaStatus;
+use crate::statement::{Mode, Reason, ReplicaStatus};
 
 /// The session's bounds, with their units.
 #[derive(Clone, Copy, Debug)]
@@ -149,8 +150,8 @@ pub enum Action {
     },
     /// Commits wait for the replica again.
     Resume,
-    /// The replica left our history: commits stop waiting, now.
-    Diverge,
+    /// What the replica is cannot change by waiting: commits stop waiting, now.
+    GiveUp(Reason),
     /// This MAIN has been superseded.
     Fence(Term),
     /// For `SHOW REPLICAS`.
@@ -178,6 +179,8 @@ pub enum Failure {
     Refused(RefusalCode),
     /// It holds what is not in our history.
     Diverged,
+    /// Its durability cannot keep what the mode promises.
+    Durability(Shortfall),
 }
 
 /// The machine.
@@ -188,7 +191,7 @@ pub struct Session {
     term: Term,
     /// The replica's identity, once registered.
     replica: Option<NodeId>,
-    holds_off: bool,
+    mode: Mode,
     session: u64,
     phase: Phase,
     attempts: u32,
@@ -264,14 +267,14 @@ struct Promotion {
 }
 
 impl Session {
-    /// For a registered replica, connecting at once. `holds_off` for semi-sync; `seed` is the first session's
+    /// For a registered replica, connecting at once, or for one to be registered; `seed` is the first session's
     /// number, random.
     pub fn new(
         bounds: Bounds,
         this: NodeId,
         term: Term,
         replica: Option<NodeId>,
-        holds_off: bool,
+        mode: Mode,
         seed: u64,
     ) -> Session {
         Session {
@@ -279,7 +282,7 @@ impl Session {
             this,
             term,
             replica,
-            holds_off,
+            mode,
             session: seed,
             phase: Phase::Waiting { until: Time::ZERO },
             attempts: 0,
@@ -302,6 +305,11 @@ impl Session {
         }
     }
 
+    /// Semi-sync: what was demoted stays so for a while.
+    fn holds_off(&self) -> bool {
+        matches!(self.mode, Mode::SyncTimeout(_))
+    }
+
     /// The session that events must carry.
     pub fn number(&self) -> u64 {
         self.session
@@ -316,7 +324,7 @@ impl Session {
             | Phase::Beginning { until, .. }
             | Phase::Joining { until, .. } => Some(*until),
             Phase::Feeding(_) => {
-                let held = self.promotion.demoted && self.caught_up() && self.holds_off;
+                let held = self.promotion.demoted && self.caught_up() && self.holds_off();
                 held.then_some(self.promotion.hold_until)
             }
             Phase::Registering { .. } | Phase::Stopped => None,
@@ -482,6 +490,11 @@ impl Session {
                 welcome.node
             );
             return self.fail(Failure::Refused(RefusalCode::Key), why, now, out);
+        }
+        // Before anything is asked of it: it has taken nothing from this MAIN yet.
+        if let Some(shortfall) = shortfall(self.mode, welcome.durability) {
+            let failure = Failure::Durability(shortfall);
+            return self.fail(failure, shortfall.of_replica(), now, out);
         }
         let until = now + self.bounds.step_max;
         if welcome.durable.is_empty() {
@@ -708,7 +721,7 @@ impl Session {
         }
         if self.promotion.demoted
             && self.caught_up()
-            && (!self.holds_off || self.promotion.hold_until <= now)
+            && (!self.holds_off() || self.promotion.hold_until <= now)
         {
             self.promotion.demoted = false;
             self.promotion.counted_since = now;
@@ -755,11 +768,16 @@ impl Session {
             out.push(Action::RegistrationFailed { failure, why });
             return;
         }
-        let status = if failure == Failure::Diverged {
-            out.push(Action::Diverge);
-            ReplicaStatus::Diverged
-        } else {
-            ReplicaStatus::Invalid
+        let status = match failure {
+            Failure::Diverged => {
+                out.push(Action::GiveUp(Reason::Diverged));
+                ReplicaStatus::Diverged
+            }
+            Failure::Durability(_) => {
+                out.push(Action::GiveUp(Reason::Durability));
+                ReplicaStatus::Invalid
+            }
+            Failure::Unreachable | Failure::Refused(_) => ReplicaStatus::Invalid,
         };
         out.push(Action::Status {
             status,
@@ -769,7 +787,9 @@ impl Session {
         // A refusal will not change by itself in a moment.
         let pause = match failure {
             Failure::Unreachable => doubled.min(self.bounds.backoff_max),
-            Failure::Refused(_) | Failure::Diverged => self.bounds.backoff_max,
+            Failure::Refused(_) | Failure::Diverged | Failure::Durability(_) => {
+                self.bounds.backoff_max
+            }
         };
         self.attempts = self.attempts.saturating_add(1);
         self.phase = Phase::Waiting { until: now + pause };

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, VecDeque};
 use quoit_log::{Group, GroupSeq, LogPosition, Term};
 
 use super::compare::same_history;
+use crate::durability::DurabilityWord;
 use crate::identity::{ClusterId, Fingerprint, NodeId, membership_proof};
 use crate::message::{Ack, Hello, Message, Purpose, RefusalCode, VERSIONS, Welcome};
 use crate::node_record::ObeyedMain;
@@ -60,6 +61,8 @@ pub struct Facts {
     pub main: Option<ObeyedMain>,
     /// Where it speaks Bolt.
     pub bolt_port: u16,
+    /// What its log runs with.
+    pub durability: DurabilityWord,
 }
 
 /// What the machine is told.
@@ -432,6 +435,7 @@ impl Replica {
             durable: self.durable,
             visible: self.visible,
             bolt_port: self.facts.bolt_port,
+            durability: self.facts.durability,
         };
         out.push(Action::Send(link, Message::Welcome(welcome)));
     }

@@ -18,10 +18,11 @@ use super::gate::{Admit, Gate};
 use super::main::{self, Look, Session};
 use super::replica::{self, Facts, Flaw, LinkId, Replica};
 use super::waiters::{Outcome, Patience, Submission, Waiters, submission};
+use crate::durability::DurabilityWord;
 use crate::identity::{ClusterId, Fingerprint, NodeId, membership_proof};
 use crate::message::{Hello, Message, Purpose, VERSIONS};
 use crate::node_record::ObeyedMain;
-use crate::statement::Reason;
+use crate::statement::{Mode, Reason};
 
 mod runs;
 
@@ -218,7 +219,7 @@ impl Sim {
             synced: 0,
             writing: false,
             sealed: 0,
-            session: Session::new(bounds, MAIN, TERM, None, holds_off(patience), 1000),
+            session: Session::new(bounds, MAIN, TERM, None, mode(patience), 1000),
             gate: Gate::new(),
             effective: Effective::new(),
             acked: (GroupSeq::NONE, CommitSeq(0)),
@@ -575,7 +576,9 @@ impl Sim {
                     // The operator repeats the statement.
                     self.session = self.new_session(None);
                 }
-                main::Action::Diverge => panic!("a replica of one MAIN diverged"),
+                main::Action::GiveUp(_) => {
+                    panic!("a replica of one MAIN that syncs was given up for good")
+                }
                 main::Action::Fence(term) => panic!("fenced by {term}"),
             }
         }
@@ -587,7 +590,7 @@ impl Sim {
             ..main::Bounds::default()
         };
         let seed = self.rng.next() >> 1;
-        Session::new(bounds, MAIN, TERM, replica, holds_off(self.patience), seed)
+        Session::new(bounds, MAIN, TERM, replica, mode(self.patience), seed)
     }
 
     fn hello(&self, purpose: Purpose, session: u64, node: NodeId, key: Fingerprint) -> Hello {
@@ -926,6 +929,7 @@ impl Sim {
             term: self.obeyed.map(|main| main.term),
             main: self.obeyed,
             bolt_port: 0,
+            durability: DurabilityWord::Commit,
         };
         // After a restart it shows what its log says was shown; here: everything that had been.
         let mut replica = Replica::new(
@@ -1052,6 +1056,9 @@ impl Sim {
     }
 }
 
-fn holds_off(patience: Patience) -> bool {
-    matches!(patience, Patience::Total(_))
+fn mode(patience: Patience) -> Mode {
+    match patience {
+        Patience::Progress(_) => Mode::Sync,
+        Patience::Total(timeout) => Mode::SyncTimeout(timeout),
+    }
 }

@@ -3,6 +3,7 @@
 use quoit_log::{GroupSeq, LogPosition, Term};
 
 use super::*;
+use crate::durability::DurabilityWord;
 use crate::message::tests::group_after;
 
 const THIS: NodeId = NodeId(1);
@@ -11,17 +12,25 @@ const TERM: Term = Term { counter: 4, id: 44 };
 const S: Duration = Duration::from_secs(1);
 
 fn session(replica: Option<NodeId>) -> Session {
-    Session::new(Bounds::default(), THIS, TERM, replica, true, 0)
+    Session::new(
+        Bounds::default(),
+        THIS,
+        TERM,
+        replica,
+        Mode::SyncTimeout(S),
+        0,
+    )
 }
 
 fn welcome(durable: LogPosition, visible: u64) -> Welcome {
     Welcome {
-        version: 1,
+        version: 2,
         node: REPLICA,
         empty: false,
         durable,
         visible: GroupSeq(visible),
         bolt_port: 0,
+        durability: DurabilityWord::Commit,
     }
 }
 
@@ -236,7 +245,7 @@ fn a_replica_that_shows_what_is_not_common_is_diverged_with_the_remedy() {
             position: Some(ours),
         },
     );
-    assert!(out.contains(&Action::Diverge));
+    assert!(out.contains(&Action::GiveUp(Reason::Diverged)));
     let status = out.iter().find_map(|a| match a {
         Action::Status { status, detail } => Some((*status, detail.contains("REGISTER"))),
         _ => None,
@@ -369,4 +378,58 @@ fn a_demoted_replica_counts_again_once_caught_up_after_a_hold_off_that_doubles()
     tell(&mut session, now, look(group, open, group + 1, true));
     tell(&mut session, now, look(group + 1, open, group + 1, true));
     assert_eq!(session.deadline(), Some(now + S));
+}
+
+#[test]
+fn a_replica_whose_disk_cannot_keep_the_promise_is_not_registered_and_is_asked_nothing() {
+    let mut session = session(None);
+    tick(&mut session, S);
+    let weak = Welcome {
+        durability: DurabilityWord::Interval,
+        ..welcome(LogPosition::EMPTY, 0)
+    };
+    let out = tell(&mut session, S, Event::Welcomed(weak));
+    let [
+        Action::End { .. },
+        Action::RegistrationFailed {
+            failure: Failure::Durability(lacks),
+            why,
+        },
+    ] = &out[..]
+    else {
+        panic!("{out:?}")
+    };
+    assert_eq!((lacks.mode, lacks.needed), ("SYNC WITH TIMEOUT", "commit"));
+    assert!(
+        why.ends_with("on the replica; it runs with interval"),
+        "{why}"
+    );
+}
+
+#[test]
+fn a_registered_replica_that_returns_with_less_durability_is_given_up_and_called_again() {
+    let mut session = session(Some(REPLICA));
+    tick(&mut session, S);
+    let weak = Welcome {
+        durability: DurabilityWord::None,
+        ..welcome(LogPosition::EMPTY, 0)
+    };
+    let out = tell(&mut session, S, Event::Welcomed(weak));
+    assert!(out.contains(&Action::GiveUp(Reason::Durability)));
+    assert!(out.iter().any(|action| matches!(
+        action,
+        Action::Status { status: ReplicaStatus::Invalid, detail } if detail.contains("--durability commit")
+    )));
+    let again = S + Bounds::default().backoff_max;
+    let out = tick(&mut session, again);
+    assert!(matches!(out[..], [Action::Connect { .. }]));
+    let out = tell(
+        &mut session,
+        again,
+        Event::Welcomed(welcome(LogPosition::EMPTY, 0)),
+    );
+    assert!(
+        matches!(out[..], [Action::Send(Message::Begin { .. })]),
+        "with enough durability it is taken back: {out:?}"
+    );
 }

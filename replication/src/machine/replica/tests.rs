@@ -43,6 +43,7 @@ fn replica(cluster: Option<ClusterId>, main: Option<ObeyedMain>, durable: LogPos
         term: main.map(|m| m.term),
         main,
         bolt_port: 7687,
+        durability: DurabilityWord::Commit,
     };
     Replica::new(Bounds::default(), facts, durable, GroupSeq::NONE)
 }
@@ -73,7 +74,10 @@ fn whom_a_replica_obeys_follows_the_table_row_by_row() {
             "no common version",
             member(),
             Hello {
-                versions: VersionRange { min: 2, max: 9 },
+                versions: VersionRange {
+                    min: VERSIONS.max + 1,
+                    max: VERSIONS.max + 8,
+                },
                 ..hello(Resume, MAIN, MAIN_KEY, T4)
             },
             MAIN_KEY,
