@@ -476,3 +476,25 @@ fn star_takes_the_variables_in_scope_by_name() {
         .collect();
     assert_eq!(names, ["a", "b", "z"]);
 }
+
+#[test]
+fn exists_of_a_pattern_may_stand_where_a_bare_pattern_may_not() {
+    accepts(&[
+        "MATCH (n) RETURN exists((n)-->())",
+        "MATCH (n) WITH n, exists((n)-[:R]->({a: 1})) AS e RETURN e",
+        "MATCH (n) SET n.linked = exists((n)--())",
+        "MATCH (n) RETURN [x IN [n] | exists((x)-->())]",
+        "MATCH (n) WHERE exists((n)-->()) RETURN n",
+    ]);
+    refuses(
+        "MATCH (n) RETURN (n)-->()",
+        Detail::UnexpectedSyntax,
+        "(n)-->()",
+    );
+    refuses(
+        "MATCH (n) RETURN exists((n)-->(m))",
+        Detail::UndefinedVariable,
+        "m",
+    );
+    assert!(parse("MATCH (n) RETURN exists((n)-->() AND true)").is_err());
+}

@@ -79,7 +79,7 @@ pub enum ExprKind {
     Reduce(Box<Reduce>),
     /// `v {.a, .*, b: 1, c}`.
     MapProjection(Box<MapProjection>),
-    /// A pattern as a predicate, or within `exists(...)`: true if it matches.
+    /// A pattern as a predicate, or the argument of `exists(...)`: true if it matches.
     Pattern(Box<PathPattern>),
     /// `shortestPath(...)` as a value: a path, or a list of paths.
     PathValue(Box<PathPattern>),

@@ -323,16 +323,21 @@ fn parenthesised_construct(input: Input<'_>) -> Parsed<'_, Expr> {
     call(input, 1)
 }
 
+/// `exists(pattern)`: a call whose only argument is the pattern and no expression around one, so it may stand wherever a value may.
 #[inline(never)]
 fn exists_pattern(input: Input<'_>) -> Parsed<'_, Expr> {
-    let (rest, pattern) = pattern_atom(input.skip(2))?;
-    let (rest, _) = token(TokenKind::RightParen).parse(rest)?;
+    let (at, pattern) = pattern_atom(input.skip(2))?;
+    let (rest, _) = token(TokenKind::RightParen).parse(at)?;
+    let call = FunctionCall {
+        name: joined_name(input, 1),
+        name_span: input.token().span,
+        function: None,
+        distinct: false,
+        args: vec![pattern],
+    };
     Ok((
         rest,
-        Expr {
-            span: input.span_to(rest),
-            ..pattern
-        },
+        Expr::new(ExprKind::Call(Box::new(call)), input.span_to(rest)),
     ))
 }
 
