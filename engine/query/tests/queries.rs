@@ -211,6 +211,9 @@ fn a_query_that_is_interrupted_all_the_time_gives_the_same_rows() {
         "MATCH (a:Person) OPTIONAL MATCH (a)-[:KNOWS]->(b {age: 3}) RETURN a.id, b.id",
         "MATCH (a:Person) CALL { WITH a MATCH (a)-->(b) RETURN count(b) AS n } RETURN a.id, n",
         "MATCH (a:Person) RETURN DISTINCT a.age UNION MATCH (b:Person) RETURN b.score AS `a.age`",
+        "UNWIND range(1, 2000) AS i UNWIND range(i, 3) AS j RETURN i, j",
+        "UNWIND range(1, 2000) AS i RETURN i SKIP 1500",
+        "UNWIND range(1, 2000) AS i CALL { WITH i UNWIND range(1990, i, 3) AS j RETURN j } RETURN i, j",
     ]) {
         let parameters: Parameters = [(Arc::from("id"), Value::Int(42))].into_iter().collect();
         let straight = db.try_run(text, &parameters).unwrap().0;
@@ -230,6 +233,100 @@ fn a_query_that_is_interrupted_all_the_time_gives_the_same_rows() {
             != Step::Done
         {}
         assert_eq!(rows.0, straight, "{text}");
+    }
+}
+
+#[test]
+fn a_range_that_is_unwound_has_no_bound_and_makes_no_list() {
+    let db = Db::new();
+    let (min, max) = (i64::MIN, i64::MAX);
+    let ints = |numbers: &[i64]| -> Vec<Vec<Value>> {
+        numbers.iter().map(|n| vec![Value::Int(*n)]).collect()
+    };
+    for (range, first) in [
+        ("1, 1000000000".to_owned(), &[1, 2, 3][..]),
+        (format!("{min}, {max}"), &[min, min + 1, min + 2]),
+        (format!("{max}, {min}, -1"), &[max, max - 1, max - 2]),
+        (format!("{min}, {max}, {max}"), &[min, -1, max - 1]),
+        (format!("{}, {max}, 2", max - 2), &[max - 2, max]),
+        ("1, 0".to_owned(), &[]),
+        ("1, 2, -1".to_owned(), &[]),
+    ] {
+        let text = format!("UNWIND range({range}) AS i RETURN i LIMIT 3");
+        assert_eq!(db.run(&text), ints(first), "{text}");
+    }
+    // Each row has its own ends, and batches are cut anywhere.
+    assert_eq!(
+        db.number("UNWIND range(1, 700) AS i UNWIND range(i, 700, 3) AS j RETURN sum(j - i) AS n"),
+        (1..=700_i64)
+            .flat_map(|i| (i..=700).step_by(3).map(move |j| j - i))
+            .sum::<i64>()
+    );
+    // What the list of a range refuses is refused here in the same words, except its length.
+    for args in [
+        "1, 2, 0",
+        "null, 2",
+        "1, null",
+        "1, 2.0",
+        "'a', 2",
+        "1, 2, null",
+    ] {
+        let list = db.error(&format!(
+            "WITH range({args}) AS list UNWIND list AS i RETURN i"
+        ));
+        let text = format!("UNWIND range({args}) AS i RETURN i");
+        let error = db.error(&text);
+        assert_eq!(
+            (error.kind(), error.detail(), error.message()),
+            (list.kind(), list.detail(), list.message()),
+            "{text}"
+        );
+        let place = error.span().expect("it has a place").text(&text);
+        assert_eq!(place, format!("range({args})"));
+    }
+    for text in [
+        "WITH range(1, 1000000000) AS list UNWIND list AS i RETURN i",
+        // An expression is evaluated without a yield.
+        "RETURN COUNT { UNWIND range(1, 1000000000) AS i RETURN i } AS n",
+    ] {
+        assert_eq!(db.error(text).detail(), Detail::NumberOutOfRange, "{text}");
+    }
+    assert_eq!(
+        db.number("RETURN COUNT { UNWIND range(1, 1000) AS i RETURN i } AS n"),
+        1000
+    );
+}
+
+#[test]
+fn a_long_range_yields_whatever_is_done_with_its_numbers() {
+    let db = Db::new();
+    for rest in [
+        "RETURN count(*)",
+        "WITH i WHERE i < 0 RETURN i",
+        "UNWIND [] AS j RETURN j",
+        "UNWIND range(i, 0) AS j RETURN j",
+        "RETURN i SKIP 999999999999",
+        "RETURN i ORDER BY i DESC LIMIT 1",
+        "RETURN DISTINCT i % 7 AS j",
+        "MATCH (n) RETURN n",
+        "MATCH (n:A) WHERE id(n) = i RETURN n",
+        "MATCH (n:A {i: i}) RETURN n",
+        "CALL { WITH i UNWIND range(i, 0) AS j RETURN j } RETURN j",
+        "CALL { WITH i WITH i WHERE i < 0 RETURN i AS j } RETURN j",
+        "WITH null AS n MATCH (n)-->(m) RETURN m",
+        "WITH null AS n MATCH (n)-[*]->(m) RETURN m",
+        "WITH null AS r MATCH (n)-[r]->(m) RETURN m",
+    ] {
+        let text = format!("UNWIND range(1, 1000000000000) AS i {rest}");
+        let prepared = db.engine.prepare(&text, &db.core).unwrap();
+        let mut txn = db.begin(false);
+        let mut execution = Execution::new(prepared, &Parameters::new()).unwrap();
+        execution.request(Demand::All);
+        for _ in 0..5 {
+            let mut rows = Rows::default();
+            let step = execution.step(&mut txn, &db.core, &|| true, &mut rows);
+            assert_eq!(step, Ok(Step::Yield), "{text}");
+        }
     }
 }
 
@@ -573,6 +670,59 @@ fn subqueries_see_what_they_import_and_add_their_columns() {
         db.number("MATCH (n:Person) WHERE EXISTS { (n)-->(:Person {id: 200}) } RETURN count(n)"),
         2
     );
+}
+
+#[test]
+fn exists_of_a_pattern_is_a_value_anywhere() {
+    let db = Db::new();
+    db.run("CREATE (:A {i: 1})-[:R]->(:A {i: 2})");
+    for (text, expected) in [
+        (
+            "MATCH (n:A) RETURN exists((n)-->()) AS e ORDER BY n.i",
+            [true, false],
+        ),
+        (
+            "MATCH (n:A) WITH n, exists((n)-[:R]->({i: 2})) AS e ORDER BY n.i RETURN e",
+            [true, false],
+        ),
+        (
+            "MATCH (n:A) RETURN NOT exists((n)-->()) AS e ORDER BY n.i",
+            [false, true],
+        ),
+        (
+            "MATCH (n:A) RETURN CASE WHEN exists((n)-->()) THEN false ELSE true END AS e ORDER BY n.i",
+            [false, true],
+        ),
+        (
+            "MATCH (n:A) WITH n ORDER BY n.i UNWIND [exists((n)-->())] AS e RETURN e",
+            [true, false],
+        ),
+        (
+            "MATCH (n:A) RETURN exists((n)-->()) AS e, count(*) AS c ORDER BY e DESC",
+            [true, false],
+        ),
+        (
+            "MATCH (n:A) WITH n ORDER BY n.i WITH collect(n) AS all UNWIND [n IN all | exists((n)-->())] AS e RETURN e",
+            [true, false],
+        ),
+    ] {
+        let rows = db.run(text);
+        let found: Vec<_> = rows.iter().map(|row| row[0].clone()).collect();
+        assert_eq!(found, expected.map(Value::Bool), "{text}");
+    }
+    assert_eq!(
+        db.number("MATCH (n:A) WHERE exists((n)-->()) RETURN n.i"),
+        1
+    );
+    assert_eq!(
+        db.number("MATCH (n:A) WHERE NOT exists((n)-->()) RETURN n.i"),
+        2
+    );
+    let prepared = db
+        .engine
+        .prepare("MATCH (n) RETURN exists((n)-->())", &db.core)
+        .unwrap();
+    assert_eq!(prepared.columns(), [Arc::from("exists((n)-->())")]);
 }
 
 #[test]

@@ -60,47 +60,99 @@ pub(super) fn apply(
     }
 }
 
-fn range(args: &[Value]) -> Result<Value, Error> {
-    let mut numbers = [0_i64, 0, 1];
-    for (arg, number) in args.iter().zip(&mut numbers) {
-        match arg {
-            Value::Int(value) => *number = *value,
-            other => {
-                return Err(Error::argument(
-                    Detail::InvalidArgumentType,
-                    format!("range() needs integers, not a {}", other.type_name()),
-                ));
+/// The numbers of `range(start, end, step)`, made one by one.
+#[derive(Clone, Debug)]
+pub struct Range {
+    /// The next number; it lies between start and end.
+    next: Option<i64>,
+    end: i64,
+    step: i64,
+}
+
+impl Range {
+    /// The numbers that the arguments of `range()` ask for: start, end, and step (1 if it is not given).
+    ///
+    /// # Errors
+    /// An argument that is no integer; a step of 0.
+    pub fn new(args: &[Value]) -> Result<Range, Error> {
+        let mut numbers = [0_i64, 0, 1];
+        for (arg, number) in args.iter().zip(&mut numbers) {
+            match arg {
+                Value::Int(value) => *number = *value,
+                other => {
+                    return Err(Error::argument(
+                        Detail::InvalidArgumentType,
+                        format!("range() needs integers, not a {}", other.type_name()),
+                    ));
+                }
             }
         }
+        let [start, end, step] = numbers;
+        if step == 0 {
+            return Err(Error::argument(
+                Detail::NumberOutOfRange,
+                "the step of range() cannot be 0",
+            ));
+        }
+        let mut range = Range {
+            next: None,
+            end,
+            step,
+        };
+        range.next = range.within(start);
+        Ok(range)
     }
-    let [start, end, step] = numbers;
-    if step == 0 {
-        return Err(Error::argument(
-            Detail::NumberOutOfRange,
-            "the step of range() cannot be 0",
-        ));
+
+    /// Itself, if its numbers are no more than a list may have.
+    ///
+    /// # Errors
+    /// They are more than [`LIST_ITEMS_MAX`].
+    pub fn bounded(self) -> Result<Range, Error> {
+        let count = self.left();
+        if count > u128::from(LIST_ITEMS_MAX) {
+            return Err(Error::argument(
+                Detail::NumberOutOfRange,
+                format!("range() would give {count} values, more than {LIST_ITEMS_MAX}"),
+            ));
+        }
+        Ok(self)
     }
-    let distance = if step > 0 {
-        i128::from(end) - i128::from(start)
-    } else {
-        i128::from(start) - i128::from(end)
-    };
-    if distance < 0 {
-        return Ok(Value::list(Vec::new()));
+
+    /// How many numbers are left; there can be 2^64.
+    fn left(&self) -> u128 {
+        self.next.map_or(0, |next| {
+            u128::from(next.abs_diff(self.end) / self.step.unsigned_abs()) + 1
+        })
     }
-    let count = distance / i128::from(step.unsigned_abs()) + 1;
-    if count > i128::from(LIST_ITEMS_MAX) {
-        return Err(Error::argument(
-            Detail::NumberOutOfRange,
-            format!("range() would give {count} values, more than {LIST_ITEMS_MAX}"),
-        ));
+
+    fn within(&self, number: i64) -> Option<i64> {
+        let is_within = if self.step > 0 {
+            number <= self.end
+        } else {
+            number >= self.end
+        };
+        is_within.then_some(number)
     }
-    // Every value lies between start and end, so none of the sums can overflow.
-    Ok(Value::list(
-        (0..count as i64)
-            .map(|at| Value::Int(start + at * step))
-            .collect(),
-    ))
+}
+
+impl Iterator for Range {
+    type Item = i64;
+
+    fn next(&mut self) -> Option<i64> {
+        let number = self.next?;
+        // Behind the last number an i64 holds there is none.
+        self.next = number
+            .checked_add(self.step)
+            .and_then(|next| self.within(next));
+        Some(number)
+    }
+}
+
+fn range(args: &[Value]) -> Result<Value, Error> {
+    let range = Range::new(args)?.bounded()?;
+    let mut numbers = Vec::with_capacity(range.left() as usize);
+    numbers.extend(range.map(Value::Int));
+    Ok(Value::list(numbers))
 }
 
 fn sample(items: &[Value], count: &Value, cx: &mut Context<'_>) -> Result<Value, Error> {
@@ -195,6 +247,29 @@ mod tests {
                 [i64::MAX - 1, i64::MAX].map(Value::Int).to_vec()
             ))
         );
+    }
+
+    #[test]
+    fn a_range_ends_where_integers_end() {
+        let ends = |args: [i64; 3]| {
+            let mut range = Range::new(&args.map(Value::Int)).unwrap();
+            (range.left(), range.next(), range.nth(1))
+        };
+        let (min, max) = (i64::MIN, i64::MAX);
+        assert_eq!(ends([min, max, 1]), (1 << 64, Some(min), Some(min + 2)));
+        assert_eq!(ends([max, min, -1]), (1 << 64, Some(max), Some(max - 2)));
+        assert_eq!(ends([min, max, max]), (3, Some(min), Some(max - 1)));
+        assert_eq!(ends([max, min, min]), (2, Some(max), None));
+        assert_eq!(ends([max, min, max]), (0, None, None));
+        let all = |args: [i64; 3]| {
+            Range::new(&args.map(Value::Int))
+                .unwrap()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(all([max - 3, max, 2]), [max - 3, max - 1]);
+        assert_eq!(all([min + 3, min, -3]), [min + 3, min]);
+        assert_eq!(all([0, min, min]), [0, min]);
+        assert_eq!(all([max, max, max]), [max]);
     }
 
     #[test]

@@ -45,11 +45,23 @@ pub fn call(
         }
         return Ok(Value::Null);
     }
-    let mut values: SmallVec<[Value; 3]> = SmallVec::new();
+    apply(function, &arguments(args, cx, row)?, cx)
+}
+
+/// The values of a call's arguments.
+///
+/// # Errors
+/// Whatever their evaluation refuses.
+pub fn arguments(
+    args: &[Expr],
+    cx: &mut Context<'_>,
+    row: &[Value],
+) -> Result<SmallVec<[Value; 3]>, Error> {
+    let mut values = SmallVec::new();
     for arg in args {
         values.push(evaluate(arg, cx, row)?);
     }
-    apply(function, &values, cx)
+    Ok(values)
 }
 
 /// Whether the engine has a function; the planner refuses the others by name.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use quoit_cypher::error::Error;
 use quoit_graph::value::Value;
 
-use super::{Batch, Context, Operator, Pull, Running, pull_rows};
+use super::{Batch, Context, Operator, Pull, Running, next_rows, pull_rows};
 use crate::expression::Slot;
 use crate::expression::evaluate::evaluate;
 use crate::plan;
@@ -116,15 +116,7 @@ impl Operator for Apply {
             if out.is_full() {
                 return Ok(Pull::Rows);
             }
-            if self.at >= self.rows.len() {
-                if !out.is_empty() {
-                    return Ok(Pull::Rows);
-                }
-                if !pull_rows!(self.input, cx, &mut self.rows) {
-                    return Ok(Pull::End);
-                }
-                self.at = 0;
-            }
+            next_rows!(self.input, self.rows, self.at, cx, out);
             let row = self.rows.row(self.at);
             if !self.begun {
                 (self.begun, self.matched) = (true, false);

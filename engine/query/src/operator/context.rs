@@ -119,6 +119,11 @@ impl<'a> Context<'a> {
         self.nested == 0 && (self.should_yield)()
     }
 
+    /// Whether yields are not held back: what runs now may be of any length.
+    pub fn may_yield(&self) -> bool {
+        self.nested == 0
+    }
+
     /// Runs `body` with yields held back.
     pub fn without_yield<T>(&mut self, body: impl FnOnce(&mut Self) -> T) -> T {
         self.nested += 1;

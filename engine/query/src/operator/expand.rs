@@ -10,7 +10,7 @@ use quoit_graph::value::{Edge, Value};
 use quoit_graph::{Direction, Incidence};
 use smallvec::SmallVec;
 
-use super::{Batch, Context, Operator, Pull, Running, pull_rows};
+use super::{Batch, Context, Operator, Pull, Running, next_rows};
 use crate::expression::NameRef;
 use crate::plan::{self, Other};
 
@@ -78,15 +78,7 @@ impl Operator for Expand {
         let plan = &*self.plan;
         let types = type_ids(&plan.types, cx);
         loop {
-            if self.at >= self.rows.len() {
-                if !out.is_empty() {
-                    return Ok(Pull::Rows);
-                }
-                if !pull_rows!(self.input, cx, &mut self.rows) {
-                    return Ok(Pull::End);
-                }
-                self.at = 0;
-            }
+            next_rows!(self.input, self.rows, self.at, cx, out);
             let row = self.rows.row(self.at);
             if !self.begun {
                 self.begun = true;
@@ -224,15 +216,7 @@ impl Operator for BoundEdge {
         out.clear();
         let types = type_ids(&self.plan.types, cx);
         loop {
-            if self.at >= self.rows.len() {
-                if !out.is_empty() {
-                    return Ok(Pull::Rows);
-                }
-                if !pull_rows!(self.input, cx, &mut self.rows) {
-                    return Ok(Pull::End);
-                }
-                self.at = 0;
-            }
+            next_rows!(self.input, self.rows, self.at, cx, out);
             let row = self.rows.row(self.at);
             if !self.begun {
                 self.begun = true;

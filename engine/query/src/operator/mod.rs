@@ -63,6 +63,28 @@ macro_rules! pull_rows {
 }
 pub(crate) use pull_rows;
 
+/// Pulls the next input rows into `$rows` when those up to `$at` are used up; hands up what is gathered first. Rows that gave nothing are a place to
+/// yield, so that an input of any length does not hold up the step.
+macro_rules! next_rows {
+    ($input:expr, $rows:expr, $at:expr, $cx:expr, $out:expr) => {
+        if $at >= $rows.len() {
+            if !$out.is_empty() {
+                return Ok($crate::operator::Pull::Rows);
+            }
+            let first = $rows.is_empty();
+            $rows.clear();
+            if !first && $cx.should_yield() {
+                return Ok($crate::operator::Pull::Yield);
+            }
+            if !$crate::operator::pull_rows!($input, $cx, &mut $rows) {
+                return Ok($crate::operator::Pull::End);
+            }
+            $at = 0;
+        }
+    };
+}
+pub(crate) use next_rows;
+
 /// Turns a plan into operators at their start.
 pub fn build(plan: &Plan) -> Running {
     let mut inputs = plan.inputs.iter().map(build);

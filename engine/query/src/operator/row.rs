@@ -1,13 +1,16 @@
 //! Operators that look at one row at a time: leaves, filters, projections, `UNWIND`.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use quoit_cypher::error::{Detail, Error};
+use quoit_cypher::functions::Function;
 use quoit_graph::value::Value;
 
-use super::{Batch, Context, Operator, Pull, Running, pull_rows};
+use super::{Batch, Context, Operator, Pull, Running, next_rows, pull_rows};
 use crate::expression::evaluate::{evaluate, holds};
 use crate::expression::{Expr, Slot};
+use crate::function::{self, list::Range};
 use crate::plan;
 
 /// Gives one row: nulls, or what the enclosing operator set.
@@ -164,15 +167,62 @@ impl Operator for Project {
     }
 }
 
-/// A row for each element of a list.
+/// A row for each element of a list. The numbers of a `range()` that stands there by itself are made as they are asked for, without a list;
+/// only within what cannot yield their number is bounded as a list's is.
 pub struct Unwind {
     plan: Rc<plan::Unwind>,
     input: Running,
     rows: Batch,
-    /// The row at work, and how many of its elements are out.
+    /// The row at work.
     at: usize,
-    done: usize,
-    list: Option<Value>,
+    /// Those of its elements that are not out.
+    elements: Option<Elements>,
+}
+
+/// What is left of the elements of one row.
+enum Elements {
+    /// A list, and how many of its elements are out.
+    List(Arc<Vec<Value>>, usize),
+    Range(Range),
+    /// What is no list is an element itself.
+    Single(Option<Value>),
+}
+
+impl Elements {
+    fn of(list: &Expr, cx: &mut Context<'_>, row: &[Value]) -> Result<Elements, Error> {
+        if let Expr::Call(Function::Range, args, place) = list {
+            let args = function::arguments(args, cx, row).map_err(|error| error.at(place.0))?;
+            // What cannot yield must not be endless.
+            let range = Range::new(&args).and_then(|range| match cx.may_yield() {
+                true => Ok(range),
+                false => range.bounded(),
+            });
+            return range
+                .map(Elements::Range)
+                .map_err(|error| error.at(place.0));
+        }
+        Ok(match evaluate(list, cx, row)? {
+            Value::Null => Elements::Single(None),
+            Value::List(items) => Elements::List(items, 0),
+            single => Elements::Single(Some(single)),
+        })
+    }
+}
+
+impl Iterator for Elements {
+    type Item = Value;
+
+    fn next(&mut self) -> Option<Value> {
+        match self {
+            Elements::List(items, done) => {
+                let item = items.get(*done)?.clone();
+                *done += 1;
+                Some(item)
+            }
+            Elements::Range(range) => range.next().map(Value::Int),
+            Elements::Single(single) => single.take(),
+        }
+    }
 }
 
 impl Unwind {
@@ -182,8 +232,7 @@ impl Unwind {
             input,
             rows: Batch::new(),
             at: 0,
-            done: 0,
-            list: None,
+            elements: None,
         }
     }
 }
@@ -192,44 +241,29 @@ impl Operator for Unwind {
     fn reset(&mut self, argument: &[Value]) {
         self.input.reset(argument);
         self.rows.clear();
-        (self.at, self.done, self.list) = (0, 0, None);
+        (self.at, self.elements) = (0, None);
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         out.clear();
         loop {
-            if self.at >= self.rows.len() {
-                if !out.is_empty() {
+            next_rows!(self.input, self.rows, self.at, cx, out);
+            let row = self.rows.row(self.at);
+            let mut elements = match self.elements.take() {
+                Some(elements) => elements,
+                None => Elements::of(&self.plan.list, cx, row)?,
+            };
+            loop {
+                if out.is_full() {
+                    self.elements = Some(elements);
                     return Ok(Pull::Rows);
                 }
-                if !pull_rows!(self.input, cx, &mut self.rows) {
-                    return Ok(Pull::End);
-                }
-                self.at = 0;
+                let Some(element) = elements.next() else {
+                    break;
+                };
+                out.push(row)[self.plan.slot as usize] = element;
             }
-            let row = self.rows.row(self.at);
-            let list = match self.list.take() {
-                Some(list) => list,
-                None => evaluate(&self.plan.list, cx, row)?,
-            };
-            match &list {
-                Value::Null => {}
-                Value::List(items) => {
-                    while let Some(item) = items.get(self.done) {
-                        if out.is_full() {
-                            self.list = Some(list);
-                            return Ok(Pull::Rows);
-                        }
-                        out.push(row)[self.plan.slot as usize] = item.clone();
-                        self.done += 1;
-                    }
-                }
-                single => out.push(row)[self.plan.slot as usize] = single.clone(),
-            }
-            (self.at, self.done) = (self.at + 1, 0);
-            if out.is_full() {
-                return Ok(Pull::Rows);
-            }
+            self.at += 1;
         }
     }
 }

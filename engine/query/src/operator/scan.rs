@@ -9,7 +9,7 @@ use quoit_graph::ids::{KeyId, LabelId, PageId, VertexId};
 use quoit_graph::value::Value;
 use quoit_graph::{Bound, Cursor};
 
-use super::{Batch, Context, Operator, Pull, Running, pull_rows};
+use super::{Batch, Context, Operator, Pull, Running, next_rows, pull_rows};
 use crate::expression::NameRef;
 use crate::expression::evaluate::evaluate;
 use crate::plan;
@@ -64,21 +64,6 @@ impl Rows {
     }
 }
 
-/// Pulls the next input rows when those at hand are used up; hands up what is gathered first.
-macro_rules! next_rows {
-    ($rows:expr, $cx:expr, $out:expr) => {
-        if $rows.at >= $rows.rows.len() {
-            if !$out.is_empty() {
-                return Ok(Pull::Rows);
-            }
-            if !pull_rows!($rows.input, $cx, &mut $rows.rows) {
-                return Ok(Pull::End);
-            }
-            $rows.at = 0;
-        }
-    };
-}
-
 /// All vertices, or those of a label.
 pub struct Scan {
     plan: Rc<plan::Scan>,
@@ -123,7 +108,7 @@ impl Operator for Scan {
             },
         };
         loop {
-            next_rows!(self.rows, cx, out);
+            next_rows!(self.rows.input, self.rows.rows, self.rows.at, cx, out);
             if !self.rows.begun {
                 self.rows.begun = true;
                 self.pages = cx.view.pages(label);
@@ -193,7 +178,7 @@ impl Operator for IndexSeek {
         out.clear();
         let slot = self.plan.slot as usize;
         loop {
-            next_rows!(self.rows, cx, out);
+            next_rows!(self.rows.input, self.rows.rows, self.rows.at, cx, out);
             if !self.rows.begun {
                 self.rows.begun = true;
                 self.values.clear();
@@ -305,7 +290,7 @@ impl Operator for IndexRange {
         out.clear();
         let slot = self.plan.slot as usize;
         loop {
-            next_rows!(self.rows, cx, out);
+            next_rows!(self.rows.input, self.rows.rows, self.rows.at, cx, out);
             if !self.rows.begun {
                 self.rows.begun = true;
                 self.begin(cx)?;
@@ -354,7 +339,7 @@ impl Operator for IdSeek {
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         out.clear();
         loop {
-            next_rows!(self.rows, cx, out);
+            next_rows!(self.rows.input, self.rows.rows, self.rows.at, cx, out);
             if !self.rows.begun {
                 self.rows.begun = true;
                 let number = match evaluate(&self.plan.id, cx, self.rows.rows.row(self.rows.at))? {

@@ -178,6 +178,9 @@ impl Operator for Skip {
             if !out.is_empty() {
                 return Ok(Pull::Rows);
             }
+            if cx.should_yield() {
+                return Ok(Pull::Yield);
+            }
         }
     }
 }

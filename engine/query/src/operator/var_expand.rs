@@ -11,7 +11,7 @@ use quoit_graph::ids::{KeyId, VertexId};
 use quoit_graph::value::{Edge, Value};
 
 use super::expand::{Types, is_used, type_ids};
-use super::{Batch, Context, Operator, Pull, Running, pull_rows};
+use super::{Batch, Context, Operator, Pull, Running, next_rows};
 use crate::expression::evaluate::evaluate;
 use crate::plan;
 
@@ -120,15 +120,7 @@ impl Operator for VarExpand {
         let (min, max) = (self.plan.min, self.plan.max);
         let mut steps = 0_u32;
         loop {
-            if self.at >= self.rows.len() {
-                if !out.is_empty() {
-                    return Ok(Pull::Rows);
-                }
-                if !pull_rows!(self.input, cx, &mut self.rows) {
-                    return Ok(Pull::End);
-                }
-                self.at = 0;
-            }
+            next_rows!(self.input, self.rows, self.at, cx, out);
             if !self.begun {
                 self.begun = true;
                 self.trail.clear();
