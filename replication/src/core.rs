@@ -609,7 +609,12 @@ impl ReplicationCore {
             self.release(local);
             let words = &local.words;
             let progress = Duration::from_nanos(words.progress_ns());
-            let Some(reason) = local.waiters.borrow().expired(progress, self.now()) else {
+            let reachable = words.status() != ReplicaStatus::Invalid;
+            let Some(reason) = local
+                .waiters
+                .borrow()
+                .expired(progress, self.now(), reachable)
+            else {
                 continue;
             };
             let spell = words.effective.spell();

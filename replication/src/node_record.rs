@@ -80,6 +80,19 @@ pub struct NodeRecord {
     pub role: RoleRecord,
 }
 
+impl NodeRecord {
+    /// The name under which an instance is registered here, known by its identity or by its key.
+    pub fn registered_as(&self, node: Option<NodeId>, fingerprint: Fingerprint) -> Option<&str> {
+        let RoleRecord::Main(replicas) = &self.role else {
+            return None;
+        };
+        replicas
+            .iter()
+            .find(|replica| replica.fingerprint == fingerprint || Some(replica.node) == node)
+            .map(|replica| &*replica.name)
+    }
+}
+
 /// A certificate (DER) and its private key (PKCS #8 DER).
 #[derive(Clone, PartialEq, Eq)]
 pub struct NodeKey {
@@ -578,6 +591,16 @@ mod tests {
                 NodeRecordFile::open_or_create(dir.path(), || panic!("the record exists")).unwrap();
             assert_eq!(&found, record);
         }
+    }
+
+    #[test]
+    fn a_registered_instance_is_known_by_its_identity_and_by_its_key() {
+        let record = main_record(2);
+        let (key, other) = (Fingerprint([1; 32]), Fingerprint([9; 32]));
+        assert_eq!(record.registered_as(None, key), Some("r1"));
+        assert_eq!(record.registered_as(Some(NodeId(1)), other), Some("r0"));
+        assert_eq!(record.registered_as(Some(NodeId(9)), other), None);
+        assert_eq!(replica_record().registered_as(Some(NodeId(8)), key), None);
     }
 
     #[test]

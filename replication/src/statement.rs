@@ -220,6 +220,9 @@ pub enum RegisterFailure {
     /// The endpoint is registered under another name.
     #[error("2 (the endpoint is registered as '{0}')")]
     EndpointExists(String),
+    /// The instance at the endpoint is registered under another name, by another spelling of its address.
+    #[error("2 (this instance is registered as '{0}')")]
+    InstanceExists(String),
     /// The endpoint is this instance.
     #[error("3 (the endpoint is this instance itself)")]
     OwnEndpoint,

@@ -171,12 +171,12 @@ fn a_dead_sync_replica_costs_one_wait_then_warnings_at_once_and_counts_again_aft
     drop(replica);
 
     let warned = main.commit(0, "two").warnings;
-    assert_eq!((warned.len(), warned[0].reason), (1, Reason::NoProgress));
+    assert_eq!((warned.len(), warned[0].reason), (1, Reason::NotCaughtUp));
     assert!(
         warned[0]
             .notice()
             .title
-            .starts_with("Failed to replicate to SYNC replica 'r1': ")
+            .starts_with("Failed to replicate to SYNC replica 'r1': replica is not reachable or not in sync with the main.")
     );
     let begin = Instant::now();
     let warned = main.commit(0, "three").warnings;
@@ -206,6 +206,23 @@ fn a_dead_sync_replica_costs_one_wait_then_warnings_at_once_and_counts_again_aft
     eventually("all show", || {
         replica.applied() == ["one", "two", "three", "four"]
     });
+}
+
+#[test]
+fn a_connected_sync_replica_that_falls_silent_is_said_to_make_no_progress() {
+    let (main_dir, replica_dir) = (Directory::new(), Directory::new());
+    let options = NodeOptions {
+        replica_timeout: Duration::from_millis(300),
+        ..NodeOptions::default()
+    };
+    let main = Node::start_with(&main_dir, options);
+    let replica = Node::start(&replica_dir);
+    let proxy = Proxy::to(&replica.become_replica());
+    main.register("r1", Mode::Sync, &proxy.endpoint).unwrap();
+    assert_eq!(main.commit(0, "one").warnings, []);
+    proxy.pause();
+    let warned = main.commit(0, "two").warnings;
+    assert_eq!((warned.len(), warned[0].reason), (1, Reason::NoProgress));
 }
 
 #[test]
@@ -396,6 +413,31 @@ fn a_refused_registration_leaves_nothing_behind() {
     });
     assert_eq!(again, Err(StatementError::AlreadyReplica));
     assert_eq!(main.show().len(), 1);
+}
+
+#[test]
+fn an_instance_is_registered_once_however_its_address_is_spelt() {
+    let (main_dir, replica_dir) = (Directory::new(), Directory::new());
+    let (main, replica) = (Node::start(&main_dir), Node::start(&replica_dir));
+    let endpoint = replica.become_replica();
+    main.register("r1", Mode::Sync, &endpoint).unwrap();
+    let by_name = endpoint.replace("127.0.0.1", "localhost");
+    assert_eq!(
+        main.register("r2", Mode::Async, &by_name)
+            .unwrap_err()
+            .to_string(),
+        "Couldn't register replica r2. Error: 2 (this instance is registered as 'r1')"
+    );
+    assert_eq!(main.show().len(), 1);
+    assert_eq!(
+        main.commit(0, "one").warnings,
+        [],
+        "the session it has goes on"
+    );
+    assert_eq!(main.shared.counters().lost, 0);
+    main.drop_replica("r1").unwrap();
+    main.register("r2", Mode::Async, &by_name)
+        .expect("DROP frees the instance");
 }
 
 #[test]

@@ -322,6 +322,13 @@ impl ReplicationCore {
         }
     }
 
+    fn registered_twice(self: &Rc<Self>, id: u64, name: &str) {
+        self.drive(id, |machine, _, out| {
+            machine.stop("the instance is registered under another name", out)
+        });
+        self.registration_failed(id, RegisterFailure::InstanceExists(name.to_owned()));
+    }
+
     fn registration_failed(&self, id: u64, failure: RegisterFailure) {
         let Some(home) = &self.home else { return };
         let state = home.sessions.borrow_mut().remove(&id);
@@ -367,6 +374,12 @@ impl ReplicationCore {
                 return self.event(id, session, not_welcomed(why, None, None));
             }
         };
+        // Before the hello: a second one would end the session that it already has.
+        if purpose == Purpose::Register
+            && let Some(name) = record.registered_as(None, dialled.peer)
+        {
+            return self.registered_twice(id, name);
+        }
         let hello = Hello {
             versions: VERSIONS,
             purpose,
@@ -390,6 +403,11 @@ impl ReplicationCore {
         };
         let event = match answer {
             Ok(Message::Welcome(welcome)) => {
+                if purpose == Purpose::Register
+                    && let Some(name) = record.registered_as(Some(welcome.node), dialled.peer)
+                {
+                    return self.registered_twice(id, name);
+                }
                 let lane = Lane::new(words.clone(), session, dialled.stream, self.lane_share());
                 let kept = self.with_session(id, |s| {
                     let current = s.machine.number() == session;

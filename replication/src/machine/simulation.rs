@@ -827,7 +827,7 @@ impl Sim {
             return;
         }
         for core in 0..2 {
-            if let Some(reason) = self.waiters[core].expired(self.progress, self.now) {
+            if let Some(reason) = self.waiters[core].expired(self.progress, self.now, true) {
                 let spell = self.effective.spell();
                 if spell.given_up.is_none() && self.effective.give_up(spell, reason) {
                     self.demotions += 1;

@@ -37,10 +37,12 @@ impl Patience {
         }
     }
 
-    /// The reason that the warning gives.
-    pub fn reason(self) -> Reason {
+    /// The reason that the warning gives; `reachable`: a session with the replica runs. Semi-sync says what the replica
+    /// counts as from now on, whatever kept it.
+    pub fn reason(self, reachable: bool) -> Reason {
         match self {
-            Patience::Progress(_) => Reason::NoProgress,
+            Patience::Progress(_) if reachable => Reason::NoProgress,
+            Patience::Progress(_) => Reason::NotCaughtUp,
             Patience::Total(_) => Reason::Timeout,
         }
     }
@@ -157,7 +159,7 @@ impl<T> Waiters<T> {
         }
         if self.queue.iter().any(|w| w.spell != spell.number) {
             // A spell that follows another one's end without a reason of its own was resumed meanwhile.
-            let reason = spell.given_up.unwrap_or(self.patience.reason());
+            let reason = spell.given_up.unwrap_or(self.patience.reason(true));
             for waiter in std::mem::take(&mut self.queue) {
                 if waiter.spell == spell.number {
                     self.queue.push_back(waiter);
@@ -178,11 +180,11 @@ impl<T> Waiters<T> {
     }
 
     /// After [`Waiters::release`] with words read after everything that has arrived was taken in: the spell and the reason
-    /// with which to give up, if it is time.
-    pub fn expired(&self, last_progress: Time, now: Time) -> Option<Reason> {
+    /// with which to give up, if it is time. What is known of the replica words the reason; it shortens no wait.
+    pub fn expired(&self, last_progress: Time, now: Time, reachable: bool) -> Option<Reason> {
         self.deadline(last_progress)
             .filter(|deadline| *deadline <= now)
-            .map(|_| self.patience.reason())
+            .map(|_| self.patience.reason(reachable))
     }
 }
 
@@ -309,9 +311,9 @@ mod tests {
         let mut semi = Waiters::new(Patience::Total(S));
         semi.push(CommitSeq(1), SPELL, at(10), 1);
         assert_eq!(semi.deadline(at(100)), Some(at(11)));
-        assert_eq!(semi.expired(at(100), at(11)), Some(Reason::Timeout));
+        assert_eq!(semi.expired(at(100), at(11), true), Some(Reason::Timeout));
         assert_eq!(
-            semi.expired(at(100), at(11) - Duration::from_nanos(1)),
+            semi.expired(at(100), at(11) - Duration::from_nanos(1), false),
             None
         );
 
@@ -328,7 +330,17 @@ mod tests {
             Some(at(17)),
             "a replica that moves is not given up"
         );
-        assert_eq!(sync.expired(at(12), at(17)), Some(Reason::NoProgress));
+        assert_eq!(sync.expired(at(12), at(17), true), Some(Reason::NoProgress));
+        assert_eq!(
+            sync.expired(at(12), at(17), false),
+            Some(Reason::NotCaughtUp),
+            "a replica that is known to be gone is said to be"
+        );
+        assert_eq!(
+            sync.expired(at(12), at(17) - Duration::from_nanos(1), false),
+            None,
+            "and is waited for as long"
+        );
     }
 
     #[test]
