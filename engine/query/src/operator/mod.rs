@@ -68,12 +68,13 @@ pub(crate) use pull_rows;
 macro_rules! next_rows {
     ($input:expr, $rows:expr, $at:expr, $cx:expr, $out:expr) => {
         if $at >= $rows.len() {
+            let gave_nothing = !$rows.is_empty() && $out.is_empty();
+            // So that the next call does not look at the clock for their sake.
+            $rows.clear();
             if !$out.is_empty() {
                 return Ok($crate::operator::Pull::Rows);
             }
-            let first = $rows.is_empty();
-            $rows.clear();
-            if !first && $cx.should_yield() {
+            if gave_nothing && $cx.should_yield() {
                 return Ok($crate::operator::Pull::Yield);
             }
             if !$crate::operator::pull_rows!($input, $cx, &mut $rows) {
