@@ -298,25 +298,24 @@ impl ReplicationCore {
     }
 
     fn row(&self, words: &ReplicaWords, durable: CommitSeq, now_ns: u64) -> ReplicaRow {
-        let acked = words.acked_commit();
-        let lag = durable.0.saturating_sub(acked.0);
+        let acked = words.known_commit();
+        let lag = acked.map(|acked| durable.0.saturating_sub(acked.0));
         let status = match words.status() {
-            ReplicaStatus::Ready if lag > 0 => ReplicaStatus::Replicating,
+            ReplicaStatus::Ready if lag.is_some_and(|lag| lag > 0) => ReplicaStatus::Replicating,
             status => status,
         };
         let given_up = words.effective.spell().given_up.is_some();
-        let lag_ns = if lag == 0 {
-            0
-        } else {
-            self.shared.lag.age_ns(acked, now_ns)
-        };
+        let lag_ns = acked.zip(lag).map(|(acked, lag)| match lag {
+            0 => 0,
+            _ => self.shared.lag.age_ns(acked, now_ns),
+        });
         ReplicaRow {
             name: words.name.clone(),
             socket_address: words.endpoint.to_string(),
             sync_mode: words.mode.as_str(),
             data_info: DataInfo {
-                ts: acked.0,
-                behind: -i64::try_from(lag).unwrap_or(i64::MAX),
+                ts: acked.map(|acked| acked.0),
+                behind: lag.map(|lag| -i64::try_from(lag).unwrap_or(i64::MAX)),
                 status: status.as_str(),
             },
             timeout: words.mode.timeout().map(|t| t.as_secs_f64()),
@@ -326,7 +325,7 @@ impl ReplicationCore {
                 words.mode.as_str()
             },
             lag_transactions: lag,
-            lag_seconds: lag_ns as f64 / 1e9,
+            lag_seconds: lag_ns.map(|ns| ns as f64 / 1e9),
             detail: words.detail(),
         }
     }

@@ -492,10 +492,11 @@ pub struct ReplicaRow {
     pub timeout: Option<f64>,
     /// `effective_mode`: `sync` or `async`, as commits are answered now.
     pub effective_mode: &'static str,
-    /// `lag_transactions`: commits durable here and not acknowledged, 0 or more.
-    pub lag_transactions: u64,
-    /// `lag_seconds`: for how long something has been outstanding; 0 when nothing is.
-    pub lag_seconds: f64,
+    /// `lag_transactions`: commits durable here and not acknowledged, 0 or more; `None` while the replica has not been
+    /// heard from since this server started: it may hold everything.
+    pub lag_transactions: Option<u64>,
+    /// `lag_seconds`: for how long something has been outstanding; 0 when nothing is, `None` as for `lag_transactions`.
+    pub lag_seconds: Option<f64>,
     /// `detail`: what is wrong and what to do; empty when nothing is.
     pub detail: String,
 }
@@ -503,10 +504,10 @@ pub struct ReplicaRow {
 /// `{ts, behind, status}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataInfo {
-    /// The last commit that the replica has on its disk.
-    pub ts: u64,
-    /// 0 or negative, as in Memgraph: `ts` less the main's last durable commit.
-    pub behind: i64,
+    /// The last commit that the replica has on its disk; `None` until it was first heard from.
+    pub ts: Option<u64>,
+    /// 0 or negative, as in Memgraph: `ts` less the main's last durable commit; `None` as for `ts`.
+    pub behind: Option<i64>,
     /// [`ReplicaStatus::as_str`].
     pub status: &'static str,
 }

@@ -31,6 +31,8 @@ pub(crate) struct ReplicaWords {
     /// Durable there.
     acked_group: AtomicU64,
     acked_commit: AtomicU64,
+    /// A session has begun since this server started: the acknowledged words say something.
+    heard: AtomicBool,
     visible_group: AtomicU64,
     /// When an acknowledgement last moved, in nanoseconds of the runtime's clock.
     progress_ns: AtomicU64,
@@ -57,6 +59,7 @@ impl ReplicaWords {
             gate: Gate::new(),
             acked_group: AtomicU64::new(0),
             acked_commit: AtomicU64::new(0),
+            heard: AtomicBool::new(false),
             visible_group: AtomicU64::new(0),
             progress_ns: AtomicU64::new(0),
             mark_sent: AtomicU64::new(0),
@@ -76,6 +79,11 @@ impl ReplicaWords {
         CommitSeq(self.acked_commit.load(SeqCst))
     }
 
+    /// What it is known to have on its disk; `None` until it was first heard from, since it may hold everything.
+    pub fn known_commit(&self) -> Option<CommitSeq> {
+        self.heard.load(SeqCst).then(|| self.acked_commit())
+    }
+
     pub fn visible_group(&self) -> GroupSeq {
         GroupSeq(self.visible_group.load(Relaxed))
     }
@@ -88,6 +96,7 @@ impl ReplicaWords {
     pub fn begin_session(&self, after: &LogPosition, now_ns: u64) {
         self.acked_group.store(after.group.0, SeqCst);
         self.acked_commit.store(after.commit.0, SeqCst);
+        self.heard.store(true, SeqCst);
         self.mark_sent.store(0, SeqCst);
         self.progress_ns.fetch_max(now_ns, SeqCst);
     }

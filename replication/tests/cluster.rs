@@ -70,16 +70,14 @@ fn the_founding_story_a_lone_write_shows_on_three_replicas_with_no_traffic_behin
     assert_eq!(
         shown,
         [
-            ("r1", "sync", "sync", None, 1, 0),
-            ("r2", "async", "async", None, 1, 0),
-            ("r3", "sync", "sync", Some(1.0), 1, 0),
+            ("r1", "sync", "sync", None, Some(1), Some(0)),
+            ("r2", "async", "async", None, Some(1), Some(0)),
+            ("r3", "sync", "sync", Some(1.0), Some(1), Some(0)),
         ]
     );
-    assert!(
-        rows.iter().all(|row| row.lag_transactions == 0
-            && row.lag_seconds == 0.0
-            && row.detail.is_empty())
-    );
+    assert!(rows.iter().all(|row| row.lag_transactions == Some(0)
+        && row.lag_seconds == Some(0.0)
+        && row.detail.is_empty()));
 }
 
 #[test]
@@ -190,8 +188,11 @@ fn a_dead_sync_replica_costs_one_wait_then_warnings_at_once_and_counts_again_aft
         (row.effective_mode, row.sync_mode, row.data_info.status),
         ("async", "sync", "invalid")
     );
-    assert_eq!((row.lag_transactions, row.data_info.behind), (2, -2));
-    assert!(row.lag_seconds > 0.0);
+    assert_eq!(
+        (row.lag_transactions, row.data_info.behind),
+        (Some(2), Some(-2))
+    );
+    assert!(row.lag_seconds.unwrap() > 0.0);
 
     let replica = Node::start(&replica_dir);
     assert_eq!(
@@ -288,7 +289,7 @@ fn a_stuck_sync_replica_holds_up_its_waiters_and_nothing_else() {
     });
     let visible = main.run(0, |n| async move { n.log.log().visible().commit.0 });
     assert_eq!(visible, 2);
-    assert_eq!(main.row("stuck").lag_transactions, 1);
+    assert_eq!(main.row("stuck").lag_transactions, Some(1));
     assert!(waiting.try_recv().is_err(), "its answer waits");
     // DROP waits for nobody, and the commit is answered.
     main.drop_replica("stuck").unwrap();
@@ -365,6 +366,42 @@ fn registrations_survive_the_main_and_a_dropped_replica_stays_dropped() {
 fn r2_endpoint(node: &Node) -> String {
     let address = node.shared.listen_address().expect("it is a replica");
     format!("127.0.0.1:{}", address.port())
+}
+
+#[test]
+fn what_a_replica_holds_is_unknown_to_a_restarted_main_until_it_is_heard_from() {
+    let (main_dir, replica_dir) = (Directory::new(), Directory::new());
+    let main = Node::start(&main_dir);
+    let replica = Node::start(&replica_dir);
+    main.register("r1", Mode::Sync, &replica.become_replica())
+        .unwrap();
+    assert_eq!(main.commit(0, "one").warnings, []);
+    drop(replica);
+    drop(main);
+    let main = Node::start(&main_dir);
+    let row = main.row("r1");
+    assert_eq!((row.data_info.ts, row.data_info.behind), (None, None));
+    assert_eq!((row.lag_transactions, row.lag_seconds), (None, None));
+    assert_eq!(row.data_info.status, "invalid");
+    assert_eq!(main.commit(0, "two").warnings.len(), 1);
+    assert_eq!(main.row("r1").lag_transactions, None);
+
+    let replica = Node::start(&replica_dir);
+    eventually("it has caught up", || {
+        let row = main.row("r1");
+        (row.data_info.ts, row.data_info.behind, row.lag_transactions)
+            == (Some(2), Some(0), Some(0))
+    });
+    assert_eq!(main.row("r1").lag_seconds, Some(0.0));
+    drop(replica);
+    eventually("it is gone", || {
+        main.row("r1").data_info.status == "invalid"
+    });
+    assert_eq!(
+        main.row("r1").data_info.ts,
+        Some(2),
+        "what was heard once stays known"
+    );
 }
 
 #[test]

@@ -184,8 +184,11 @@ fn read_registration(
 
 fn replica_row(row: ReplicaRow) -> [Value; REPLICAS_COLUMNS.len()] {
     let info = Value::map(vec![
-        (Arc::from("ts"), Value::Int(row.data_info.ts as i64)),
-        (Arc::from("behind"), Value::Int(row.data_info.behind)),
+        (
+            Arc::from("ts"),
+            Value::from(row.data_info.ts.map(|ts| ts as i64)),
+        ),
+        (Arc::from("behind"), Value::from(row.data_info.behind)),
         (Arc::from("status"), Value::string(row.data_info.status)),
     ]);
     [
@@ -196,8 +199,8 @@ fn replica_row(row: ReplicaRow) -> [Value; REPLICAS_COLUMNS.len()] {
         Value::map(vec![(Arc::from(crate::node::DATABASE), info)]),
         Value::from(row.timeout),
         Value::string(row.effective_mode),
-        Value::Int(row.lag_transactions as i64),
-        Value::Float(row.lag_seconds),
+        Value::from(row.lag_transactions.map(|lag| lag as i64)),
+        Value::from(row.lag_seconds),
         Value::string(&row.detail),
     ]
 }
