@@ -21,8 +21,8 @@ from neo4j import GraphDatabase
 
 
 def statement(server, text, **parameters):
-    with GraphDatabase.driver(f"bolt://127.0.0.1:{server.port}", auth=None) as driver:
-        return [r.values() for r in driver.execute_query(text, parameters).records]
+    with GraphDatabase.driver(f"bolt://127.0.0.1:{server.port}", auth=None) as driver, driver.session() as session:
+        return [record.values() for record in session.run(text, parameters)]
 
 
 def become_replica(server):
