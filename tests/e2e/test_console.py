@@ -1,6 +1,11 @@
 """`quoit console` with piped input: what mgconsole prints, byte for byte, and its exit codes."""
 
+import os
+import pty
+import re
+import select
 import subprocess
+import time
 
 import pytest
 
@@ -58,3 +63,47 @@ def test_csv_quotes_every_field(alone):
 def test_nobody_there_is_exit_code_3():
     done = console(free_ports(1)[0], "RETURN 1;\n")
     assert done.returncode == 3, done.stderr
+
+
+def typed(server, *lines):
+    """What a terminal shows of a console session into which these lines are typed, escapes removed."""
+    terminal, inside = pty.openpty()
+    process = subprocess.Popen([str(BINARY), "console", "--port", str(server.bolt_port), "--no-history", "--term-colors=false"],
+                               stdin=inside, stdout=inside, stderr=inside, env={**os.environ, "TERM": "dumb"})
+    os.close(inside)
+    shown = b""
+
+    def read_until(word, seconds=20):
+        nonlocal shown
+        seen, deadline = b"", time.monotonic() + seconds
+        while word not in seen:
+            ready, _, _ = select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, f"waited for {word!r}, saw {seen!r}"
+            try:
+                data = os.read(terminal, 65536)
+            except OSError:
+                break
+            seen += data
+            shown += data
+            if not data:
+                break
+
+    read_until(b"memgraph> ")
+    for line, prompt in lines:
+        os.write(terminal, line.encode() + b"\r")
+        read_until(prompt)
+    process.wait(20)
+    os.close(terminal)
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode()).replace("\r", ""), process.returncode
+
+
+def test_a_terminal_shows_prompts_tables_times_and_counts(alone):
+    prompt = b"memgraph> "
+    text, code = typed(alone, ("CREATE (n:N {i: 1})", b"       -> "), ("RETURN n;", prompt), ("MATCH (n:N) RETURN n.i;", prompt),
+                       (":help", prompt), ("RETURN x;", prompt), (":quit", b"Bye"))
+    assert code == 0, text
+    assert f"Connected to 'memgraph://127.0.0.1:{alone.bolt_port}'" in text
+    assert re.search(r"1 row in set \(round trip in \d+\.\d{3} sec\)", text), text
+    assert "1 nodes have been created." in text and "1 labels have been created." in text
+    assert "Client received query exception: variable `x` is not defined (line 1, column 8)" in text
+    assert text.rstrip().endswith("Bye")
