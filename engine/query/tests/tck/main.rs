@@ -4,6 +4,7 @@
 //! The kit is looked for in the folder that `QUOIT_TCK` names, else beside the repository; without it the test says so and passes,
 //! since it is no part of the repository. `QUOIT_TCK_FAILURES=1` lists what fails and why; `QUOIT_TCK_ONLY=text` runs the cases whose names contain it.
 
+#[path = "../../../cypher/tests/gherkin/reader.rs"]
 mod gherkin;
 mod value;
 
