@@ -16,7 +16,6 @@ import tempfile
 import time
 
 from neo4j import GraphDatabase
-from neo4j.exceptions import ServiceUnavailable, SessionExpired
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = pathlib.Path(os.environ.get("QUOIT_BINARY", ROOT / "target" / "release" / "quoit"))
@@ -146,14 +145,6 @@ class Server:
         """Texts of the WARNING notifications of one statement."""
         _, summary = self.run(query, **parameters)
         return [n["title"] + " " + n["description"] for n in summary.notifications or [] if n["severity"] == "WARNING"]
-
-    def answers(self, query, **parameters):
-        """Rows, or None while the server cannot be reached."""
-        try:
-            return self.rows(query, **parameters)
-        except (ServiceUnavailable, SessionExpired, OSError):
-            self.close_driver()
-            return None
 
     def replicas(self):
         """`SHOW REPLICAS` as dictionaries by replica name."""

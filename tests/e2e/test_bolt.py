@@ -12,11 +12,9 @@ from cluster import eventually
 MAGIC = bytes.fromhex("6060b017")
 HELLO_44 = bytes.fromhex("00 29 B1 01 A2 8A 75 73 65 72 5F 61 67 65 6E 74 8E 6D 67 63 6C 69 65 6E 74 2F 31 2E 37 2E 30"
                          "86 73 63 68 65 6D 65 84 6E 6F 6E 65 00 00")
-LOGON = bytes.fromhex("00 0F B1 6A A1 86 73 63 68 65 6D 65 84 6E 6F 6E 65 00 00")
 RETURN_1 = bytes.fromhex("00 12 B3 10 8D 52 45 54 55 52 4E 20 31 20 41 53 20 6E A0 A0 00 00")
 PULL = bytes.fromhex("00 08 B1 3F A1 81 6E C9 03 E8 00 00")
 RESET = bytes.fromhex("00 02 B0 0F 00 00")
-GOODBYE = bytes.fromhex("00 02 B0 02 00 00")
 BEGIN = bytes.fromhex("00 03 B1 11 A0 00 00")
 COMMIT = bytes.fromhex("00 02 B0 12 00 00")
 # Runs for minutes and gives no row.

@@ -16,19 +16,21 @@ from cluster import cluster, eventually
 class Load:
     """Writers with a connection each; every vertex has an id of its own. `acknowledged` and `asked` are sets of ids."""
 
-    def __init__(self, server, journal, writers=4):
+    WRITERS = 4
+
+    def __init__(self, server, journal):
         self.server = server
         self.journal = open(journal, "ab", buffering=0)
         self.lock = threading.Lock()
-        self.asked, self.acknowledged, self.failed = set(), set(), set()
+        self.asked, self.acknowledged = set(), set()
         self.stopping = threading.Event()
-        self.threads = [threading.Thread(target=self.write, args=(w,)) for w in range(writers)]
+        self.threads = []
         self.generation = 0
 
     def start(self):
         self.stopping.clear()
         self.generation += 1
-        self.threads = [threading.Thread(target=self.write, args=(w, self.generation)) for w in range(4)]
+        self.threads = [threading.Thread(target=self.write, args=(w, self.generation)) for w in range(self.WRITERS)]
         for t in self.threads:
             t.start()
 
