@@ -137,7 +137,11 @@ impl Session {
             .attend_until(transport, Notices::interrupt, node.log_core.room(bytes))
             .await;
         match room {
-            Some(Ok(())) => self.settle(ask),
+            Some(Ok(())) => {
+                // There may be room in the log and none in the door's ring, which empties only while others have a turn.
+                node.rt.yield_now().await;
+                self.settle(ask);
+            }
             Some(Err(error)) => self.fail(
                 &Error::of(
                     ErrorKind::Unavailable,
