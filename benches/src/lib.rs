@@ -1,4 +1,6 @@
-//! Benches of the hot paths, in `benches/`: `cargo bench -p quoit-benches`.
+//! What Quoit's speed and memory are measured with.
 //!
-//! One file a path: `bolt` (a request's bytes in, an answer's bytes out), `point_read` (plan to row, without a client),
-//! `language` (text to plan). Machines differ: quote ratios of one run.
+//! `benches/`: criterion benches, one file a hot path: `cargo bench -p quoit-benches`. [`storage`]: the storage's goals, each with
+//! what it was compared with in the same run: `perf/run storage`. Machines differ: quote ratios of one run.
+
+pub mod storage;
