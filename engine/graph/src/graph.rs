@@ -19,7 +19,7 @@ use crate::shard::ShardState;
 use crate::stamp::Cells;
 use crate::statistics::{self, Counts, Statistics};
 use crate::sync::Padded;
-use crate::version::Version;
+use crate::version::Record;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -161,33 +161,35 @@ impl Graph {
         self.directory.slot(id, guard)
     }
 
-    /// Enters a version into the indexes it belongs to; the shard's token is held.
-    pub(crate) fn index_version(&self, id: VertexId, version: Version<'_>, guard: &Guard<'_>) {
+    /// Enters a record into the indexes it belongs to; the shard's token is held.
+    pub(crate) fn index_record(&self, id: VertexId, record: &impl Record, guard: &Guard<'_>) {
         let indexes = self.indexes.load(guard);
         if indexes.is_empty() {
             return;
         }
-        let labels = self.label_sets.labels(version.header().labels);
+        let labels = self.label_sets.labels(record.label_set());
         for index in indexes {
-            if let Some(entry) = index.entry(id, labels, version) {
+            if let Some(entry) = index.entry(id, labels, record) {
                 index.insert(usize::from(self.shard_of(id).0), &entry, guard);
             }
         }
     }
 
-    /// Takes a version that has left the chain out of the indexes, where no version still in the chain has the same entry.
-    pub(crate) fn unindex_version(
+    /// Takes a record that nobody can see any more out of the indexes, where no record that is left has the same entry.
+    pub(crate) fn unindex_record(
         &self,
         id: VertexId,
-        version: Version<'_>,
+        record: &impl Record,
         slot: &Slot,
         guard: &Guard<'_>,
     ) {
-        let labels = |version: Version<'_>| self.label_sets.labels(version.header().labels);
+        let labels = self.label_sets.labels(record.label_set());
         for index in self.indexes.load(guard) {
-            if let Some(entry) = index.entry(id, labels(version), version) {
-                let needed = crate::version::chain(&slot.versions, guard)
-                    .any(|left| index.entry(id, labels(left), left).as_ref() == Some(&entry));
+            if let Some(entry) = index.entry(id, labels, record) {
+                let needed = crate::version::chain(&slot.versions, guard).any(|left| {
+                    let labels = self.label_sets.labels(left.label_set());
+                    index.entry(id, labels, &left).as_ref() == Some(&entry)
+                });
                 if !needed {
                     index.remove(usize::from(self.shard_of(id).0), &entry, guard);
                 }
@@ -207,8 +209,8 @@ impl Graph {
                 for (at, slot) in page.items()[..used].iter().enumerate() {
                     let id = VertexId::new(page.header().id, at);
                     for version in crate::version::chain(&slot.versions, guard) {
-                        let labels = self.label_sets.labels(version.header().labels);
-                        if let Some(entry) = index.entry(id, labels, version) {
+                        let labels = self.label_sets.labels(version.label_set());
+                        if let Some(entry) = index.entry(id, labels, &version) {
                             index.insert(shard, &entry, guard);
                         }
                     }

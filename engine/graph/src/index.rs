@@ -15,7 +15,7 @@ use crate::page::Slot;
 use crate::tree::{Ascent, STRING_MAX, Tree};
 use crate::value::Value;
 use crate::value::sort_key::{self, SortKey};
-use crate::version::{Version, properties};
+use crate::version::{Record, Version};
 use crate::view::View;
 use std::cmp::Ordering as Cmp;
 use std::sync::Arc;
@@ -56,25 +56,25 @@ impl Index {
         }
     }
 
-    /// The entry of a version, or nothing if it is not in the index.
+    /// The entry of a record, or nothing if it is not in the index.
     pub(crate) fn entry(
         &self,
         id: VertexId,
         labels: &[LabelId],
-        version: Version<'_>,
+        record: &impl Record,
     ) -> Option<SortKey> {
-        if version.header().deleted || labels.binary_search(&self.definition.label).is_err() {
+        if record.is_deleted() || labels.binary_search(&self.definition.label).is_err() {
             return None;
         }
-        let mut entry = self.key_of(version)?;
+        let mut entry = self.key_of(record)?;
         entry.extend_from_slice(&id.0.to_be_bytes());
         Some(entry)
     }
 
-    fn key_of(&self, version: Version<'_>) -> Option<SortKey> {
+    fn key_of(&self, record: &impl Record) -> Option<SortKey> {
         let mut key = SortKey::new();
         for &name in &self.definition.keys {
-            sort_key::append_ref(properties(version).get(name)?, &mut key);
+            sort_key::append_ref(record.property(name)?, &mut key);
         }
         key.truncate(KEY_MAX);
         Some(key)
@@ -163,11 +163,11 @@ impl<'e> IndexRef<'e> {
         let id = id_of(entry);
         let slot: &'e Slot = self.view.slot(id)?;
         let version = self.view.version(slot)?;
-        let labels = self.view.graph().label_sets.labels(version.header().labels);
+        let labels = self.view.graph().label_sets.labels(version.label_set());
         if labels.binary_search(&self.index.definition.label).is_err() {
             return None;
         }
-        (self.index.key_of(version)?.as_slice() == key_of(entry)).then_some(version)
+        (self.index.key_of(&version)?.as_slice() == key_of(entry)).then_some(version)
     }
 
     /// Visible vertices whose properties equal `values`, one value a key of the index, in the sense of Cypher's `=`
@@ -310,7 +310,7 @@ impl<'e> IndexRef<'e> {
             }
             cursor.last = Some(SortKey::from_slice(entry));
             if let Some(version) = self.verified(entry) {
-                let first = properties(version).get(self.index.definition.keys[0]);
+                let first = version.property(self.index.definition.keys[0]);
                 if first.is_some_and(|value| within(&value.to_value())) {
                     out.push(id_of(entry));
                     left -= 1;
@@ -349,7 +349,7 @@ impl Iterator for Seek<'_> {
                     let equal = self.exact.as_ref().is_none_or(|values| {
                         keys.iter()
                             .zip(values)
-                            .all(|(&k, v)| properties(version).get(k).is_some_and(|p| p.is(v)))
+                            .all(|(&k, v)| version.property(k).is_some_and(|p| p.is(v)))
                     });
                     if equal {
                         return Some(id_of(entry));

@@ -369,7 +369,7 @@ impl CoreState {
             &self.heap,
         );
         for version in dropped {
-            graph.unindex_version(id, version, slot, guard);
+            graph.unindex_record(id, &version, slot, guard);
         }
         if forgotten {
             adjacency::retire(&slot.outgoing, &self.heap);

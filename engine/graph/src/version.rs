@@ -1,16 +1,28 @@
 //! Versions: what a vertex or an edge's properties looked like, newest first.
 //!
-//! Owned here: the version block, walking its chain, and building the next version. Called by `view` (reads), `write` and `settle`
-//! (under the token of the shard).
+//! Owned here: the version block, walking its chain, building the next version, and [`Record`], what any state of a thing answers.
+//! Called by `view` (reads), `write` and `settle` (under the token of the shard), `index` (through [`Record`]).
 //! Always holds: a block is immutable but for its stamp and its link; stamps fall from the front of a chain to its end, except that
 //! in-flight ones stand in front; a version marked `deleted` has no properties.
 //! Left to others: settled columns, which will take over from the last version of a chain beneath the same calls.
 
-use crate::ids::LabelSetId;
+use crate::ids::{KeyId, LabelSetId};
 use crate::memory::{BlockRef, Guard, Heap, Link, Owned};
 use crate::stamp::Sight;
+use crate::value::ValueRef;
 use crate::value::codec::Properties;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One state of a vertex, or of an edge's properties, wherever it stands. Whoever derives something from a state (an index entry, a
+/// constraint's verdict) asks through this and never looks at the form.
+pub(crate) trait Record {
+    /// The labels; meaningless for edges.
+    fn label_set(&self) -> LabelSetId;
+    /// One property, in place.
+    fn property(&self, key: KeyId) -> Option<ValueRef<'_>>;
+    /// Whether this state says that the thing is gone; then it has no properties.
+    fn is_deleted(&self) -> bool;
+}
 
 /// The head of a chain of versions.
 pub(crate) type Versions = Link<VersionHead, u8>;
@@ -33,6 +45,20 @@ impl VersionHead {
     #[inline]
     pub(crate) fn stamp(&self) -> u64 {
         self.stamp.load(Ordering::Acquire)
+    }
+}
+
+impl Record for Version<'_> {
+    fn label_set(&self) -> LabelSetId {
+        self.header().labels
+    }
+
+    fn property(&self, key: KeyId) -> Option<ValueRef<'_>> {
+        properties(*self).get(key)
+    }
+
+    fn is_deleted(&self) -> bool {
+        self.header().deleted
     }
 }
 

@@ -79,7 +79,7 @@ impl<'a> Pen<'a> {
         let old = slot
             .versions
             .splice(head.header().previous.load(self.guard));
-        self.graph().unindex_version(vertex, head, slot, self.guard);
+        self.graph().unindex_record(vertex, &head, slot, self.guard);
         if let Some(old) = old {
             self.guard.heap().retire_block(old);
         }

@@ -75,9 +75,9 @@ impl<'a> Pen<'a> {
         );
         let none = slot.versions.set(new);
         debug_assert!(none.is_none(), "{id:?} is created in a slot in use");
-        self.graph().index_version(
+        self.graph().index_record(
             id,
-            slot.versions.load(self.guard).expect("it was just set"),
+            &slot.versions.load(self.guard).expect("it was just set"),
             self.guard,
         );
     }
@@ -116,13 +116,13 @@ impl<'a> Pen<'a> {
             deleted,
             properties,
         ));
-        self.graph().index_version(
+        self.graph().index_record(
             id,
-            slot.versions.load(self.guard).expect("it was just set"),
+            &slot.versions.load(self.guard).expect("it was just set"),
             self.guard,
         );
         if same_clause {
-            self.graph().unindex_version(id, head, slot, self.guard);
+            self.graph().unindex_record(id, &head, slot, self.guard);
             if let Some(old) = old {
                 heap.retire_block(old);
             }
