@@ -14,7 +14,7 @@ use quoit_cypher::span::Span;
 use quoit_graph::value::Value;
 use quoit_graph::{Core, Txn, View, WriteStats};
 
-use crate::operator::{Batch, Context, Pull, Running, State, build, write_error};
+use crate::operator::{Batch, Context, Pull, Running, State, build, delete_postponed, write_error};
 use crate::planner::ParameterSource;
 use crate::prepared::{Kind, Mode, Parameters, Prepared};
 
@@ -242,7 +242,11 @@ impl Execution {
                 break Step::Yield;
             }
             self.at = 0;
-            match running.next(&mut cx, &mut self.batch)? {
+            let pulled = running.next(&mut cx, &mut self.batch)?;
+            if pulled != Pull::Yield {
+                delete_postponed(&mut cx)?;
+            }
+            match pulled {
                 Pull::Rows => {}
                 Pull::Yield => {
                     self.batch.clear();

@@ -781,3 +781,30 @@ fn a_vertex_is_found_by_its_id() {
         assert_eq!(db.try_run(text, &parameters).unwrap().0.len(), found);
     }
 }
+
+#[test]
+fn a_vertex_may_be_deleted_before_its_edges_within_a_statement() {
+    let db = Db::new();
+    db.run("CREATE (:A)-[:T]->(:B)");
+    db.run("MATCH (a:A)-[r]->() DELETE a DELETE r");
+    assert_eq!(db.number("MATCH (n) RETURN count(n)"), 1);
+    db.run("MATCH (b:B) CREATE (b)-[:T]->(:C)-[:T]->(b)");
+    db.run("MATCH (b:B)-[r]-(c:C) FOREACH (x IN [b, c, r] | DELETE x)");
+    assert_eq!(db.number("MATCH (n) RETURN count(n)"), 0);
+}
+
+#[test]
+fn a_vertex_that_keeps_an_edge_is_not_deleted_and_no_row_leaves() {
+    let db = Db::new();
+    db.run("CREATE (a:A)-[:T]->(:B), (a)-[:U]->(:B)");
+    for text in [
+        "MATCH (a:A)-[r:T]->() DELETE a DELETE r",
+        "MATCH (a:A)-[r:T]->() DELETE r, a RETURN 1",
+        "MATCH (a:A) DELETE a WITH a CREATE (:D) RETURN 1",
+    ] {
+        let error = db.error(text);
+        assert_eq!(error.detail(), Detail::DeleteConnectedNode, "{text}");
+    }
+    assert_eq!(db.number("MATCH (n) RETURN count(n)"), 3);
+    assert_eq!(db.number("MATCH ()-[r]->() RETURN count(r)"), 2);
+}

@@ -15,6 +15,7 @@ use quoit_graph::{Direction, EdgeRef, Entity, Epoch, Incidence, Txn, VertexRef, 
 use regex::Regex;
 
 use super::Running;
+use crate::expression::Place;
 
 /// Compiled regular expressions kept by one execution.
 const REGEXES_MAX: usize = 64;
@@ -33,6 +34,8 @@ pub struct State {
     /// Bytes that buffering operators hold now, as estimated.
     held_bytes: u64,
     held_bytes_max: u64,
+    /// Vertices that a `DELETE` named while they had edges.
+    postponed: Vec<(VertexId, Place)>,
 }
 
 impl State {
@@ -53,6 +56,7 @@ impl State {
             statement_time: now(),
             held_bytes: 0,
             held_bytes_max,
+            postponed: Vec::new(),
         }
     }
 }
@@ -168,6 +172,16 @@ impl<'a> Context<'a> {
     /// Takes back what [`Context::hold`] counted.
     pub fn release(&mut self, bytes: u64) {
         self.state.held_bytes = self.state.held_bytes.saturating_sub(bytes);
+    }
+
+    /// Remembers a vertex that cannot be deleted while it has edges.
+    pub(crate) fn postpone_delete(&mut self, vertex: VertexId, place: Place) {
+        self.state.postponed.push((vertex, place));
+    }
+
+    /// What was postponed so far, which is forgotten here.
+    pub(crate) fn take_postponed(&mut self) -> Vec<(VertexId, Place)> {
+        std::mem::take(&mut self.state.postponed)
     }
 
     /// Sets a local.

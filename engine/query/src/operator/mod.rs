@@ -19,6 +19,7 @@ mod var_expand;
 
 pub use batch::{BATCH_ROWS, Batch};
 pub use context::{Context, State, now, write_error};
+pub use update::delete_postponed;
 
 use quoit_cypher::error::Error;
 use quoit_graph::value::Value;

@@ -1,0 +1,217 @@
+//! `SET` and `REMOVE`: properties and labels.
+
+use std::rc::Rc;
+
+use quoit_cypher::error::{Detail, Error};
+use quoit_graph::WriteError;
+use quoit_graph::ids::{KeyId, LabelId, VertexId};
+use quoit_graph::value::{Edge, Value};
+
+use super::written::{entries_of, key, label_ids, names_of, storable};
+use super::{Gather, eager_next};
+use crate::expression::evaluate::evaluate;
+use crate::expression::{Expr, Place};
+use crate::operator::{Batch, Context, Operator, Pull, Running, write_error};
+use crate::plan::{NameSource, SetItem};
+
+/// `SET` and `REMOVE`.
+pub struct Set {
+    items: Rc<Vec<SetItem>>,
+    gather: Gather,
+}
+
+impl Set {
+    pub fn new(items: Rc<Vec<SetItem>>, input: Running) -> Self {
+        Set {
+            items,
+            gather: Gather::new(input),
+        }
+    }
+
+    fn run(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        (0..self.gather.rows.len())
+            .try_for_each(|at| set(&self.items, cx, self.gather.rows.row(at)))
+    }
+}
+
+impl Operator for Set {
+    fn reset(&mut self, argument: &[Value]) {
+        self.gather.reset(argument);
+    }
+
+    fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
+        eager_next!(self, cx, out, self.run(cx))
+    }
+}
+
+/// Makes changes for a row, in order; each sees those before it.
+pub(super) fn set(items: &[SetItem], cx: &mut Context<'_>, row: &[Value]) -> Result<(), Error> {
+    items
+        .iter()
+        .try_for_each(|item| cx.seeing_own_writes(|cx| set_item(item, cx, row)))
+}
+
+fn set_item(item: &SetItem, cx: &mut Context<'_>, row: &[Value]) -> Result<(), Error> {
+    match item {
+        SetItem::Property {
+            target,
+            key: name,
+            value,
+            place,
+        } => {
+            let owner = Owner::of(target, *place, cx, row)?;
+            let value = storable(evaluate(value, cx, row)?).map_err(|error| error.at(place.0))?;
+            let key = key(name, cx)?;
+            owner.set(&[(key, value)], *place, cx)
+        }
+        SetItem::DynamicProperty {
+            target,
+            key,
+            value,
+            place,
+        } => {
+            let owner = Owner::of(target, *place, cx, row)?;
+            let key = match evaluate(key, cx, row)? {
+                Value::String(name) => cx.txn.key(&name).map_err(write_error)?,
+                other => {
+                    return Err(Error::type_error(
+                        Detail::MapElementAccessByNonString,
+                        format!(
+                            "a property is named by a string, not by a {}",
+                            other.type_name()
+                        ),
+                    )
+                    .at(place.0));
+                }
+            };
+            let value = storable(evaluate(value, cx, row)?).map_err(|error| error.at(place.0))?;
+            owner.set(&[(key, value)], *place, cx)
+        }
+        SetItem::Replace {
+            target,
+            value,
+            place,
+        } => {
+            let owner = Owner::of(target, *place, cx, row)?;
+            let value = evaluate(value, cx, row)?;
+            let properties = entries_of(&value, cx, false).map_err(|error| error.at(place.0))?;
+            owner.replace(&properties, *place, cx)
+        }
+        SetItem::Merge {
+            target,
+            value,
+            place,
+        } => {
+            let owner = Owner::of(target, *place, cx, row)?;
+            let value = evaluate(value, cx, row)?;
+            let changes = entries_of(&value, cx, true).map_err(|error| error.at(place.0))?;
+            owner.set(&changes, *place, cx)
+        }
+        SetItem::Labels {
+            target,
+            labels,
+            remove,
+            place,
+        } => match evaluate(target, cx, row)? {
+            Value::Null => Ok(()),
+            Value::Vertex(vertex) if *remove => remove_labels(vertex, labels, cx, row),
+            Value::Vertex(vertex) => {
+                for label in label_ids(labels, cx, row)? {
+                    cx.txn
+                        .add_label(vertex, label)
+                        .map_err(|error| write_error(error).at(place.0))?;
+                }
+                Ok(())
+            }
+            other => Err(Error::type_error(
+                Detail::InvalidArgumentType,
+                format!("a {} has no labels that can be set", other.type_name()),
+            )
+            .at(place.0)),
+        },
+    }
+}
+
+fn remove_labels(
+    vertex: VertexId,
+    labels: &[NameSource],
+    cx: &mut Context<'_>,
+    row: &[Value],
+) -> Result<(), Error> {
+    for source in labels {
+        for name in names_of(source, cx, row)? {
+            if let Some(label) = cx.label_id(&name) {
+                cx.txn
+                    .remove_label(vertex, LabelId(label))
+                    .map_err(write_error)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What has the properties that are changed.
+enum Owner {
+    /// Null: nothing changes.
+    Nothing,
+    Vertex(VertexId),
+    Edge(Edge),
+}
+
+impl Owner {
+    fn of(
+        target: &Expr,
+        place: Place,
+        cx: &mut Context<'_>,
+        row: &[Value],
+    ) -> Result<Owner, Error> {
+        match evaluate(target, cx, row)? {
+            Value::Null => Ok(Owner::Nothing),
+            Value::Vertex(vertex) => Ok(Owner::Vertex(vertex)),
+            Value::Edge(edge) => Ok(Owner::Edge(edge)),
+            other => Err(Error::type_error(
+                Detail::InvalidArgumentType,
+                format!("a {} has no properties that can be set", other.type_name()),
+            )
+            .at(place.0)),
+        }
+    }
+
+    /// Sets properties; nulls remove.
+    fn set(
+        &self,
+        changes: &[(KeyId, Value)],
+        place: Place,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Error> {
+        placed(
+            place,
+            match self {
+                Owner::Nothing => Ok(()),
+                Owner::Vertex(vertex) => cx.txn.set_vertex_properties(*vertex, changes),
+                Owner::Edge(edge) => cx.txn.set_edge_properties(*edge, changes),
+            },
+        )
+    }
+
+    /// Puts properties in the place of all there are.
+    fn replace(
+        &self,
+        properties: &[(KeyId, Value)],
+        place: Place,
+        cx: &mut Context<'_>,
+    ) -> Result<(), Error> {
+        placed(
+            place,
+            match self {
+                Owner::Nothing => Ok(()),
+                Owner::Vertex(vertex) => cx.txn.replace_vertex_properties(*vertex, properties),
+                Owner::Edge(edge) => cx.txn.replace_edge_properties(*edge, properties),
+            },
+        )
+    }
+}
+
+fn placed(place: Place, result: Result<(), WriteError>) -> Result<(), Error> {
+    result.map_err(|error| write_error(error).at(place.0))
+}

@@ -1,0 +1,151 @@
+//! What is to be written, evaluated: properties, labels, types.
+//!
+//! Called by the updating operators. What always holds: what comes out can be stored, and its names have ids.
+
+use std::sync::Arc;
+
+use quoit_cypher::error::{Detail, Error};
+use quoit_graph::ids::{KeyId, LabelId, TypeId};
+use quoit_graph::value::Value;
+use smallvec::SmallVec;
+
+use crate::expression::NameRef;
+use crate::expression::evaluate::evaluate;
+use crate::function::graph::properties_of;
+use crate::operator::{Context, write_error};
+use crate::plan::{NameSource, PropertySource};
+
+/// Keys and values of one vertex or edge.
+pub(super) type Properties = SmallVec<[(KeyId, Value); 4]>;
+
+/// The properties of something new; nulls are left out.
+pub(super) fn new_properties(
+    source: &PropertySource,
+    cx: &mut Context<'_>,
+    row: &[Value],
+) -> Result<Properties, Error> {
+    let mut properties = Properties::new();
+    match source {
+        PropertySource::Entries(entries) => {
+            for (name, expr) in entries {
+                let value = evaluate(expr, cx, row)?;
+                if !value.is_null() {
+                    properties.push((key(name, cx)?, storable(value)?));
+                }
+            }
+        }
+        PropertySource::Map(expr, place) => match evaluate(expr, cx, row)? {
+            Value::Null => {}
+            value => {
+                properties = entries_of(&value, cx, false).map_err(|error| error.at(place.0))?
+            }
+        },
+    }
+    Ok(properties)
+}
+
+/// Properties of a map, vertex or edge as they are written; nulls are left out unless they are to remove something.
+pub(super) fn entries_of(
+    value: &Value,
+    cx: &mut Context<'_>,
+    keep_nulls: bool,
+) -> Result<Properties, Error> {
+    let Value::Map(map) = properties_of(value, cx)? else {
+        return Ok(Properties::new());
+    };
+    let mut properties = Properties::new();
+    for (name, value) in map.iter() {
+        if keep_nulls || !value.is_null() {
+            let key = cx.txn.key(name).map_err(write_error)?;
+            properties.push((key, storable(value.clone())?));
+        }
+    }
+    Ok(properties)
+}
+
+/// Refuses what openCypher does not store: maps, and lists that hold one.
+pub(super) fn storable(value: Value) -> Result<Value, Error> {
+    fn check(value: &Value) -> Result<(), Error> {
+        match value {
+            Value::List(items) => items.iter().try_for_each(check),
+            Value::Map(_) | Value::Vertex(_) | Value::Edge(_) | Value::Path(_) => {
+                Err(Error::type_error(
+                    Detail::InvalidPropertyType,
+                    format!("a {} cannot be stored as a property", value.type_name()),
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+    check(&value)?;
+    Ok(value)
+}
+
+/// The id of a key that is written.
+pub(super) fn key(name: &NameRef, cx: &mut Context<'_>) -> Result<KeyId, Error> {
+    cx.txn.key(&name.name).map_err(write_error)
+}
+
+/// The names that a source gives for a row.
+pub(super) fn names_of(
+    source: &NameSource,
+    cx: &mut Context<'_>,
+    row: &[Value],
+) -> Result<SmallVec<[Arc<str>; 2]>, Error> {
+    let (expr, place) = match source {
+        NameSource::Static(name) => return Ok(SmallVec::from_elem(name.name.clone(), 1)),
+        NameSource::Dynamic(expr, place) => (expr, place),
+    };
+    let wrong = |value: &Value| {
+        Error::type_error(
+            Detail::InvalidArgumentType,
+            format!("a name needs a string, not a {}", value.type_name()),
+        )
+        .at(place.0)
+    };
+    match evaluate(expr, cx, row)? {
+        Value::String(name) => Ok(SmallVec::from_elem(name, 1)),
+        Value::List(items) => items
+            .iter()
+            .map(|item| match item {
+                Value::String(name) => Ok(name.clone()),
+                other => Err(wrong(other)),
+            })
+            .collect(),
+        other => Err(wrong(&other)),
+    }
+}
+
+/// Labels to write, each once.
+pub(super) fn label_ids(
+    sources: &[NameSource],
+    cx: &mut Context<'_>,
+    row: &[Value],
+) -> Result<SmallVec<[LabelId; 4]>, Error> {
+    let mut labels = SmallVec::new();
+    for source in sources {
+        for name in names_of(source, cx, row)? {
+            let label = cx.txn.label(&name).map_err(write_error)?;
+            if !labels.contains(&label) {
+                labels.push(label);
+            }
+        }
+    }
+    Ok(labels)
+}
+
+/// The one type of a new edge.
+pub(super) fn type_id(
+    source: &NameSource,
+    cx: &mut Context<'_>,
+    row: &[Value],
+) -> Result<TypeId, Error> {
+    let names = names_of(source, cx, row)?;
+    match names.as_slice() {
+        [name] => cx.txn.edge_type(name).map_err(write_error),
+        names => Err(Error::argument(
+            Detail::InvalidArgumentValue,
+            format!("a relationship needs one type, not {}", names.len()),
+        )),
+    }
+}
