@@ -7,6 +7,10 @@ use quoit_benches::storage::{Limit, PARTS, Report, Row};
 use std::fmt::Write as _;
 use std::process::{Command, ExitCode, Stdio};
 
+/// The server's own allocator, so that resident memory is what a server's would be.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     let record = match arguments.iter().position(|a| a == "--record") {

@@ -15,7 +15,7 @@
 //! makes a column of eight bytes an entry.
 
 use crate::ids::{CommitSeq, ORDINAL_BITS, TypeId, VertexId};
-use crate::memory::{Alone, BlockRef, Guard, Heap, Link, Unlinked};
+use crate::memory::{Alone, BlockRef, Charged, Guard, Heap, Link, MemoryOwner, Unlinked};
 use crate::stamp::{NEVER, SETTLED, Sight, is_below};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -30,14 +30,30 @@ pub(crate) struct ListHead {
     /// Entries, settled or in the tail, that some deletion or undoing has marked since the last merge.
     dead: AtomicU32,
     tail: Link<TailHead, Recent>,
-    born: Link<(), AtomicU64>,
-    died: Link<(), AtomicU64>,
+    born: Link<Stamps, AtomicU64>,
+    died: Link<Stamps, AtomicU64>,
+}
+
+impl Charged for ListHead {
+    const OWNER: MemoryOwner = MemoryOwner::Adjacency;
+}
+
+/// What stands before a column of stamps.
+#[derive(Default)]
+pub(crate) struct Stamps;
+
+impl Charged for Stamps {
+    const OWNER: MemoryOwner = MemoryOwner::Adjacency;
 }
 
 /// How much of a tail is in use; entries below are complete.
 #[derive(Default)]
 pub(crate) struct TailHead {
     len: AtomicU32,
+}
+
+impl Charged for TailHead {
+    const OWNER: MemoryOwner = MemoryOwner::Adjacency;
 }
 
 /// A recent edge.
@@ -97,7 +113,7 @@ fn tail<'g>(block: Block<'g>, guard: &'g Guard<'_>) -> &'g [Recent] {
     }
 }
 
-fn column(stamps: Option<BlockRef<'_, (), AtomicU64>>, at: usize, absent: u64) -> u64 {
+fn column(stamps: Option<BlockRef<'_, Stamps, AtomicU64>>, at: usize, absent: u64) -> u64 {
     stamps.map_or(absent, |stamps| stamps.items()[at].load(Ordering::Acquire))
 }
 
@@ -161,7 +177,7 @@ impl<'g> Entry<'g> {
                 if header.died.is_null() {
                     let died = guard
                         .heap()
-                        .block((), keys(self.block).len(), |_| AtomicU64::new(NEVER));
+                        .block(Stamps, keys(self.block).len(), |_| AtomicU64::new(NEVER));
                     died.items()[at].store(stamp, Ordering::Relaxed);
                     let none = header.died.set(died);
                     debug_assert!(none.is_none());
@@ -370,7 +386,7 @@ fn merge(list: &List, guard: &Guard<'_>, horizon: CommitSeq) {
             if kept.iter().all(|k| of(k) == absent) {
                 Link::default()
             } else {
-                Link::owning(heap.block((), kept.len(), |at| AtomicU64::new(of(&kept[at]))))
+                Link::owning(heap.block(Stamps, kept.len(), |at| AtomicU64::new(of(&kept[at]))))
             }
         };
         let dead = kept.iter().filter(|k| k.deleted != NEVER).count();
@@ -398,7 +414,7 @@ fn merge(list: &List, guard: &Guard<'_>, horizon: CommitSeq) {
 enum Part {
     List(Unlinked<ListHead, u64>),
     Tail(Unlinked<TailHead, Recent>),
-    Stamps(Unlinked<(), AtomicU64>),
+    Stamps(Unlinked<Stamps, AtomicU64>),
 }
 
 /// Takes an unlinked list apart.
@@ -443,8 +459,8 @@ pub(crate) struct Walk<'e, 't> {
     towards: Option<VertexId>,
     runs: &'e [u64],
     keys: &'e [u64],
-    born: Option<BlockRef<'e, (), AtomicU64>>,
-    died: Option<BlockRef<'e, (), AtomicU64>>,
+    born: Option<BlockRef<'e, Stamps, AtomicU64>>,
+    died: Option<BlockRef<'e, Stamps, AtomicU64>>,
     tail: &'e [Recent],
     run: usize,
     run_start: usize,

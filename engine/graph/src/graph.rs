@@ -12,7 +12,9 @@ use crate::horizon::Horizon;
 use crate::ids::{CommitSeq, LabelId, ShardId, TypeId, VertexId};
 use crate::index::{Index, IndexDefinition};
 use crate::labels::LabelSets;
-use crate::memory::{Account, Alone, Guard, Heap, Published, Token};
+use crate::memory::{
+    Account, Alone, Charged, Guard, Heap, MemoryOwner, MemoryReport, Published, Token,
+};
 use crate::names::Names;
 use crate::page::{Directory, PageLists, Slot};
 use crate::shard::ShardState;
@@ -22,6 +24,10 @@ use crate::sync::Padded;
 use crate::version::Record;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+
+impl Charged for Vec<Arc<Index>> {
+    const OWNER: MemoryOwner = MemoryOwner::Indexes;
+}
 
 /// How a graph is made.
 pub struct GraphConfig {
@@ -147,7 +153,24 @@ impl Graph {
         }
     }
 
-    /// Bytes of pages, versions, adjacency and indexes, retired ones included.
+    /// What memory is used for, and the limit.
+    pub fn memory(&self) -> MemoryReport {
+        self.account.report()
+    }
+
+    /// Sets the most that the graph, its transactions and queries may use together with what else the process holds (see
+    /// [`Graph::observe_active_memory`]); a part of it is kept for undoing and housekeeping. `None`: no limit.
+    pub fn set_memory_limit(&self, bytes: Option<u64>) {
+        self.account.budget.set_limit(bytes);
+    }
+
+    /// Takes in how many bytes the process's allocator holds on pages that are in use, so that what is not counted by owner
+    /// (buffers, rounding, fragments) stays within the limit too. To be told from time to time.
+    pub fn observe_active_memory(&self, bytes: u64) {
+        self.account.observe_active(bytes);
+    }
+
+    /// Bytes of all owners, retired ones included.
     pub fn live_bytes(&self) -> u64 {
         self.account.live_bytes()
     }
@@ -223,7 +246,7 @@ impl Graph {
 impl Drop for Graph {
     fn drop(&mut self) {
         // Cores hold the graph, so none is left: this heap only keeps the account.
-        let heap = Heap::new(self.account.clone(), 0);
+        let heap = Heap::teardown(self.account.clone());
         Alone::with(self, |graph, alone| graph.account.free_orphans(alone));
         self.directory.free(&heap);
         for lists in &mut self.lists {

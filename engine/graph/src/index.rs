@@ -96,7 +96,7 @@ impl Index {
 impl Drop for Index {
     /// The last holder is the retired list of indexes, so an epoch has passed since a reader could reach it.
     fn drop(&mut self) {
-        let heap = Heap::new(self.account.clone(), 0);
+        let heap = Heap::teardown(self.account.clone());
         for tree in &mut self.trees {
             tree.free(&heap);
         }

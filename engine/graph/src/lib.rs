@@ -68,6 +68,7 @@ pub use apply::AppliedSetting;
 pub use error::{ApplyError, CommitError, Entity, WriteError};
 pub use graph::{Graph, GraphConfig};
 pub use index::{Bound, Cursor, IndexDefinition, IndexRef, KEY_MAX, Seek};
+pub use memory::{MemoryLimitExceeded, MemoryOwner, MemoryReport};
 pub use schema::INDEXES_MAX;
 pub use statistics::Statistics;
 pub use txn::{Access, Committed, Isolation, TXN_BYTES_MAX, Txn, WriteStats};

@@ -9,13 +9,20 @@
 use crate::adjacency::{self, List};
 use crate::growing::Growing;
 use crate::ids::{LabelId, LabelSetId, PAGE_SLOTS, PageId, VertexId};
-use crate::memory::{Alone, BlockRef, Guard, Heap, Link};
+use crate::memory::{Alone, BlockRef, Charged, Guard, Heap, Link, MemoryOwner};
 use crate::version::Versions;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Property versions of the edges of one source, by ordinal.
-pub(crate) type EdgeTable = Link<(), Versions>;
+pub(crate) type EdgeTable = Link<EdgeTableHead, Versions>;
+
+/// What stands before the chains of an edge table.
+pub(crate) struct EdgeTableHead;
+
+impl Charged for EdgeTableHead {
+    const OWNER: MemoryOwner = MemoryOwner::Versions;
+}
 
 /// A vertex. All pointers change only under the shard's token.
 #[derive(Default)]
@@ -38,6 +45,10 @@ pub(crate) struct PageHead {
     pub(crate) used: AtomicU32,
     /// Slots whose vertex is not forgotten.
     pub(crate) live: AtomicU32,
+}
+
+impl Charged for PageHead {
+    const OWNER: MemoryOwner = MemoryOwner::Pages;
 }
 
 /// A page as a reader sees it.
@@ -154,13 +165,22 @@ fn free_chain(versions: &Versions, heap: &Heap, alone: &mut Alone) {
 
 /// A list of pages that readers walk while one writer appends.
 #[derive(Default)]
-pub(crate) struct PageList(Link<AtomicU32, AtomicU32>);
+pub(crate) struct PageList(Link<PageListHead, AtomicU32>);
+
+/// How much of a list of pages is in use.
+struct PageListHead {
+    len: AtomicU32,
+}
+
+impl Charged for PageListHead {
+    const OWNER: MemoryOwner = MemoryOwner::Pages;
+}
 
 impl PageList {
     /// The pages, as of now.
     pub(crate) fn pages<'g>(&self, guard: &'g Guard<'_>) -> impl Iterator<Item = PageId> + use<'g> {
         let block = self.0.load(guard);
-        let len = block.map_or(0, |b| b.header().load(Ordering::Acquire) as usize);
+        let len = block.map_or(0, |b| b.header().len.load(Ordering::Acquire) as usize);
         (0..len).map(move |at| {
             PageId(block.expect("it has entries").items()[at].load(Ordering::Relaxed))
         })
@@ -169,12 +189,12 @@ impl PageList {
     /// Appends a page that is not in the list.
     pub(crate) fn push(&self, page: PageId, guard: &Guard<'_>) {
         let block = self.0.load(guard);
-        let len = block.map_or(0, |b| b.header().load(Ordering::Relaxed) as usize);
+        let len = block.map_or(0, |b| b.header().len.load(Ordering::Relaxed) as usize);
         if let Some(block) = block
             && len < block.items().len()
         {
             block.items()[len].store(page.0, Ordering::Relaxed);
-            block.header().store(len as u32 + 1, Ordering::Release);
+            block.header().len.store(len as u32 + 1, Ordering::Release);
             return;
         }
         let all: Vec<u32> = self.pages(guard).map(|p| p.0).chain([page.0]).collect();
@@ -195,8 +215,10 @@ impl PageList {
         let old = if room == 0 {
             self.0.take()
         } else {
-            let len = AtomicU32::new(pages.len() as u32);
-            self.0.set(heap.block(len, room, |at| {
+            let head = PageListHead {
+                len: AtomicU32::new(pages.len() as u32),
+            };
+            self.0.set(heap.block(head, room, |at| {
                 AtomicU32::new(pages.get(at).copied().unwrap_or(0))
             }))
         };

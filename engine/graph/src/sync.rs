@@ -1,17 +1,17 @@
 //! The one place the models' modules take their atomics from, so that loom can stand in (`--cfg loom`).
 //!
-//! Owned here: names only. Callers: `memory::{token, epoch, ring}`; everything else uses `std` directly.
+//! Owned here: names only. Callers: `memory::{token, epoch, ring, budget}`, `horizon`; everything else uses `std` directly.
 
 #[cfg(loom)]
 pub(crate) use loom::{
     cell::UnsafeCell,
-    sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence},
+    sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence},
     thread::yield_now,
 };
 
 #[cfg(not(loom))]
 pub(crate) use std::{
-    sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence},
+    sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering, fence},
     thread::yield_now,
 };
 

@@ -8,7 +8,7 @@
 //! A node's bytes are `n + 1` offsets (u16) and then its strings. A branch has `n` separators and `n + 1` children: child `i` holds
 //! strings below separator `i` and not below separator `i - 1`.
 
-use crate::memory::{Alone, BlockRef, Guard, Heap, Link, Owned, Unlinked};
+use crate::memory::{Alone, BlockRef, Charged, Guard, Heap, Link, MemoryOwner, Owned, Unlinked};
 
 /// The longest string.
 pub(crate) const STRING_MAX: usize = 1024 + 8;
@@ -19,12 +19,23 @@ const _: () = assert!(BYTES_MAX + 4 * STRING_MAX < u16::MAX as usize);
 
 type NodeLink = Link<NodeHead, u8>;
 type Node<'g> = BlockRef<'g, NodeHead, u8>;
-type Children = Link<(), NodeLink>;
+type Children = Link<ChildrenHead, NodeLink>;
 
 struct NodeHead {
     strings: u16,
     /// Null in a leaf.
     children: Children,
+}
+
+impl Charged for NodeHead {
+    const OWNER: MemoryOwner = MemoryOwner::Indexes;
+}
+
+/// What stands before the links to a branch's children.
+struct ChildrenHead;
+
+impl Charged for ChildrenHead {
+    const OWNER: MemoryOwner = MemoryOwner::Indexes;
 }
 
 /// See the module.
@@ -92,7 +103,7 @@ fn build_branch<'h>(
 ) -> Owned<'h, NodeHead, u8> {
     debug_assert_eq!(below.len(), separators.len() + 1);
     let mut below = below.into_iter();
-    let children = heap.block((), separators.len() + 1, |_| {
+    let children = heap.block(ChildrenHead, separators.len() + 1, |_| {
         below.next().expect("one more child than separators")
     });
     build(heap, separators, Link::owning(children))

@@ -7,7 +7,7 @@
 //! Left to others: settled columns, which will take over from the last version of a chain beneath the same calls.
 
 use crate::ids::{KeyId, LabelSetId};
-use crate::memory::{BlockRef, Guard, Heap, Link, Owned};
+use crate::memory::{BlockRef, Charged, Guard, Heap, Link, MemoryOwner, Owned};
 use crate::stamp::Sight;
 use crate::value::ValueRef;
 use crate::value::codec::Properties;
@@ -38,6 +38,10 @@ pub(crate) struct VersionHead {
     pub(crate) labels: LabelSetId,
     /// Whether this version says that the thing is gone.
     pub(crate) deleted: bool,
+}
+
+impl Charged for VersionHead {
+    const OWNER: MemoryOwner = MemoryOwner::Versions;
 }
 
 impl VersionHead {

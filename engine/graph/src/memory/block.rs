@@ -1,6 +1,6 @@
 //! Blocks: a header and an array in one allocation, reached through one atomic pointer.
 //!
-//! Owned here: [`Owned`] (being built), [`Link`] (the shared pointer), [`BlockRef`] (a reader's view), [`Unlinked`] (on its way to a
+//! Owned here: [`Charged`] (whose memory a block is), [`Owned`] (being built), [`Link`] (the shared pointer), [`BlockRef`] (a reader's view), [`Unlinked`] (on its way to a
 //! retire list), and [`Published`], the same for a boxed value with a destructor.
 //! Called by `version`, `adjacency`, `page`, `tree`, `graph`.
 //! Always holds:
@@ -12,12 +12,19 @@
 //! Left to others: keeping to the rule of the one owning link. A link in a block that is itself unlinked keeps pointing where it
 //! pointed, for readers that stand there; what it owned has passed on ([`Link::inherit`]).
 
-use super::heap::{Guard, Heap};
+use super::account::MemoryOwner;
+use super::heap::{Freed, Guard, Heap};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
 use std::mem::{needs_drop, offset_of};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// Says whose memory the blocks with this header are, or the values published of this type.
+pub(crate) trait Charged {
+    /// The owner.
+    const OWNER: MemoryOwner;
+}
 
 #[repr(C)]
 struct Raw<H, T> {
@@ -26,7 +33,7 @@ struct Raw<H, T> {
     items: [T; 0],
 }
 
-impl<H, T> Raw<H, T> {
+impl<H: Charged, T> Raw<H, T> {
     const PLAIN: () = assert!(
         !needs_drop::<H>() && !needs_drop::<T>(),
         "blocks hold plain data"
@@ -44,18 +51,21 @@ impl<H, T> Raw<H, T> {
     ///
     /// # Safety
     /// `pointer` came from [`Heap::block`] with the same `H` and `T`, is freed once, and nobody refers to it.
-    unsafe fn free(pointer: *mut u8) -> usize {
+    unsafe fn free(pointer: *mut u8) -> Freed {
         // SAFETY: the caller passes a live block of this type; its length was written when it was made and never changes.
         let layout = Self::layout(unsafe { (*pointer.cast::<Raw<H, T>>()).len });
         // SAFETY: allocated in `Heap::block` with this layout.
         unsafe { dealloc(pointer, layout) };
-        layout.size()
+        Freed {
+            owner: H::OWNER,
+            bytes: layout.size(),
+        }
     }
 }
 
 impl Heap {
     /// A block with `len` items made by `item`.
-    pub(crate) fn block<H, T>(
+    pub(crate) fn block<H: Charged, T>(
         &self,
         header: H,
         len: usize,
@@ -77,7 +87,7 @@ impl Heap {
                 items.add(i).write(item(i));
             }
         }
-        self.count(layout.size() as i64);
+        self.count(H::OWNER, layout.size() as i64);
         Owned {
             block: BlockRef {
                 raw,
@@ -88,16 +98,16 @@ impl Heap {
     }
 
     /// Retires a block that no link owns any more.
-    pub(crate) fn retire_block<H, T>(&self, unlinked: Unlinked<H, T>) {
+    pub(crate) fn retire_block<H: Charged, T>(&self, unlinked: Unlinked<H, T>) {
         self.retire(unlinked.raw.as_ptr().cast(), Raw::<H, T>::free);
     }
 
     /// Frees a block at once, where no other core can be reading: teardown.
-    pub(crate) fn free_block<H, T>(&self, unlinked: Unlinked<H, T>, _alone: &mut Alone) {
+    pub(crate) fn free_block<H: Charged, T>(&self, unlinked: Unlinked<H, T>, _alone: &mut Alone) {
         // SAFETY: `Alone` is made where the graph is owned exclusively, so nobody reads; the block is owned by `unlinked`, hence
         // freed once.
-        let bytes = unsafe { Raw::<H, T>::free(unlinked.raw.as_ptr().cast()) };
-        self.count(-(bytes as i64));
+        let freed = unsafe { Raw::<H, T>::free(unlinked.raw.as_ptr().cast()) };
+        self.count(freed.owner, -(freed.bytes as i64));
     }
 }
 
@@ -126,12 +136,12 @@ impl Alone {
 }
 
 /// A block that nobody else has seen yet. Dropping it frees it.
-pub(crate) struct Owned<'h, H, T> {
+pub(crate) struct Owned<'h, H: Charged, T> {
     block: BlockRef<'h, H, T>,
     heap: &'h Heap,
 }
 
-impl<H, T> Owned<'_, H, T> {
+impl<H: Charged, T> Owned<'_, H, T> {
     /// Its items.
     pub(crate) fn items(&self) -> &[T] {
         self.block.items()
@@ -144,11 +154,11 @@ impl<H, T> Owned<'_, H, T> {
     }
 }
 
-impl<H, T> Drop for Owned<'_, H, T> {
+impl<H: Charged, T> Drop for Owned<'_, H, T> {
     fn drop(&mut self) {
         // SAFETY: never linked (`into_raw` forgets `self`), so this is the only pointer.
-        let bytes = unsafe { Raw::<H, T>::free(self.block.raw.as_ptr().cast()) };
-        self.heap.count(-(bytes as i64));
+        let freed = unsafe { Raw::<H, T>::free(self.block.raw.as_ptr().cast()) };
+        self.heap.count(freed.owner, -(freed.bytes as i64));
     }
 }
 
@@ -233,7 +243,10 @@ impl<H, T> Link<H, T> {
     }
 
     /// A link to a new block.
-    pub(crate) fn owning(block: Owned<'_, H, T>) -> Link<H, T> {
+    pub(crate) fn owning(block: Owned<'_, H, T>) -> Link<H, T>
+    where
+        H: Charged,
+    {
         Link(AtomicPtr::new(block.into_raw().as_ptr()))
     }
 
@@ -256,7 +269,10 @@ impl<H, T> Link<H, T> {
     }
 
     /// Points it to a new block.
-    pub(crate) fn set(&self, block: Owned<'_, H, T>) -> Option<Unlinked<H, T>> {
+    pub(crate) fn set(&self, block: Owned<'_, H, T>) -> Option<Unlinked<H, T>>
+    where
+        H: Charged,
+    {
         self.swap(block.into_raw().as_ptr())
     }
 
@@ -279,7 +295,7 @@ impl<H, T> Link<H, T> {
 /// An atomic pointer to a boxed value, replaced as a whole.
 pub(crate) struct Published<T>(AtomicPtr<T>);
 
-impl<T: Send + Sync + 'static> Published<T> {
+impl<T: Charged + Send + Sync + 'static> Published<T> {
     /// A first value.
     pub(crate) fn new(value: T) -> Published<T> {
         Published(AtomicPtr::new(Box::into_raw(Box::new(value))))
@@ -296,15 +312,18 @@ impl<T: Send + Sync + 'static> Published<T> {
     pub(crate) fn replace(&self, value: T, heap: &Heap) {
         /// # Safety
         /// `pointer` is a `Box<T>` turned raw, dropped once.
-        unsafe fn free<T>(pointer: *mut u8) -> usize {
+        unsafe fn free<T: Charged>(pointer: *mut u8) -> Freed {
             // SAFETY: as the caller promises.
             drop(unsafe { Box::from_raw(pointer.cast::<T>()) });
-            size_of::<T>()
+            Freed {
+                owner: T::OWNER,
+                bytes: size_of::<T>(),
+            }
         }
         let old = self
             .0
             .swap(Box::into_raw(Box::new(value)), Ordering::AcqRel);
-        heap.count(size_of::<T>() as i64);
+        heap.count(T::OWNER, size_of::<T>() as i64);
         heap.retire(old.cast(), free::<T>);
     }
 }

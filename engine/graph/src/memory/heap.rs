@@ -1,27 +1,33 @@
-//! The heap of one core: allocation, accounting, and the list of what waits to be freed.
+//! The heap of one core: allocation, its credit, and the list of what waits to be freed.
 //!
-//! Owned here: [`Heap`] (one a core, `!Send`), [`Guard`] (an epoch entered), [`Account`] (live bytes over all cores).
-//! Called by everything that builds or replaces blocks.
-//! Always holds: bytes are counted from allocation until they are freed, retired ones included; what is retired is freed after an
-//! epoch has passed, by its core, or by [`Account::free_orphans`] if its core's heap is dropped first.
-//! Left to others: arenas and size classes, which will stand behind the same calls.
+//! Owned here: [`Heap`] (one a core, `!Send`), [`Guard`] (an epoch entered). Called by everything that builds or replaces blocks.
+//! Always holds: each allocation is counted with its owner and taken from the core's credit; what is retired is freed after an
+//! epoch has passed, by its core, or by [`Account::free_orphans`] if its core's heap is dropped first; an allocation never fails
+//! for want of budget, an operation asks before it begins ([`Heap::admit`]).
+//! Left to others: the limit itself (`budget`), arenas.
 
-use super::block::Alone;
-use super::epoch::Epochs;
+use super::account::{Account, MemoryOwner};
+use super::budget::{CREDIT_MAX, MemoryLimitExceeded, SLICE};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use crate::sync::Padded;
+/// A list of this many retired things or fewer keeps its room.
+const ROOM_KEPT: usize = 4096;
+
+/// What freeing something gave back.
+pub(super) struct Freed {
+    pub(super) owner: MemoryOwner,
+    pub(super) bytes: usize,
+}
 
 /// Something unlinked, and how to free it.
 pub(super) struct Retired {
     pub(super) mark: u64,
     pub(super) pointer: *mut u8,
-    /// Frees what `pointer` points to and says how many bytes it was.
-    pub(super) free: unsafe fn(*mut u8) -> usize,
+    /// Frees what `pointer` points to.
+    pub(super) free: unsafe fn(*mut u8) -> Freed,
 }
 
 // SAFETY: a retired block is reached by its list alone (readers hold references, not the list); blocks hold atomics and plain data
@@ -33,52 +39,9 @@ impl Retired {
     ///
     /// # Safety
     /// No reader can hold a reference to it any more, and it is freed once.
-    unsafe fn free(&self) -> usize {
+    pub(super) unsafe fn free(&self) -> Freed {
         // SAFETY: `free` was made for `pointer` by `block`; the caller promises the rest.
         unsafe { (self.free)(self.pointer) }
-    }
-}
-
-/// Epochs and byte counts that all heaps of a graph share.
-pub(crate) struct Account {
-    epochs: Epochs,
-    live: Box<[Padded<AtomicI64>]>,
-    /// What heaps left behind when they were dropped.
-    orphans: Mutex<Vec<Retired>>,
-}
-
-impl Account {
-    /// For `cores` heaps.
-    pub(crate) fn new(cores: usize) -> Account {
-        Account {
-            epochs: Epochs::new(cores),
-            live: (0..cores).map(|_| Padded(AtomicI64::new(0))).collect(),
-            orphans: Mutex::new(Vec::new()),
-        }
-    }
-
-    /// Bytes allocated and not freed, over all heaps.
-    pub(crate) fn live_bytes(&self) -> u64 {
-        self.live
-            .iter()
-            .map(|bytes| bytes.0.load(Ordering::Relaxed))
-            .sum::<i64>()
-            .max(0) as u64
-    }
-
-    /// Frees what dropped heaps left behind, when nobody can be reading any more.
-    pub(crate) fn free_orphans(&self, _alone: &mut Alone) {
-        let orphans = std::mem::take(
-            &mut *self
-                .orphans
-                .lock()
-                .unwrap_or_else(|poisoned| poisoned.into_inner()),
-        );
-        for retired in orphans {
-            // SAFETY: `Alone` says that no reader is left; each entry has left the list and is freed once.
-            let bytes = unsafe { retired.free() };
-            self.live[0].0.fetch_sub(bytes as i64, Ordering::Relaxed);
-        }
     }
 }
 
@@ -87,6 +50,8 @@ pub(crate) struct Heap {
     account: Arc<Account>,
     slot: usize,
     depth: Cell<u32>,
+    /// Bytes taken from the budget and not used; below zero only within [`Heap::count`].
+    credit: Cell<i64>,
     retired: RefCell<VecDeque<Retired>>,
     stays: PhantomData<*const ()>,
 }
@@ -98,9 +63,16 @@ impl Heap {
             account,
             slot,
             depth: Cell::new(0),
+            credit: Cell::new(0),
             retired: RefCell::default(),
             stays: PhantomData,
         }
+    }
+
+    /// A heap for teardown, which may be beside the core's own: it only counts.
+    pub(crate) fn teardown(account: Arc<Account>) -> Heap {
+        let slot = account.teardown();
+        Heap::new(account, slot)
     }
 
     /// Enters an epoch, or stays in the one this core stands in.
@@ -114,13 +86,52 @@ impl Heap {
         Guard { heap: self }
     }
 
-    pub(super) fn count(&self, bytes: i64) {
-        self.account.live[self.slot]
-            .0
-            .fetch_add(bytes, Ordering::Relaxed);
+    /// Counts `bytes` more (or, below zero, fewer) for an owner. For what is no block: frames, what queries hold.
+    #[inline]
+    pub(crate) fn count(&self, owner: MemoryOwner, bytes: i64) {
+        self.account.count(self.slot, owner, bytes);
+        let credit = self.credit.get() - bytes;
+        self.credit.set(credit);
+        if !(0..=CREDIT_MAX).contains(&credit) {
+            self.level_credit();
+        }
     }
 
-    pub(super) fn retire(&self, pointer: *mut u8, free: unsafe fn(*mut u8) -> usize) {
+    /// Brings the credit back to one slice.
+    #[cold]
+    fn level_credit(&self) {
+        self.account.budget.take(SLICE - self.credit.get());
+        self.credit.set(SLICE);
+    }
+
+    /// Sees to it that `bytes` may be used: to be asked before an operation, for what it is going to keep.
+    #[inline]
+    pub(crate) fn admit(&self, bytes: usize) -> Result<(), MemoryLimitExceeded> {
+        if bytes as i64 <= self.credit.get() {
+            return Ok(());
+        }
+        self.admit_more(bytes)
+    }
+
+    #[cold]
+    fn admit_more(&self, bytes: usize) -> Result<(), MemoryLimitExceeded> {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let credit = self.credit.get();
+        let budget = &self.account.budget;
+        // A whole slice if there is one, or else no more than is asked for.
+        let slices = (bytes - credit).max(SLICE);
+        let taken = match budget.try_take(slices) {
+            Ok(()) => slices,
+            Err(_) => {
+                budget.try_take(bytes - credit)?;
+                bytes - credit
+            }
+        };
+        self.credit.set(credit + taken);
+        Ok(())
+    }
+
+    pub(super) fn retire(&self, pointer: *mut u8, free: unsafe fn(*mut u8) -> Freed) {
         self.retired.borrow_mut().push_back(Retired {
             mark: self.account.epochs.mark(),
             pointer,
@@ -156,9 +167,14 @@ impl Heap {
             let Some(next) = next else { break };
             // SAFETY: it was unlinked before its mark was read, and no core stands in an epoch at or below the mark (`epoch`'s
             // argument); it has left the list, so it is freed once.
-            let bytes = unsafe { next.free() };
-            self.count(-(bytes as i64));
+            let gone = unsafe { next.free() };
+            self.count(gone.owner, -(gone.bytes as i64));
             freed += 1;
+        }
+        let mut retired = self.retired.borrow_mut();
+        if retired.capacity() > ROOM_KEPT && retired.len() < retired.capacity() / 4 {
+            let room = retired.capacity() / 2;
+            retired.shrink_to(room);
         }
         freed
     }
@@ -166,6 +182,7 @@ impl Heap {
 
 impl Drop for Heap {
     fn drop(&mut self) {
+        self.account.budget.give_back(self.credit.get());
         let mut orphans = self
             .account
             .orphans

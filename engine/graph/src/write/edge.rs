@@ -6,7 +6,7 @@ use crate::adjacency;
 use crate::error::{Entity, WriteError};
 use crate::ids::{EdgeId, LabelSetId, TypeId, VertexId};
 use crate::memory::Link;
-use crate::page::Slot;
+use crate::page::{EdgeTableHead, Slot};
 use crate::shard::Hold;
 use crate::stamp::{NEVER, Standing, in_flight};
 use crate::value::Edge;
@@ -134,7 +134,10 @@ impl<'a> Pen<'a> {
                 old.get(i)
                     .map_or(Link::default(), |link| Link::to(link.load(self.guard)))
             };
-            if let Some(old) = source.edges.set(self.guard.heap().block((), room, copy)) {
+            if let Some(old) = source
+                .edges
+                .set(self.guard.heap().block(EdgeTableHead, room, copy))
+            {
                 self.guard.heap().retire_block(old);
             }
         }
