@@ -81,7 +81,7 @@ fn write(core: &Core, field: &Field, seed: u64) {
     let mut numbers = Numbers::new(seed);
     for n in 0..WRITES {
         let id = field.vertices[numbers.below(field.vertices.len())];
-        let mut txn = core.begin_auto_commit_write();
+        let mut txn = core.begin_auto_commit_write(Isolation::Snapshot);
         let set = txn.set_vertex_property(id, field.key, &Value::Int(n as i64));
         set.expect("nobody else writes here");
         txn.commit().expect("a commit");
@@ -165,7 +165,7 @@ fn across(report: &mut Report, graph: &Arc<Graph>, fields: &[Field; 2]) {
         while core.maintain(10_000) {}
         let begun = Instant::now();
         for (n, &(source, target)) in pairs.iter().enumerate() {
-            let mut txn = core.begin_auto_commit_write();
+            let mut txn = core.begin_auto_commit_write(Isolation::Snapshot);
             let made = txn.create_edge(source, target, fields[0].type_, &[]);
             made.expect("both ends exist");
             txn.commit().expect("a commit");

@@ -70,6 +70,7 @@ impl Applying<'_> {
             snapshot: self.seq,
             cell: None,
             stamp: self.seq.0,
+            uncommitted: false,
         };
         work(&Pen {
             core: state,

@@ -79,7 +79,8 @@ impl Core {
         }
     }
 
-    /// Begins a transaction at the visible (durable) watermark.
+    /// Begins a transaction at the visible (durable) watermark. Its statements say when they begin
+    /// ([`Txn::begin_statement`]), as far as its isolation asks for more than one snapshot.
     pub fn begin(&self, access: Access, isolation: Isolation) -> Txn {
         let door = self.0.graph.door();
         let snapshot = self
@@ -91,13 +92,13 @@ impl Core {
 
     /// Begins an auto-commit statement that writes: at the sealed watermark, so that a hot row is not held to one update per
     /// disk write. Its answer has to wait until its snapshot is visible, also if it wrote nothing.
-    pub fn begin_auto_commit_write(&self) -> Txn {
+    pub fn begin_auto_commit_write(&self, isolation: Isolation) -> Txn {
         let door = self.0.graph.door();
         let snapshot = self
             .0
             .snapshots
             .begin(&self.0.graph.horizon, self.slot(), || door.sealed().0);
-        Txn::new(self.clone(), Access::Write, Isolation::Snapshot, snapshot)
+        Txn::new(self.clone(), Access::Write, isolation, snapshot)
     }
 
     /// Does up to `budget` pieces of housekeeping (rewriting stamps, pruning, freeing); whether more could be done at once.

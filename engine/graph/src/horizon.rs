@@ -87,6 +87,15 @@ impl Snapshots {
         CommitSeq(snapshot)
     }
 
+    /// One more holder of a snapshot that is active already.
+    pub(crate) fn hold(&self, snapshot: CommitSeq) {
+        *self
+            .0
+            .borrow_mut()
+            .get_mut(&snapshot.0)
+            .expect("an active snapshot is in its core's list") += 1;
+    }
+
     /// A transaction that began at `snapshot` is over.
     pub(crate) fn end(&self, horizon: &Horizon, slot: usize, snapshot: CommitSeq) {
         let mut active = self.0.borrow_mut();

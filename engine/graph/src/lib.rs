@@ -71,6 +71,6 @@ pub use index::{Bound, Cursor, IndexDefinition, IndexRef, KEY_MAX, Seek};
 pub use memory::{MemoryLimitExceeded, MemoryOwner, MemoryReport};
 pub use schema::INDEXES_MAX;
 pub use statistics::Statistics;
-pub use txn::{Access, Committed, Isolation, TXN_BYTES_MAX, Txn, WriteStats};
+pub use txn::{Access, Committed, Isolation, Statement, TXN_BYTES_MAX, Txn, WriteStats};
 pub use value::codec::Properties;
 pub use view::{Direction, EdgeRef, Edges, Incidence, VertexRef, View};

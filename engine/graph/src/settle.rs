@@ -214,6 +214,7 @@ impl CoreState {
             snapshot: CommitSeq(0),
             cell: None,
             stamp: NEVER,
+            uncommitted: false,
         };
         let pen = Pen {
             core: self,

@@ -118,16 +118,21 @@ impl Cells {
     }
 }
 
-/// What a reader sees: its snapshot, and its own writes of clauses below a limit.
+/// What a reader sees: its snapshot, and its own writes of clauses below a limit; or everything that is not undone.
 #[derive(Clone, Copy)]
 pub(crate) struct Sight<'e> {
     pub(crate) cells: &'e Cells,
     pub(crate) snapshot: CommitSeq,
     pub(crate) own: Option<CellId>,
     pub(crate) clauses_below: u32,
+    /// Whether what others have in flight is seen too; then `snapshot` is [`Sight::ALL_COMMITTED`].
+    pub(crate) uncommitted: bool,
 }
 
 impl Sight<'_> {
+    /// A snapshot that no commit is newer than.
+    pub(crate) const ALL_COMMITTED: CommitSeq = CommitSeq(IN_FLIGHT - 1);
+
     /// Whether what the stamp marks has happened for this reader.
     #[inline]
     pub(crate) fn sees(&self, stamp: u64) -> bool {
@@ -144,7 +149,11 @@ impl Sight<'_> {
         if self.own == Some(cell) {
             return clause < self.clauses_below;
         }
-        matches!(self.cells.fate(cell), Fate::Committed(seq) if seq <= self.snapshot)
+        match self.cells.fate(cell) {
+            Fate::Committed(seq) => seq <= self.snapshot,
+            Fate::Active => self.uncommitted,
+            Fate::Aborted => false,
+        }
     }
 }
 
@@ -170,6 +179,8 @@ pub(crate) struct Author<'e> {
     pub(crate) cell: Option<CellId>,
     /// The stamp of what it writes now.
     pub(crate) stamp: u64,
+    /// Whether it may name things that others have in flight: it reads uncommitted.
+    pub(crate) uncommitted: bool,
 }
 
 impl Author<'_> {
@@ -225,29 +236,40 @@ mod tests {
             snapshot,
             own: Some(mine),
             clauses_below: 3,
+            uncommitted: false,
+        };
+        let newest = Sight {
+            snapshot: Sight::ALL_COMMITTED,
+            uncommitted: true,
+            ..sight
         };
         let author = Author {
             cells: &cells,
             snapshot,
             cell: Some(mine),
             stamp: mine.stamp(3),
+            uncommitted: false,
         };
         let table = [
-            (SETTLED, true, Standing::Old),
-            (10, true, Standing::Old),
-            (11, false, Standing::Contested),
-            (NEVER, false, Standing::Void),
-            (mine.stamp(2), true, Standing::Mine),
-            (mine.stamp(3), false, Standing::Mine),
-            (active.stamp(0), false, Standing::Contested),
-            (early.stamp(9), true, Standing::Old),
-            (late.stamp(0), false, Standing::Contested),
-            (aborted.stamp(0), false, Standing::Void),
+            (SETTLED, true, true, Standing::Old),
+            (10, true, true, Standing::Old),
+            (11, false, true, Standing::Contested),
+            (NEVER, false, false, Standing::Void),
+            (mine.stamp(2), true, true, Standing::Mine),
+            (mine.stamp(3), false, false, Standing::Mine),
+            (active.stamp(0), false, true, Standing::Contested),
+            (early.stamp(9), true, true, Standing::Old),
+            (late.stamp(0), false, true, Standing::Contested),
+            (aborted.stamp(0), false, false, Standing::Void),
         ];
-        for (stamp, seen, standing) in table {
+        for (stamp, seen, newest_seen, standing) in table {
             assert_eq!(
-                (sight.sees(stamp), author.standing(stamp)),
-                (seen, standing),
+                (
+                    sight.sees(stamp),
+                    newest.sees(stamp),
+                    author.standing(stamp)
+                ),
+                (seen, newest_seen, standing),
                 "stamp {stamp:#x}"
             );
         }

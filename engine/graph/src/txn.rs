@@ -8,7 +8,7 @@
 
 use crate::core::{Core, Epoch};
 use crate::delta::{DeltaWriter, INDEX_KEYS_MAX, LABELS_MAX, Labels, NAME_BYTES_MAX, NameKind};
-use crate::error::{CommitError, WriteError};
+use crate::error::{CommitError, Entity, WriteError};
 use crate::ids::{CommitSeq, KeyId, LabelId, LabelSetId, TypeId, VertexId};
 use crate::schema::SchemaChange;
 use crate::settle::{Settling, Write};
@@ -19,6 +19,7 @@ use crate::value::{Edge, Value, ValueRef};
 use crate::view::View;
 use crate::write::{Pen, Touch};
 use hashbrown::HashSet;
+use std::sync::atomic::{Ordering, fence};
 
 /// The largest frame of one transaction, in bytes.
 pub const TXN_BYTES_MAX: usize = 256 << 20;
@@ -32,13 +33,39 @@ pub enum Access {
     Write,
 }
 
-/// What a transaction sees of others.
+/// What a transaction sees of others. Whatever the level, the first updater wins: nobody writes over what another has in flight, or has
+/// committed since the writer's present snapshot; and no edge dangles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Isolation {
     /// The graph as of its beginning.
     #[default]
     Snapshot,
+    /// The graph as of the beginning of each statement, with its own writes.
+    ReadCommitted,
+    /// The newest state of everything that is not undone, whoever wrote it, committed or not; it may change under a
+    /// statement. What is written still conflicts with others as of the beginning of each statement.
+    ReadUncommitted,
+}
+
+/// What a statement of a transaction sees, from its first step to its last row, whatever later statements do. While it lives, what it
+/// sees is kept.
+pub struct Statement {
+    snapshot: CommitSeq,
+    /// The clause whose state a statement that only reads goes on seeing; `None`: that of the transaction.
+    clause: Option<u32>,
+    /// Where the snapshot is held, if the transaction may let go of it before.
+    held: Option<Core>,
+}
+
+impl Drop for Statement {
+    fn drop(&mut self) {
+        if let Some(core) = &self.held {
+            core.0
+                .snapshots
+                .end(&core.0.graph.horizon, core.slot(), self.snapshot);
+        }
+    }
 }
 
 /// A transaction that has committed.
@@ -116,7 +143,7 @@ impl Txn {
         }
     }
 
-    /// The commit it sees the graph at.
+    /// The commit it sees the graph at: that of its present statement, if it takes one for each.
     pub fn snapshot(&self) -> CommitSeq {
         self.snapshot
     }
@@ -136,29 +163,94 @@ impl Txn {
         &self.core
     }
 
+    /// Begins a statement: a new snapshot, at the visible watermark, where the isolation asks for one. A statement that `reads` only
+    /// goes on seeing the writes made before it, and no later ones.
+    pub fn begin_statement(&mut self, reads: bool) -> Statement {
+        let graph = self.core.graph();
+        let snapshots = &self.core.0.snapshots;
+        let clause = reads.then_some(self.clause);
+        if self.isolation == Isolation::Snapshot {
+            return Statement {
+                snapshot: self.snapshot,
+                clause,
+                held: None,
+            };
+        }
+        // An auto-commit write may stand ahead of the visible mark; nobody goes back.
+        if graph.door().visible() > self.snapshot {
+            let newer = snapshots.begin(&graph.horizon, self.core.slot(), || {
+                graph.door().visible().0
+            });
+            snapshots.end(&graph.horizon, self.core.slot(), self.snapshot);
+            self.snapshot = newer;
+        }
+        snapshots.hold(self.snapshot);
+        Statement {
+            snapshot: self.snapshot,
+            clause,
+            held: Some(self.core.clone()),
+        }
+    }
+
     /// What it sees: its snapshot and its own writes of earlier clauses.
     pub fn view<'e>(&self, epoch: &'e Epoch<'_>) -> View<'e> {
-        self.view_at_clause(epoch, self.clause)
+        self.view_at(epoch, self.snapshot, self.clause)
     }
 
     /// As [`Txn::view`], with the writes of the current clause made so far (MERGE).
     pub fn view_including_current_clause<'e>(&self, epoch: &'e Epoch<'_>) -> View<'e> {
-        self.view_at_clause(epoch, self.clause + 1)
+        self.view_at(epoch, self.snapshot, self.clause + 1)
     }
 
-    /// As [`Txn::view`] was in clause `clause`: for results of an earlier statement that are read lazily.
-    pub fn view_at_clause<'e>(&self, epoch: &'e Epoch<'_>, clause: u32) -> View<'e> {
+    /// As [`Txn::view`] was for a statement, also when later ones have begun since: for results that are read lazily.
+    pub fn view_of_statement<'e>(&self, epoch: &'e Epoch<'_>, statement: &Statement) -> View<'e> {
+        let clause = statement.clause.unwrap_or(self.clause);
+        self.view_at(epoch, statement.snapshot, clause)
+    }
+
+    /// The newest state of everything that is not undone: committed, durable or not, or in flight, own writes of the current clause
+    /// included. For decisions that have to hold whatever others are doing: who writes first and looks here after it either finds what a
+    /// concurrent transaction has written, or that one, doing the same, finds this. So of two MERGEs of one key at least
+    /// one meets the other, and gives way ([`Txn::conflict`]).
+    pub fn newest_view<'e>(&self, epoch: &'e Epoch<'_>) -> View<'e> {
+        // Between my write and my look; partner of the fence of whoever writes and looks at the same time.
+        fence(Ordering::SeqCst);
+        self.view_through(epoch, Sight::ALL_COMMITTED, self.clause + 1, true)
+    }
+
+    fn view_at<'e>(&self, epoch: &'e Epoch<'_>, snapshot: CommitSeq, clause: u32) -> View<'e> {
+        if self.isolation == Isolation::ReadUncommitted {
+            self.view_through(epoch, Sight::ALL_COMMITTED, clause, true)
+        } else {
+            self.view_through(epoch, snapshot, clause, false)
+        }
+    }
+
+    fn view_through<'e>(
+        &self,
+        epoch: &'e Epoch<'_>,
+        snapshot: CommitSeq,
+        clauses_below: u32,
+        uncommitted: bool,
+    ) -> View<'e> {
         debug_assert!(
             std::ptr::eq(epoch.graph, &**self.core.graph()),
             "an epoch of another graph"
         );
         let sight = Sight {
             cells: &epoch.graph.cells,
-            snapshot: self.snapshot,
+            snapshot,
             own: self.cell,
-            clauses_below: clause,
+            clauses_below,
+            uncommitted,
         };
         View::new(epoch.graph, &epoch.guard, sight)
+    }
+
+    /// The transaction has met another at `entity` and gives way: it can only be rolled back. The error says so.
+    pub fn conflict(&mut self, entity: Entity) -> WriteError {
+        self.doomed = true;
+        WriteError::Conflict { entity }
     }
 
     /// From here on [`Txn::view`] shows what has been written so far.
@@ -577,6 +669,7 @@ impl Txn {
             snapshot: self.snapshot,
             cell: self.cell,
             stamp,
+            uncommitted: self.isolation == Isolation::ReadUncommitted,
         };
         let result = work(&Pen {
             core: state,

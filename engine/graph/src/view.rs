@@ -63,6 +63,11 @@ impl<'e> View<'e> {
         self.graph
     }
 
+    /// Whether what others have not committed is seen, so that something found a moment ago may be undone now.
+    pub fn shows_uncommitted(&self) -> bool {
+        self.sight.uncommitted
+    }
+
     pub(crate) fn guard(&self) -> &'e Guard<'e> {
         self.guard
     }

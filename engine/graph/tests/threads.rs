@@ -187,7 +187,7 @@ fn counters_incremented_from_all_cores_lose_nothing() {
     drop(core);
     let each = rounds(3_000) as i64;
     let increment = |core: &Core, key: KeyId| {
-        let mut txn = core.begin_auto_commit_write();
+        let mut txn = core.begin_auto_commit_write(Isolation::Snapshot);
         let n = match txn
             .view(&core.enter())
             .vertex(id)

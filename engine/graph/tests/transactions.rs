@@ -199,6 +199,7 @@ fn a_clause_sees_the_writes_of_earlier_clauses_only() {
     txn.set_vertex_property(a, s.key, &11.into()).unwrap();
     let new = txn.create_vertex(&[s.label], &[]).unwrap();
     txn.delete_edge(edge).unwrap();
+    let before = txn.begin_statement(true);
     {
         let epoch = s.core.enter();
         let view = txn.view(&epoch);
@@ -233,7 +234,7 @@ fn a_clause_sees_the_writes_of_earlier_clauses_only() {
             .is(&11.into())
     );
     assert!(
-        txn.view_at_clause(&epoch, 0)
+        txn.view_of_statement(&epoch, &before)
             .vertex(a)
             .unwrap()
             .property(s.key)
@@ -661,7 +662,7 @@ fn what_is_sealed_but_not_durable_is_seen_by_auto_commit_updates_only() {
     core.maintain(1_000);
     let sees = |txn: &Txn| txn.view(&core.enter()).vertex(id).is_some();
     assert!(!sees(&core.begin(Access::Read, Isolation::Snapshot)));
-    let update = core.begin_auto_commit_write();
+    let update = core.begin_auto_commit_write(Isolation::Snapshot);
     let reader = core.begin(Access::Read, Isolation::Snapshot);
     assert!(sees(&update) && !sees(&reader));
     graph.door().publish(seq);

@@ -12,7 +12,7 @@ use quoit_cypher::ast::schema::{EntityKind, IndexKind, IndexTarget};
 use quoit_cypher::error::{Detail, Error, ErrorKind, Phase};
 use quoit_cypher::span::Span;
 use quoit_graph::value::Value;
-use quoit_graph::{Core, Txn, View, WriteStats};
+use quoit_graph::{Core, Statement, Txn, View, WriteStats};
 
 use crate::operator::{Batch, Context, Pull, Running, State, build, delete_postponed, write_error};
 use crate::planner::ParameterSource;
@@ -78,8 +78,8 @@ pub struct Execution {
     discards: bool,
     rows: u64,
     done: bool,
-    /// What a read-only statement sees, fixed at its first step, so that later statements of the transaction do not change its rows.
-    clause: Option<u32>,
+    /// What it sees, fixed at its first step, so that later statements of the transaction do not change its rows.
+    statement: Option<Statement>,
     before: Option<WriteStats>,
 }
 
@@ -153,7 +153,7 @@ impl Execution {
             discards: false,
             rows: 0,
             done: false,
-            clause: None,
+            statement: None,
             before: None,
             prepared,
         })
@@ -210,15 +210,17 @@ impl Execution {
         }
         if self.before.is_none() {
             self.before = Some(txn.stats());
-            self.clause = (!self.prepared.writes()).then(|| txn.clause());
             if let (Some(schema), Mode::Run) = (self.prepared.schema(), self.prepared.mode()) {
                 change_schema(schema, txn)?;
                 self.done = true;
                 return Ok(Step::Done);
             }
         }
+        let statement = self
+            .statement
+            .get_or_insert_with(|| txn.begin_statement(!self.prepared.writes()));
         let epoch = core.enter();
-        let mut cx = Context::new(txn, &epoch, &mut self.state, self.clause, should_yield);
+        let mut cx = Context::new(txn, &epoch, &mut self.state, statement, should_yield);
         let columns = self.prepared.inner.columns.len();
         let result = loop {
             while self.at < self.batch.len() && self.wanted > 0 {

@@ -55,7 +55,7 @@ impl Db {
 
     fn begin(&self, writes: bool) -> Txn {
         if writes {
-            self.core.begin_auto_commit_write()
+            self.core.begin_auto_commit_write(Isolation::Snapshot)
         } else {
             self.core.begin(Access::Read, Isolation::Snapshot)
         }

@@ -25,14 +25,19 @@ impl<'a> Pen<'a> {
         let head = self
             .newest(hold, vertex, slot)
             .ok_or(WriteError::VertexDeleted(vertex))?;
+        let conflict = WriteError::Conflict {
+            entity: Entity::Vertex(vertex),
+        };
         if !self.known(slot) {
-            return Err(WriteError::VertexDeleted(vertex));
+            return Err(if self.author.uncommitted {
+                conflict
+            } else {
+                WriteError::VertexDeleted(vertex)
+            });
         }
         if head.header().deleted {
             return Err(match self.author.standing(head.header().stamp()) {
-                Standing::Contested => WriteError::Conflict {
-                    entity: Entity::Vertex(vertex),
-                },
+                Standing::Contested => conflict,
                 _ => WriteError::VertexDeleted(vertex),
             });
         }
@@ -156,6 +161,7 @@ impl<'a> Pen<'a> {
         let entry =
             adjacency::find(&slot.outgoing, edge.type_, key, self.guard).ok_or(deleted.clone())?;
         match self.author.standing(entry.created(self.guard)) {
+            Standing::Contested if self.author.uncommitted => return Err(conflict),
             Standing::Void | Standing::Contested => return Err(deleted),
             Standing::Mine | Standing::Old => {}
         }

@@ -100,9 +100,11 @@ impl<'a> Pen<'a> {
             .newest(hold, vertex, slot)
             .ok_or(WriteError::VertexDeleted(vertex))?;
         match self.author.standing(head.header().stamp()) {
-            Standing::Contested if self.known(slot) => Err(WriteError::Conflict {
-                entity: Entity::Vertex(vertex),
-            }),
+            Standing::Contested if self.author.uncommitted || self.known(slot) => {
+                Err(WriteError::Conflict {
+                    entity: Entity::Vertex(vertex),
+                })
+            }
             Standing::Contested => Err(WriteError::VertexDeleted(vertex)),
             _ if head.header().deleted => Err(WriteError::VertexDeleted(vertex)),
             _ => Ok((slot, head)),

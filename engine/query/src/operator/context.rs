@@ -11,7 +11,9 @@ use hashbrown::HashMap;
 use quoit_cypher::error::{Detail, Error, ErrorKind};
 use quoit_graph::ids::{KeyId, LabelId, VertexId};
 use quoit_graph::value::{Edge, Value};
-use quoit_graph::{Direction, EdgeRef, Entity, Epoch, Incidence, Txn, VertexRef, View, WriteError};
+use quoit_graph::{
+    Direction, EdgeRef, Entity, Epoch, Incidence, Statement, Txn, VertexRef, View, WriteError,
+};
 use regex::Regex;
 
 use super::Running;
@@ -87,18 +89,14 @@ pub struct Context<'a> {
 
 impl<'a> Context<'a> {
     /// Surroundings for one step.
-    /// A read-only statement names the clause whose state it goes on seeing.
     pub fn new(
         txn: &'a mut Txn,
         epoch: &'a Epoch<'a>,
         state: &'a mut State,
-        clause: Option<u32>,
+        statement: &Statement,
         should_yield: &'a dyn Fn() -> bool,
     ) -> Self {
-        let view = match clause {
-            Some(clause) => txn.view_at_clause(epoch, clause),
-            None => txn.view(epoch),
-        };
+        let view = txn.view_of_statement(epoch, statement);
         let parameters = state.parameters.clone();
         let locals = std::mem::take(&mut state.locals);
         Context {
@@ -277,11 +275,15 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// A property of a vertex, null if it has none of that key (or the key has no id).
+    /// A property of a vertex, null if it has none of that key (or the key has no id), or if it was seen uncommitted and has been
+    /// undone since.
     ///
     /// # Errors
     /// It was deleted.
     pub fn vertex_property(&self, vertex: VertexId, key: Option<u32>) -> Result<Value, Error> {
+        if self.view.shows_uncommitted() && self.view.vertex(vertex).is_none() {
+            return Ok(Value::Null);
+        }
         let vertex = self.vertex(vertex)?;
         Ok(key
             .and_then(|key| vertex.property(KeyId(key)))
@@ -289,11 +291,14 @@ impl<'a> Context<'a> {
             .unwrap_or_default())
     }
 
-    /// A property of an edge, null if it has none of that key (or the key has no id).
+    /// A property of an edge; as [`Context::vertex_property`].
     ///
     /// # Errors
     /// It was deleted.
     pub fn edge_property(&self, edge: &Edge, key: Option<u32>) -> Result<Value, Error> {
+        if self.view.shows_uncommitted() && self.view.edge_at(*edge).is_none() {
+            return Ok(Value::Null);
+        }
         let edge = self.edge(edge)?;
         Ok(key
             .and_then(|key| edge.property(KeyId(key)))
@@ -306,6 +311,12 @@ impl<'a> Context<'a> {
     /// # Errors
     /// It was deleted.
     pub fn labels(&self, vertex: VertexId) -> Result<&'a [LabelId], Error> {
+        if self.view.shows_uncommitted() {
+            return Ok(self
+                .view
+                .vertex(vertex)
+                .map_or(&[], |vertex| vertex.labels()));
+        }
         self.vertex(vertex).map(|vertex| vertex.labels())
     }
 

@@ -141,7 +141,7 @@ impl<'k> Bench<'k> {
             rows: Vec::new(),
         };
         let mut txn = if prepared.writes() {
-            self.core.begin_auto_commit_write()
+            self.core.begin_auto_commit_write(Isolation::Snapshot)
         } else {
             self.core.begin(Access::Read, Isolation::Snapshot)
         };

@@ -253,7 +253,7 @@ impl Session {
 
     fn open_auto_commit(&mut self, prepared: &Prepared, options: TransactionOptions) {
         let txn = if prepared.writes() {
-            let txn = self.node.core.begin_auto_commit_write();
+            let txn = self.node.core.begin_auto_commit_write(Isolation::default());
             // What it reads may not be durable yet; nothing of it leaves before that is.
             self.hold = self.hold.max(txn.snapshot());
             txn
