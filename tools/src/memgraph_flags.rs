@@ -53,7 +53,6 @@ pub const ACCEPTED_WITHOUT_EFFECT: &[(&str, Takes)] = &[
     ("init-file", Value),
     ("instance-down-timeout-sec", Value),
     ("instance-health-check-frequency-sec", Value),
-    ("isolation-level", Value),
     ("kafka-bootstrap-servers", Value),
     ("license-key", Value),
     ("log-failed-queries", Bool),

@@ -1,10 +1,10 @@
 //! `quoit server`: the arguments become the server's options, its end becomes the process's status.
 
 use crate::exit::{Exit, Failure, Outcome};
-use crate::server_args::{DurabilityMode, LogLevel, ServerArgs, SocketBackend};
+use crate::server_args::{DurabilityMode, IsolationLevel, LogLevel, ServerArgs, SocketBackend};
 use quoit_log::Durability;
 use quoit_rt::Cpus;
-use quoit_server::{Options, report};
+use quoit_server::{Isolation, Options, report};
 use std::time::Duration;
 
 /// Runs `quoit server` until it is told to stop.
@@ -27,6 +27,11 @@ fn options(args: ServerArgs) -> Options {
                 Durability::Interval(Duration::from_millis(args.durability_interval_ms))
             }
             DurabilityMode::None => Durability::None,
+        },
+        isolation: match args.isolation_level {
+            IsolationLevel::SnapshotIsolation => Isolation::Snapshot,
+            IsolationLevel::ReadCommitted => Isolation::ReadCommitted,
+            IsolationLevel::ReadUncommitted => Isolation::ReadUncommitted,
         },
         socket_backend: match args.socket_backend {
             SocketBackend::Ring => quoit_rt::SocketBackend::OwnRing,
@@ -65,6 +70,12 @@ mod tests {
             format!("{:?}", of(&[])),
             format!("{:?}", Options::default())
         );
+    }
+
+    #[test]
+    fn memgraphs_isolation_levels_reach_the_server() {
+        let options = of(&["--isolation-level=READ_COMMITTED"]);
+        assert_eq!(options.isolation, Isolation::ReadCommitted);
     }
 
     #[test]

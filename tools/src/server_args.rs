@@ -55,6 +55,10 @@ pub struct ServerArgs {
           value_parser = clap::value_parser!(u64).range(1..=3_600_000))]
     pub durability_interval_ms: u64,
 
+    /// What transactions see of others, unless SET ... TRANSACTION ISOLATION LEVEL says otherwise
+    #[arg(long, env = "QUOIT_ISOLATION_LEVEL", value_name = "LEVEL", value_enum, ignore_case = true, default_value_t = IsolationLevel::SnapshotIsolation)]
+    pub isolation_level: IsolationLevel,
+
     /// What carries Bolt sockets: the own ring, or glommio's sockets for kernels before 6.1
     #[arg(long, env = "QUOIT_SOCKET_BACKEND", value_name = "BACKEND", value_enum, default_value_t = SocketBackend::Ring)]
     pub socket_backend: SocketBackend,
@@ -92,6 +96,18 @@ pub enum DurabilityMode {
     Interval,
     /// A commit is written when convenient and never waited for; nothing is promised
     None,
+}
+
+/// `--isolation-level`, with Memgraph's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[value(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum IsolationLevel {
+    /// The graph as of the transaction's beginning
+    SnapshotIsolation,
+    /// The graph as of each statement's beginning
+    ReadCommitted,
+    /// The newest state, committed or not
+    ReadUncommitted,
 }
 
 /// `--socket-backend`.
@@ -164,6 +180,7 @@ mod tests {
             ["--bolt-port", "70000"],
             ["--cores", "0"],
             ["--durability", "sometimes"],
+            ["--isolation-level", "SERIALIZABLE"],
             ["--replica-timeout", "0"],
             ["--replica-timeout", "NaN"],
             ["--durability-interval-ms", "0"],

@@ -21,6 +21,8 @@ use crate::write::{Pen, Touch};
 /// A setting that a frame carried, for the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppliedSetting {
+    /// The commit that carried it.
+    pub commit: CommitSeq,
     /// Its name.
     pub name: String,
     /// Its value.
@@ -180,6 +182,7 @@ impl Applying<'_> {
             }
             Delta::Setting { name, value } => {
                 self.settings.push(AppliedSetting {
+                    commit: self.seq,
                     name: name.to_owned(),
                     value: value.to_vec(),
                 });

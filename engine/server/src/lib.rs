@@ -10,6 +10,7 @@
 mod admin;
 mod bookmark;
 mod dialect;
+mod isolation;
 mod listener;
 mod node;
 pub mod options;
@@ -19,4 +20,5 @@ mod start;
 mod wire;
 
 pub use options::Options;
+pub use quoit_graph::Isolation;
 pub use start::{Server, StartError, run};

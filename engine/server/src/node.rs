@@ -3,6 +3,7 @@
 //! Owns [`Node`], made once a core at start, and [`Shared`], what all cores count together. Sessions hold it in an
 //! `Rc`; nothing in it is changed by a request except counters and caches.
 
+use crate::isolation::Global;
 use crate::options::Options;
 use crate::wire::columns::ColumnCache;
 use quoit_graph::Core;
@@ -82,15 +83,29 @@ impl Node {
     }
 }
 
-/// What the cores of a server count together.
-#[derive(Debug, Default)]
+/// What the cores of a server count and know together.
+#[derive(Debug)]
 pub(crate) struct Shared {
+    /// What transactions see of others, unless their session has chosen.
+    pub(crate) isolation: Global,
     /// Connections that are open. Relaxed everywhere: a bound on memory, nothing is published by it.
     pub(crate) connections: AtomicUsize,
     /// The last connection id given out.
     pub(crate) connection_id: AtomicU64,
     /// Bolt sessions that ended in a panic: a defect, and an operator's first question.
     pub(crate) panics: AtomicU64,
+}
+
+impl Shared {
+    /// Of a server that starts with `options`.
+    pub(crate) fn new(options: &Options) -> Shared {
+        Shared {
+            isolation: Global::new(options.isolation),
+            connections: AtomicUsize::new(0),
+            connection_id: AtomicU64::new(0),
+            panics: AtomicU64::new(0),
+        }
+    }
 }
 
 /// The name of the one database, as clients are told.

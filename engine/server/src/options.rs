@@ -3,6 +3,7 @@
 //! Owns [`Options`] and its defaults. Made by the `quoit` binary from its arguments; read at start-up only: a running
 //! server changes none of them.
 
+use quoit_graph::Isolation;
 use quoit_log::Durability;
 use quoit_rt::{Cpus, SocketBackend};
 use std::{net::IpAddr, path::PathBuf, time::Duration};
@@ -23,6 +24,8 @@ pub struct Options {
     pub cpus: Cpus,
     /// What an answered write has survived.
     pub durability: Durability,
+    /// What transactions see of others, unless a statement has set another level.
+    pub isolation: Isolation,
     /// What carries sockets.
     pub socket_backend: SocketBackend,
     /// How long a SYNC replica may make no progress while work is outstanding.
@@ -48,6 +51,7 @@ impl Default for Options {
             data_directory: PathBuf::from("quoit_data"),
             cpus: quoit_rt::Config::default().cpus,
             durability: Durability::Commit,
+            isolation: Isolation::Snapshot,
             socket_backend: SocketBackend::OwnRing,
             replica_timeout: Duration::from_secs(5),
             query_timeout: Duration::from_secs(600),

@@ -212,6 +212,7 @@ impl Server {
             cores,
             journal,
         });
+        let shared = Arc::new(Shared::new(&options));
         let start = Arc::new(Start {
             options,
             bolt,
@@ -219,7 +220,7 @@ impl Server {
             replication,
             log,
             graph,
-            shared: Arc::new(Shared::default()),
+            shared,
             gate: Gate::default(),
             failure: Mutex::new(None),
         });
@@ -443,8 +444,11 @@ impl Start {
         let home = rt.core().0 == 0;
         let cores = self.cores;
         let core = self.graph.core(rt.core().0);
-        // Settings that frames carry have no reader yet: what they set comes with the features that have settings.
-        let ledger: Rc<dyn Ledger> = Rc::new(GraphLedger::new(core.clone(), Rc::new(|_| {})));
+        let shared = self.shared.clone();
+        let ledger: Rc<dyn Ledger> = Rc::new(GraphLedger::new(
+            core.clone(),
+            Rc::new(move |setting| shared.isolation.applied(&setting)),
+        ));
         if home {
             let recover_as = match self.replication.role() {
                 Role::Main => RecoverAs::Main,

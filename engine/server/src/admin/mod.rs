@@ -3,11 +3,13 @@
 //! Owns which statement is run where, and the answer's shape. Called by the session when RUN brings an admin statement.
 //! What always holds: a statement that is not available is refused by its name; none blocks its core.
 
+mod isolation;
 mod replication;
 mod show;
 
 pub(crate) use show::durability;
 
+use crate::isolation::Chosen;
 use crate::node::Node;
 use quoit_cypher::ast::admin::AdminStatement;
 use quoit_cypher::ast::{Expr, ExprKind, LiteralValue};
@@ -77,7 +79,8 @@ pub(crate) fn unknown_database(statement: &AdminStatement) -> Option<&str> {
     }
 }
 
-/// Runs a statement that is no [`TransactionWord`] and asks for no [`unknown_database`]. `explicit`: within BEGIN and COMMIT.
+/// Runs a statement that is no [`TransactionWord`] and asks for no [`unknown_database`]. `explicit`: within BEGIN and COMMIT;
+/// `chosen`: isolation levels of the session, which the statement may set.
 ///
 /// # Errors
 /// What the statement says is wrong; `Unsupported` for a statement that is not available.
@@ -86,16 +89,20 @@ pub(crate) async fn run(
     statement: &AdminStatement,
     parameters: &Parameters,
     explicit: bool,
+    chosen: &mut Chosen,
 ) -> Result<Answer, Error> {
     use AdminStatement as S;
     match statement {
+        S::SetIsolationLevel { scope, level } => {
+            isolation::set(node, *scope, *level, explicit, chosen).await
+        }
         S::SetReplicationRole { .. }
         | S::ShowReplicationRole
         | S::RegisterReplica(_)
         | S::DropReplica { .. }
         | S::ShowReplicas
         | S::ShowReplicationLag => replication::run(node, statement, parameters, explicit).await,
-        S::Show(kind) => show::run(node, *kind),
+        S::Show(kind) => show::run(node, *kind, chosen),
         S::UseDatabase { .. } => Ok(Answer::default()),
         S::FreeMemory => {
             while node.core.maintain(1_000) {
@@ -114,7 +121,6 @@ pub(crate) async fn run(
 fn name_of(statement: &AdminStatement) -> &'static str {
     use AdminStatement as S;
     match statement {
-        S::SetIsolationLevel { .. } => "SET ISOLATION LEVEL",
         S::SetStorageMode(_) => "STORAGE MODE",
         S::EdgeImportMode { .. } => "EDGE IMPORT MODE",
         S::ShowDatabaseSetting { .. } => "SHOW DATABASE SETTING",

@@ -5,6 +5,7 @@
 //! refusal elsewhere.
 
 use super::Answer;
+use crate::isolation::{Chosen, word};
 use crate::node::{DATABASE, Node};
 use crate::options::Options;
 use quoit_cypher::ast::admin::ShowKind;
@@ -14,7 +15,7 @@ use quoit_log::Durability;
 use std::rc::Rc;
 
 /// Answers a `SHOW` without arguments.
-pub(super) fn run(node: &Rc<Node>, kind: ShowKind) -> Result<Answer, Error> {
+pub(super) fn run(node: &Rc<Node>, kind: ShowKind, chosen: &Chosen) -> Result<Answer, Error> {
     Ok(match kind {
         ShowKind::Indexes => indexes(node),
         ShowKind::Constraints => Answer::table(
@@ -70,7 +71,7 @@ pub(super) fn run(node: &Rc<Node>, kind: ShowKind) -> Result<Answer, Error> {
         ),
         ShowKind::Database => Answer::table(["Current"], vec![[Value::string(DATABASE)]]),
         ShowKind::Databases => Answer::table(["Name"], vec![[Value::string(DATABASE)]]),
-        ShowKind::StorageInfo => storage_info(node),
+        ShowKind::StorageInfo => storage_info(node, chosen),
         ShowKind::Config => config(node),
         ShowKind::NodeLabels => names(node, "node labels", Named::Labels),
         ShowKind::EdgeTypes => names(node, "edge types", Named::Types),
@@ -138,7 +139,7 @@ fn names(node: &Rc<Node>, column: &'static str, named: Named) -> Answer {
     Answer::table([column], found)
 }
 
-fn storage_info(node: &Rc<Node>) -> Answer {
+fn storage_info(node: &Rc<Node>, chosen: &Chosen) -> Answer {
     let graph = node.core.graph();
     let statistics = graph.statistics();
     let degree = if statistics.vertices == 0 {
@@ -171,7 +172,15 @@ fn storage_info(node: &Rc<Node>) -> Answer {
             ],
             [
                 Value::string("global_isolation_level"),
-                Value::string("SNAPSHOT_ISOLATION"),
+                Value::string(word(node.shared.isolation.level())),
+            ],
+            [
+                Value::string("session_isolation_level"),
+                Value::string(chosen.session.map_or("", word)),
+            ],
+            [
+                Value::string("next_session_isolation_level"),
+                Value::string(chosen.next.map_or("", word)),
             ],
             [
                 Value::string("storage_mode"),

@@ -26,6 +26,7 @@ pub(crate) mod transport;
 
 use crate::bookmark::{Bookmark, BookmarkWriter};
 use crate::dialect::{self, Dialect};
+use crate::isolation::Chosen;
 use crate::listener::unless_stopping;
 use crate::node::{Node, is_database};
 use crate::wire::record::SEND_BYTES;
@@ -41,6 +42,7 @@ use quoit_protocol::message::{AccessMode, Bookmarks, Request, RequestError, Tran
 use quoit_protocol::packstream::Limits;
 use quoit_protocol::state::{self, State, Verdict};
 use quoit_protocol::{SendBuffer, WireFormat};
+use quoit_replication::Role;
 use quoit_rt::Instant;
 use smallvec::SmallVec;
 use std::net::SocketAddr;
@@ -100,6 +102,8 @@ pub(crate) struct Session {
     limits: Limits,
     dialect: Dialect,
     filter: NotificationFilter,
+    /// The isolation levels that its client has chosen.
+    isolation: Chosen,
     /// The address that a `neo4j://` client dialled; absent for `bolt://`.
     dialled: Option<String>,
     transaction: Option<Transaction>,
@@ -158,7 +162,7 @@ enum Work {
     /// Go on with a stream that was interrupted between two batches.
     Stream { qid: u64 },
     /// Begin an auto-commit statement again that met a conflict.
-    Retry { qid: u64 },
+    Retry { qid: u64, isolation: Isolation },
     /// Wait for a commit, then answer.
     Settle(settle::Settle),
     /// Wait until the log has room for the transaction, then commit it.
@@ -220,6 +224,7 @@ impl Session {
                 Dialect::Memgraph
             },
             filter: NotificationFilter::default(),
+            isolation: Chosen::default(),
             dialled: None,
             transaction: None,
             streams: SmallVec::new(),
@@ -544,6 +549,8 @@ impl Session {
             Request::Logon(auth) => self.logon(auth),
             Request::Logoff => {
                 self.state.logoff_succeeded();
+                // Whoever logs in next has chosen nothing.
+                self.isolation = Chosen::default();
                 self.login_deadline = self.node.rt.now() + LOGIN_TIME;
                 self.out.plain_success();
                 Next::Go
@@ -618,9 +625,21 @@ impl Session {
             AccessMode::Read => Access::Read,
             AccessMode::Write => Access::Write,
         };
-        let txn = self.node.core.begin(access, Isolation::default());
+        let isolation = self.next_isolation();
+        let txn = self.node.core.begin(access, isolation);
         self.transaction = Some(self.transaction(txn, true, options));
         self.next_qid = 0;
+    }
+
+    /// The isolation of the transaction that begins now. On a node that is no main what is not committed is not yet to
+    /// be shown, not even to those who would read it.
+    fn next_isolation(&mut self) -> Isolation {
+        match self.isolation.take(&self.node.shared.isolation) {
+            Isolation::ReadUncommitted if self.node.replication.role() == Role::Replica => {
+                Isolation::ReadCommitted
+            }
+            level => level,
+        }
     }
 
     fn transaction(&self, txn: Txn, explicit: bool, options: TransactionOptions) -> Transaction {

@@ -51,8 +51,10 @@ impl Session {
         let explicit = self.transaction.as_ref().is_some_and(|tx| tx.explicit);
         self.flush(intake, transport).await;
         let node = self.node.clone();
-        let running = admin::run(&node, statement, &run.parameters, explicit);
+        let mut chosen = self.isolation;
+        let running = admin::run(&node, statement, &run.parameters, explicit, &mut chosen);
         let answer = self.attend(intake, transport, running).await;
+        self.isolation = chosen;
         match answer {
             Ok(answer) => {
                 let notices = answer

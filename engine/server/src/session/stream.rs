@@ -197,7 +197,8 @@ impl Session {
         }
         let execution = Execution::new(prepared.clone(), &parameters)?;
         if !explicit {
-            self.open_auto_commit(&prepared, options);
+            let isolation = self.next_isolation();
+            self.open_auto_commit(&prepared, options, isolation);
         }
         let fields = self.node.columns.borrow_mut().of(&prepared);
         let qid = self.next_qid;
@@ -251,14 +252,19 @@ impl Session {
             .map_err(|refusal| Error::of(ErrorKind::NotALeader, refusal.to_string()))
     }
 
-    fn open_auto_commit(&mut self, prepared: &Prepared, options: TransactionOptions) {
+    fn open_auto_commit(
+        &mut self,
+        prepared: &Prepared,
+        options: TransactionOptions,
+        isolation: Isolation,
+    ) {
         let txn = if prepared.writes() {
-            let txn = self.node.core.begin_auto_commit_write(Isolation::default());
+            let txn = self.node.core.begin_auto_commit_write(isolation);
             // What it reads may not be durable yet; nothing of it leaves before that is.
             self.hold = self.hold.max(txn.snapshot());
             txn
         } else {
-            self.node.core.begin(Access::Read, Isolation::default())
+            self.node.core.begin(Access::Read, isolation)
         };
         self.transaction = Some(self.transaction(txn, false, options));
         self.next_qid = 0;
@@ -435,7 +441,8 @@ impl Session {
 
     fn failed_stream(&mut self, qid: u64, error: Error) {
         let auto_commit = self.transaction.as_ref().is_some_and(|tx| !tx.explicit);
-        let Some(stream) = self.stream(qid) else {
+        let position = self.streams.iter().position(|stream| stream.qid == qid);
+        let Some(stream) = position.map(|at| &mut self.streams[at]) else {
             self.fail(&error, None);
             return;
         };
@@ -448,13 +455,13 @@ impl Session {
             && auto_commit
             && nothing_left
             && query.retries < RETRIES_MAX
+            && let Some(transaction) = self.transaction.take()
         {
             query.retries += 1;
             stream.stats = WriteStats::default();
-            if let Some(transaction) = self.transaction.take() {
-                transaction.txn.rollback();
-            }
-            self.pending = Some(Work::Retry { qid });
+            let isolation = transaction.txn.isolation();
+            transaction.txn.rollback();
+            self.pending = Some(Work::Retry { qid, isolation });
             return;
         }
         let text = std::mem::take(&mut query.text);
@@ -470,7 +477,9 @@ impl Session {
     ) {
         match work {
             Work::Stream { qid } => self.stream_on(qid, intake, transport).await,
-            Work::Retry { qid } => self.begin_again(qid, intake, transport).await,
+            Work::Retry { qid, isolation } => {
+                self.begin_again(qid, isolation, intake, transport).await
+            }
             Work::Settle(settle) => self.await_settled(settle, intake, transport).await,
             Work::Room(ask) => self.await_room(ask, intake, transport).await,
             Work::Finish(ask) => self.finish_on(ask, intake, transport).await,
@@ -562,7 +571,13 @@ impl Session {
     }
 
     /// Begins a statement again that met a conflict, after a pause that grows and varies.
-    async fn begin_again(&mut self, qid: u64, intake: &mut Intake, transport: &mut Transport) {
+    async fn begin_again(
+        &mut self,
+        qid: u64,
+        isolation: Isolation,
+        intake: &mut Intake,
+        transport: &mut Transport,
+    ) {
         let rt = self.node.rt.clone();
         let Some(Body::Query(query)) = self.stream(qid).map(|stream| &mut stream.body) else {
             return;
@@ -582,7 +597,7 @@ impl Session {
             self.fail(&error, None);
             return;
         }
-        self.open_auto_commit(&prepared, options);
+        self.open_auto_commit(&prepared, options, isolation);
         let Some(stream) = self.stream(qid) else {
             return;
         };
