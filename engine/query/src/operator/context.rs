@@ -149,6 +149,15 @@ impl<'a> Context<'a> {
         result
     }
 
+    /// Runs `body` with a view of the newest state of everything that is not undone, whoever wrote it.
+    pub fn seeing_newest<T>(&mut self, body: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.view;
+        self.view = self.txn.newest_view(self.epoch);
+        let result = body(self);
+        self.view = before;
+        result
+    }
+
     /// Counts bytes that an operator keeps.
     ///
     /// # Errors

@@ -329,6 +329,15 @@ pub enum CreateItem {
     },
 }
 
+impl CreateItem {
+    /// Where it is put.
+    pub fn slot(&self) -> Slot {
+        match self {
+            CreateItem::Vertex { slot, .. } | CreateItem::Edge { slot, .. } => *slot,
+        }
+    }
+}
+
 /// A label or type to write.
 #[derive(Debug)]
 pub enum NameSource {
@@ -352,14 +361,27 @@ pub enum PropertySource {
 pub struct Merge {
     /// What is created if nothing matches.
     pub create: Create,
-    /// Property values that must not be null, checked before matching.
-    pub required: Vec<(Expr, Arc<str>, Place)>,
+    /// Property values that are looked for.
+    pub sought: Vec<Sought>,
     /// `ON CREATE SET`.
     pub on_create: Vec<SetItem>,
     /// `ON MATCH SET`.
     pub on_match: Vec<SetItem>,
     /// Computed after either (named path).
     pub extend: Vec<(Slot, Expr)>,
+}
+
+/// A property value that `MERGE` looks for: never null, since a null would match nothing and be created again and again.
+#[derive(Debug)]
+pub struct Sought {
+    /// The value.
+    pub value: Expr,
+    /// The property.
+    pub name: Arc<str>,
+    /// Where it stands.
+    pub place: Place,
+    /// Gets the value, if it is not the same for all rows.
+    pub slot: Option<Slot>,
 }
 
 /// One change of properties or labels.

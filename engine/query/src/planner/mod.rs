@@ -79,6 +79,7 @@ pub fn plan_query(
         subqueries: 0,
         is_volatile: false,
         subquery_depth: 0,
+        hidden_variables: 0,
     };
     let (mut plan, columns) = planner.query(query, &Scope::new())?;
     if columns == 0 {
@@ -104,6 +105,7 @@ struct Planner<'c> {
     is_volatile: bool,
     /// Depths of the subqueries within expressions, added up: any of them may run at the end of the deepest pull.
     subquery_depth: u32,
+    hidden_variables: u32,
 }
 
 /// Operators that may stand below one another, subqueries added: bounds the stack that a pull takes.
@@ -118,6 +120,12 @@ impl Planner<'_> {
     fn new_local(&mut self) -> u32 {
         self.locals += 1;
         self.locals - 1
+    }
+
+    /// A variable that no text names.
+    fn new_variable(&mut self) -> ast::VarId {
+        self.hidden_variables += 1;
+        ast::VarId(ast::VarId::UNRESOLVED.0 - self.hidden_variables)
     }
 
     fn new_subquery(&mut self) -> u32 {

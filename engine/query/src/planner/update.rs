@@ -14,7 +14,8 @@ use super::scope::Scope;
 use super::{Planner, unsupported, used};
 use crate::expression::{Expr, NameRef, Place};
 use crate::plan::{
-    Create, CreateItem, Delete, Merge, NameSource, Op, Plan, PropertySource, SetItem, Unwind,
+    Create, CreateItem, Delete, Merge, NameSource, Op, Plan, PropertySource, SetItem, Sought,
+    Unwind,
 };
 
 impl Planner<'_> {
@@ -214,25 +215,25 @@ impl Planner<'_> {
             .map(|node| node.id)
             .filter(|id| scope.has(*id))
             .collect();
-        // What is looked for must not be null: a null would match nothing and be created again and again.
-        let mut required = Vec::new();
-        let relationships = pattern
-            .relationships()
-            .map(|(relationship, _)| relationship.properties.as_ref());
-        for properties in pattern
-            .nodes()
-            .map(|node| node.properties.as_ref())
-            .chain(relationships)
+        let mut sought = Vec::new();
+        let mut pattern = pattern.clone();
+        let nodes = std::iter::once(&mut pattern.start);
+        let hops = pattern.hops.iter_mut().flat_map(|hop| {
+            let relationship = match &mut hop.step {
+                Step::Relationship(relationship) => relationship.properties.as_mut(),
+                Step::Group(_) => None,
+            };
+            [relationship, hop.node.properties.as_mut()]
+        });
+        for properties in nodes
+            .map(|node| node.properties.as_mut())
+            .chain(hops)
             .flatten()
         {
-            match &properties.kind {
+            match &mut properties.kind {
                 ExprKind::Map(entries) => {
                     for (key, value) in entries {
-                        required.push((
-                            self.expr(value, scope)?,
-                            Arc::from(&*key.name),
-                            Place(value.span),
-                        ));
+                        sought.push(self.sought(key, value, scope)?);
                     }
                 }
                 _ => {
@@ -243,6 +244,7 @@ impl Planner<'_> {
                 }
             }
         }
+        let pattern = &pattern;
         let argument = Plan::leaf(Op::Argument(scope.width()));
         let mut create = Create::default();
         let matching = self.match_patterns(argument, std::slice::from_ref(pattern), None, scope)?;
@@ -253,7 +255,7 @@ impl Planner<'_> {
         let estimate = plan.estimate;
         let node = Merge {
             create,
-            required,
+            sought,
             on_create,
             on_match,
             extend,
@@ -263,6 +265,37 @@ impl Planner<'_> {
             vec![plan, matching],
             estimate,
         ))
+    }
+
+    /// A value that `MERGE` looks for. One that is computed from variables is computed once, in the state that the statement sees, and taken
+    /// from a slot by everything that looks for it or creates it.
+    fn sought(
+        &mut self,
+        key: &ast::Ident,
+        value: &mut ast::Expr,
+        scope: &mut Scope,
+    ) -> Result<Sought, Error> {
+        let mut mentioned = used::Variables::new();
+        used::in_expr(value, &mut mentioned);
+        let planned = Sought {
+            value: self.expr(value, scope)?,
+            name: Arc::from(&*key.name),
+            place: Place(value.span),
+            slot: None,
+        };
+        if mentioned.is_empty() {
+            return Ok(planned);
+        }
+        let id = self.new_variable();
+        value.kind = ExprKind::Variable(ast::Variable {
+            name: key.name.clone(),
+            id,
+            span: value.span,
+        });
+        Ok(Sought {
+            slot: Some(scope.bind(id)),
+            ..planned
+        })
     }
 
     pub(super) fn set_items(

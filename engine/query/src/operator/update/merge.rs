@@ -1,16 +1,21 @@
 //! `MERGE`: matches, or else creates.
+//!
+//! What it creates must not have been there: after creating it looks again in the newest state of everything, and where another
+//! transaction's match stands now, in flight or newer than what this one sees, it gives way with a conflict, which begins the statement again. Whoever
+//! creates first and looks then cannot overlook another who does the same, so of two at least one gives way (design D4).
 
 use std::rc::Rc;
 
 use quoit_cypher::error::{Detail, Error, ErrorKind};
+use quoit_graph::Entity;
 use quoit_graph::value::Value;
 
 use super::Gather;
 use super::create::create;
 use super::set::set;
 use crate::expression::evaluate::evaluate;
-use crate::operator::{Batch, Context, Operator, Pull, Running};
-use crate::plan;
+use crate::operator::{Batch, Context, Operator, Pull, Running, write_error};
+use crate::plan::{self, CreateItem};
 
 /// `MERGE`.
 pub struct Merge {
@@ -37,32 +42,45 @@ impl Merge {
 
     fn merge(&mut self, at: usize, cx: &mut Context<'_>) -> Result<(), Error> {
         let plan = self.plan.clone();
-        let row = self.gather.rows.row(at);
-        for (value, name, place) in &plan.required {
-            if evaluate(value, cx, row)?.is_null() {
+        for sought in &plan.sought {
+            let row = self.gather.rows.row(at);
+            let value = cx.seeing_own_writes(|cx| evaluate(&sought.value, cx, row))?;
+            if value.is_null() {
                 return Err(Error::runtime(
                     ErrorKind::SemanticError,
                     Detail::MergeReadOwnWrites,
-                    format!("MERGE cannot look for a null property `{name}`"),
+                    format!("MERGE cannot look for a null property `{}`", sought.name),
                 )
-                .at(place.0));
+                .at(sought.place.0));
+            }
+            if let Some(slot) = sought.slot {
+                self.gather.rows.row_mut(at)[slot as usize] = value;
             }
         }
         let first = self.results.len();
-        self.matching.reset(row);
-        cx.without_yield(|cx| {
-            cx.seeing_own_writes(|cx| {
-                while self.matching.next(cx, &mut self.matched)? == Pull::Rows {
-                    for row in self.matched.rows() {
-                        self.results.push(row);
-                    }
-                }
-                Ok::<(), Error>(())
+        let (matching, matched, results) =
+            (&mut self.matching, &mut self.matched, &mut self.results);
+        let row = self.gather.rows.row(at);
+        cx.seeing_own_writes(|cx| {
+            matches(matching, row, cx, matched, |row| {
+                results.push(row);
             })
         })?;
         let items = if self.results.len() == first {
-            let new = self.results.push(self.gather.rows.row(at));
-            create(&plan.create, cx, new)?;
+            let new = self.results.push(row);
+            let created = create(&plan.create, cx, new);
+            let others = cx.seeing_newest(|cx| {
+                let mut others = None;
+                matches(&mut self.matching, row, cx, &mut self.matched, |found| {
+                    others = others.take().or_else(|| another(&plan.create, new, found));
+                })
+                .map(|()| others)
+            });
+            // A constraint that another's match stands behind is a conflict too: the match is found the next time.
+            if let Some(entity) = others? {
+                return Err(write_error(cx.txn.conflict(entity)));
+            }
+            created?;
             &plan.on_create
         } else {
             &plan.on_match
@@ -76,6 +94,41 @@ impl Merge {
         }
         Ok(())
     }
+}
+
+/// Runs the matching plan for a row.
+fn matches(
+    matching: &mut Running,
+    row: &[Value],
+    cx: &mut Context<'_>,
+    matched: &mut Batch,
+    mut take: impl FnMut(&[Value]),
+) -> Result<(), Error> {
+    matching.reset(row);
+    cx.without_yield(|cx| {
+        while matching.next(cx, matched)? == Pull::Rows {
+            matched.rows().for_each(&mut take);
+        }
+        Ok(())
+    })
+}
+
+/// Something in a match that this row has not created: another's, if everything that this one could match was created by it.
+fn another(plan: &plan::Create, created: &[Value], found: &[Value]) -> Option<Entity> {
+    let slots = plan.items.iter().map(CreateItem::slot);
+    let is_own = |value: &Value| {
+        plan.items
+            .iter()
+            .any(|item| created[item.slot() as usize] == *value)
+    };
+    slots
+        .map(|slot| &found[slot as usize])
+        .find(|value| !is_own(value))
+        .and_then(|value| match value {
+            Value::Vertex(vertex) => Some(Entity::Vertex(*vertex)),
+            Value::Edge(edge) => Some(Entity::Edge(edge.id)),
+            _ => None,
+        })
 }
 
 impl Operator for Merge {
