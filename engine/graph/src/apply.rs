@@ -100,7 +100,15 @@ impl Applying<'_> {
             .ok_or_else(|| self.unfit("too many combinations of labels"))
     }
 
+    fn fold_later(&self, id: VertexId) {
+        let state = &self.core.0;
+        state.folding.borrow_mut().note(self.seq, id.page());
+    }
+
     fn later(&self, write: Write) {
+        if let Write::Vertex(id) = write {
+            self.fold_later(id);
+        }
         self.core
             .0
             .pruning
@@ -122,6 +130,7 @@ impl Applying<'_> {
                 if !self.with_pen(|pen| pen.restore_vertex(id, set, properties)) {
                     return Err(self.unfit(format!("node {id} is created twice")));
                 }
+                self.fold_later(id);
                 self.tally.vertex(&labels, 1);
             }
             Delta::DeleteVertex { id } => {

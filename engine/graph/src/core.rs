@@ -7,6 +7,7 @@
 use crate::delta::Labels;
 use crate::graph::Graph;
 use crate::horizon::Snapshots;
+use crate::housekeeping::Folding;
 use crate::ids::{CommitSeq, LabelSetId, ShardId};
 use crate::memory::{Guard, Heap, MemoryLimitExceeded, MemoryOwner};
 use crate::settle::{Pruning, Settling};
@@ -32,6 +33,7 @@ pub(crate) struct CoreState {
     pub(crate) resting: RefCell<VecDeque<(u64, CellId)>>,
     pub(crate) settling: RefCell<VecDeque<Settling>>,
     pub(crate) pruning: RefCell<VecDeque<(CommitSeq, Pruning)>>,
+    pub(crate) folding: RefCell<Folding>,
     label_sets: RefCell<HashMap<Labels, LabelSetId>>,
     // Dropped before the graph, which frees what the heap leaves behind.
     pub(crate) heap: Heap,
@@ -55,6 +57,7 @@ impl Core {
             resting: RefCell::default(),
             settling: RefCell::default(),
             pruning: RefCell::default(),
+            folding: RefCell::default(),
             label_sets: RefCell::default(),
             heap: Heap::new(graph.account.clone(), usize::from(number)),
             graph: graph.clone(),

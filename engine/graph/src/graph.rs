@@ -198,18 +198,20 @@ impl Graph {
         }
     }
 
-    /// Takes a record that nobody can see any more out of the indexes, where no record that is left has the same entry.
-    pub(crate) fn unindex_record(
-        &self,
-        id: VertexId,
-        record: &impl Record,
-        slot: &Slot,
-        guard: &Guard<'_>,
-    ) {
+    /// Takes a record that nobody can see any more out of the indexes, where no state that is left has the same entry.
+    pub(crate) fn unindex_record(&self, id: VertexId, record: &impl Record, guard: &Guard<'_>) {
+        let indexes = self.indexes.load(guard);
+        if indexes.is_empty() {
+            return;
+        }
         let labels = self.label_sets.labels(record.label_set());
-        for index in self.indexes.load(guard) {
+        let page = self.directory.page(id.page(), guard);
+        for index in indexes {
             if let Some(entry) = index.entry(id, labels, record) {
-                let needed = crate::version::chain(&slot.versions, guard).any(|left| {
+                let mut left = page
+                    .into_iter()
+                    .flat_map(|page| page.states(id.slot(), guard));
+                let needed = left.any(|left| {
                     let labels = self.label_sets.labels(left.label_set());
                     index.entry(id, labels, &left).as_ref() == Some(&entry)
                 });
@@ -220,7 +222,7 @@ impl Graph {
         }
     }
 
-    /// Fills a new index from every version of every vertex; all tokens are held.
+    /// Fills a new index from every state of every vertex; all tokens are held.
     pub(crate) fn fill_index(&self, index: &Index, guard: &Guard<'_>) {
         for (shard, lists) in self.lists.iter().enumerate() {
             let pages = lists
@@ -229,11 +231,11 @@ impl Graph {
                 .flat_map(|list| list.pages(guard));
             for page in pages.filter_map(|id| self.directory.page(id, guard)) {
                 let used = page.header().used.load(Ordering::Acquire) as usize;
-                for (at, slot) in page.items()[..used].iter().enumerate() {
+                for at in 0..used {
                     let id = VertexId::new(page.header().id, at);
-                    for version in crate::version::chain(&slot.versions, guard) {
-                        let labels = self.label_sets.labels(version.label_set());
-                        if let Some(entry) = index.entry(id, labels, &version) {
+                    for state in page.states(at, guard) {
+                        let labels = self.label_sets.labels(state.label_set());
+                        if let Some(entry) = index.entry(id, labels, &state) {
                             index.insert(shard, &entry, guard);
                         }
                     }

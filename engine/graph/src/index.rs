@@ -11,11 +11,11 @@
 use crate::delta::Keys;
 use crate::ids::{KeyId, LabelId, VertexId};
 use crate::memory::{Account, Guard, Heap};
-use crate::page::Slot;
+use crate::state::State;
 use crate::tree::{Ascent, STRING_MAX, Tree};
 use crate::value::Value;
 use crate::value::sort_key::{self, SortKey};
-use crate::version::{Record, Version};
+use crate::version::Record;
 use crate::view::View;
 use std::cmp::Ordering as Cmp;
 use std::sync::Arc;
@@ -158,16 +158,14 @@ impl<'e> IndexRef<'e> {
         self.index.entries.load(Ordering::Relaxed)
     }
 
-    /// Whether an entry is true for this transaction, and then the version.
-    fn verified(&self, entry: &[u8]) -> Option<Version<'e>> {
-        let id = id_of(entry);
-        let slot: &'e Slot = self.view.slot(id)?;
-        let version = self.view.version(slot)?;
-        let labels = self.view.graph().label_sets.labels(version.label_set());
+    /// Whether an entry is true for this transaction, and then the state of its vertex.
+    fn verified(&self, entry: &[u8]) -> Option<State<'e>> {
+        let state = self.view.state(id_of(entry))?;
+        let labels = self.view.graph().label_sets.labels(state.label_set());
         if labels.binary_search(&self.index.definition.label).is_err() {
             return None;
         }
-        (self.index.key_of(&version)?.as_slice() == key_of(entry)).then_some(version)
+        (self.index.key_of(&state)?.as_slice() == key_of(entry)).then_some(state)
     }
 
     /// Visible vertices whose properties equal `values`, one value a key of the index, in the sense of Cypher's `=`
@@ -309,8 +307,8 @@ impl<'e> IndexRef<'e> {
                 }
             }
             cursor.last = Some(SortKey::from_slice(entry));
-            if let Some(version) = self.verified(entry) {
-                let first = version.property(self.index.definition.keys[0]);
+            if let Some(state) = self.verified(entry) {
+                let first = state.property(self.index.definition.keys[0]);
                 if first.is_some_and(|value| within(&value.to_value())) {
                     out.push(id_of(entry));
                     left -= 1;
@@ -342,14 +340,14 @@ impl Iterator for Seek<'_> {
                 .get_or_insert_with(|| tree.from(&self.key, self.index.view.guard()));
             match ascent.next().filter(|entry| entry.starts_with(&self.key)) {
                 Some(entry) => {
-                    let Some(version) = self.index.verified(entry) else {
+                    let Some(state) = self.index.verified(entry) else {
                         continue;
                     };
                     let keys: &[KeyId] = &self.index.index.definition.keys;
                     let equal = self.exact.as_ref().is_none_or(|values| {
                         keys.iter()
                             .zip(values)
-                            .all(|(&k, v)| version.property(k).is_some_and(|p| p.is(v)))
+                            .all(|(&k, v)| state.property(k).is_some_and(|p| p.is(v)))
                     });
                     if equal {
                         return Some(id_of(entry));

@@ -4,15 +4,18 @@
 //! of the page's shard), `apply`.
 //! Always holds: a page never moves while it exists, and its number is never used again; a page belongs to the label set its
 //! vertices were created with, and is in the list of every label any of its vertices ever had; `used` slots have been handed out.
-//! Left to others: which slot comes next (`shard`), settled columns.
+//! Left to others: which slot comes next (`shard`), what stands in the columns (`column`), when they are folded (`housekeeping`).
 
 use crate::adjacency::{self, List};
+use crate::column::Columns;
 use crate::growing::Growing;
 use crate::ids::{LabelId, LabelSetId, PAGE_SLOTS, PageId, VertexId};
 use crate::memory::{Alone, BlockRef, Charged, Guard, Heap, Link, MemoryOwner};
+use crate::stamp::Sight;
+use crate::state::State;
 use crate::version::Versions;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// Property versions of the edges of one source, by ordinal.
 pub(crate) type EdgeTable = Link<EdgeTableHead, Versions>;
@@ -27,8 +30,9 @@ impl Charged for EdgeTableHead {
 /// A vertex. All pointers change only under the shard's token.
 #[derive(Default)]
 pub(crate) struct Slot {
-    /// Newest first; null before the vertex exists and after it is forgotten.
-    pub(crate) versions: Versions,
+    /// Versions, newest first; beneath the last lies the page's row, if the slot has one. Null before the vertex exists, after it
+    /// is forgotten, and while nothing about it is recent.
+    pub(crate) recent: Versions,
     pub(crate) outgoing: List,
     pub(crate) incoming: List,
     /// Null until an outgoing edge gets a property.
@@ -45,6 +49,11 @@ pub(crate) struct PageHead {
     pub(crate) used: AtomicU32,
     /// Slots whose vertex is not forgotten.
     pub(crate) live: AtomicU32,
+    /// Counts versions linked, so that housekeeping can tell a quiet page.
+    pub(crate) changes: AtomicU32,
+    /// Whether some core waits for it to be quiet.
+    pub(crate) lingers: AtomicBool,
+    pub(crate) columns: Columns,
 }
 
 impl Charged for PageHead {
@@ -53,6 +62,42 @@ impl Charged for PageHead {
 
 /// A page as a reader sees it.
 pub(crate) type Page<'g> = BlockRef<'g, PageHead, Slot>;
+
+impl<'g> Page<'g> {
+    /// The vertex of a slot as `sight` sees it.
+    #[inline]
+    pub(crate) fn seen(
+        self,
+        at: usize,
+        sight: &Sight<'_>,
+        guard: &'g Guard<'_>,
+    ) -> Option<State<'g>> {
+        let columns = &self.header().columns;
+        columns.seen(at, &self.items()[at].recent, sight, guard)
+    }
+
+    /// Every state of a slot, newest first, undone ones included; for the holder of the token.
+    pub(crate) fn states(
+        self,
+        at: usize,
+        guard: &'g Guard<'_>,
+    ) -> impl Iterator<Item = State<'g>> + use<'g> {
+        let columns = &self.header().columns;
+        columns.states(at, &self.items()[at].recent, guard)
+    }
+
+    /// The newest state of a slot, undone or not; for the holder of the token.
+    pub(crate) fn newest(self, at: usize, guard: &'g Guard<'_>) -> Option<State<'g>> {
+        let columns = &self.header().columns;
+        columns.newest(at, &self.items()[at].recent, guard)
+    }
+
+    /// A version is about to be linked to a slot.
+    pub(crate) fn mark(self, at: usize) {
+        self.header().columns.mark(at);
+        self.header().changes.fetch_add(1, Ordering::Relaxed);
+    }
+}
 
 const LEAF_BITS: u32 = 12;
 
@@ -103,6 +148,9 @@ impl Directory {
             labels,
             used: AtomicU32::new(0),
             live: AtomicU32::new(0),
+            changes: AtomicU32::new(0),
+            lingers: AtomicBool::new(false),
+            columns: Columns::default(),
         };
         let link = self.link(id).expect("its leaf was just made");
         let before = link.set(guard.heap().block(head, PAGE_SLOTS, |_| Slot::default()));
@@ -116,7 +164,7 @@ impl Directory {
             return;
         };
         for slot in page.items() {
-            debug_assert!(slot.versions.is_null());
+            debug_assert!(slot.recent.is_null());
             adjacency::retire(&slot.outgoing, heap);
             adjacency::retire(&slot.incoming, heap);
             if let Some(table) = slot.edges.take() {
@@ -126,6 +174,7 @@ impl Directory {
                 heap.retire_block(table);
             }
         }
+        page.header().columns.retire(heap);
         heap.retire_block(page);
     }
 
@@ -141,7 +190,7 @@ impl Directory {
                 for slot in page.items() {
                     adjacency::free(&slot.outgoing, heap, alone);
                     adjacency::free(&slot.incoming, heap, alone);
-                    free_chain(&slot.versions, heap, alone);
+                    free_chain(&slot.recent, heap, alone);
                     if let Some(table) = slot.edges.take() {
                         for versions in table.items() {
                             free_chain(versions, heap, alone);
@@ -149,6 +198,7 @@ impl Directory {
                         heap.free_block(table, alone);
                     }
                 }
+                page.header().columns.free(heap, alone);
                 heap.free_block(page, alone);
             }
         });

@@ -149,12 +149,17 @@ impl CoreState {
             });
             let needs_pruning = |write: &Write| match *write {
                 Write::Vertex(id) => self.graph.slot(id, &guard).is_some_and(|slot| {
-                    slot.versions
+                    slot.recent
                         .load(&guard)
-                        .is_some_and(|v| v.header().deleted || !v.header().previous.is_null())
+                        .is_some_and(|v| !v.header().previous.is_null())
                 }),
                 _ => true,
             };
+            for write in &writes {
+                if let Write::Vertex(id) = *write {
+                    self.folding.borrow_mut().note(seq, id.page());
+                }
+            }
             let mut pruning = self.pruning.borrow_mut();
             pruning.extend(
                 writes
@@ -183,7 +188,7 @@ impl CoreState {
             }
         };
         match part {
-            Part::Vertex(_) => chain(&slot.versions),
+            Part::Vertex(_) => chain(&slot.recent),
             Part::EdgeVersions(edge) => {
                 if let Some(versions) = edge_versions(slot, edge, guard) {
                     chain(versions);
@@ -228,11 +233,11 @@ impl CoreState {
             match part {
                 Part::Vertex(id) => {
                     while slot
-                        .versions
+                        .recent
                         .load(&guard)
                         .is_some_and(|v| names(v.header().stamp(), cell))
                     {
-                        pen.unlink_newest(hold, id, slot);
+                        pen.unlink_newest(hold, id);
                     }
                 }
                 Part::EdgeVersions(edge) => {
@@ -301,20 +306,20 @@ impl CoreState {
             };
             let Some((_, write)) = next else { break };
             let guard = self.heap.enter();
-            for_parts(self, &[write], |hold, part| {
-                self.prune_part(hold, part, horizon, &guard)
+            for_parts(self, &[write], |_, part| {
+                self.prune_part(part, horizon, &guard)
             });
             done += 1;
         }
         done
     }
 
-    fn prune_part(&self, hold: &mut Hold<'_>, part: Part, horizon: CommitSeq, guard: &Guard<'_>) {
+    fn prune_part(&self, part: Part, horizon: CommitSeq, guard: &Guard<'_>) {
         let Some(slot) = self.graph.slot(part.place(), guard) else {
             return;
         };
         match part {
-            Part::Vertex(id) => self.prune_vertex(hold, id, slot, horizon, guard),
+            Part::Vertex(id) => self.prune_vertex(id, slot, horizon, guard),
             Part::EdgeVersions(edge) => {
                 if let Some(versions) = edge_versions(slot, edge, guard) {
                     let settled = version::chain(versions, guard)
@@ -337,52 +342,18 @@ impl CoreState {
         }
     }
 
-    fn prune_vertex(
-        &self,
-        hold: &mut Hold<'_>,
-        id: VertexId,
-        slot: &Slot,
-        horizon: CommitSeq,
-        guard: &Guard<'_>,
-    ) {
-        let graph = &self.graph;
-        let Some(settled) =
-            version::chain(&slot.versions, guard).find(|v| is_below(v.header().stamp(), horizon))
-        else {
-            return;
-        };
-        let head = slot.versions.load(guard).expect("the chain has a version");
-        let forgotten = settled.header().deleted && settled.same(head);
-        let dropped: Vec<_> = if forgotten {
-            version::chain(&slot.versions, guard).collect()
-        } else {
-            version::chain(&settled.header().previous, guard).collect()
-        };
-        if dropped.is_empty() {
-            return;
-        }
-        version::retire_chain(
-            if forgotten {
-                &slot.versions
-            } else {
-                &settled.header().previous
-            },
-            &self.heap,
-        );
-        for version in dropped {
-            graph.unindex_record(id, &version, slot, guard);
-        }
-        if forgotten {
-            adjacency::retire(&slot.outgoing, &self.heap);
-            adjacency::retire(&slot.incoming, &self.heap);
-            if let Some(table) = slot.edges.take() {
-                for versions in table.items() {
-                    // The copy of a link in a retired table is of no account: this table is the one that owns.
-                    version::retire_chain(versions, &self.heap);
-                }
-                self.heap.retire_block(table);
-            }
-            hold.shard(graph.shard_of(id)).vacate(graph, id, guard);
+    /// Drops what lies behind the newest version that everyone sees; that one becomes a row when its page is folded.
+    fn prune_vertex(&self, id: VertexId, slot: &Slot, horizon: CommitSeq, guard: &Guard<'_>) {
+        let settled =
+            version::chain(&slot.recent, guard).find(|v| is_below(v.header().stamp(), horizon));
+        let Some(settled) = settled else { return };
+        let dropped = settled.header().previous.load(guard);
+        version::retire_chain(&settled.header().previous, &self.heap);
+        // Retired, but alive for this epoch.
+        let mut next = dropped;
+        while let Some(version) = next {
+            self.graph.unindex_record(id, &version, guard);
+            next = version.header().previous.load(guard);
         }
     }
 
@@ -391,6 +362,7 @@ impl CoreState {
         let mut left = budget;
         left -= self.settle(left);
         left -= self.prune(left);
+        left -= self.fold_due(left);
         // Freeing costs far less than pruning.
         self.heap.collect(left.saturating_mul(16).max(64));
         self.recover_cells(&mut self.cells.borrow_mut());
@@ -400,5 +372,6 @@ impl CoreState {
                 .borrow()
                 .front()
                 .is_some_and(|&(seq, _)| seq <= self.graph.oldest_snapshot())
+            || self.folds_are_due()
     }
 }

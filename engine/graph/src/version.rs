@@ -4,7 +4,7 @@
 //! Called by `view` (reads), `write` and `settle` (under the token of the shard), `index` (through [`Record`]).
 //! Always holds: a block is immutable but for its stamp and its link; stamps fall from the front of a chain to its end, except that
 //! in-flight ones stand in front; a version marked `deleted` has no properties.
-//! Left to others: settled columns, which will take over from the last version of a chain beneath the same calls.
+//! Left to others: the settled row beneath the last version of a chain (`column`), states in either form (`state`).
 
 use crate::ids::{KeyId, LabelSetId};
 use crate::memory::{BlockRef, Charged, Guard, Heap, Link, MemoryOwner, Owned};

@@ -13,9 +13,9 @@ use crate::index::{Index, IndexRef};
 use crate::memory::Guard;
 use crate::page::Slot;
 use crate::stamp::Sight;
-use crate::value::codec::Properties;
+use crate::state::{PropertiesRef, State};
 use crate::value::{Edge, ValueRef};
-use crate::version::{self, Version};
+use crate::version::{self, Record};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -79,18 +79,22 @@ impl<'e> View<'e> {
         self.graph.slot(id, self.guard)
     }
 
-    pub(crate) fn version(&self, slot: &'e Slot) -> Option<Version<'e>> {
-        version::seen(&slot.versions, &self.sight, self.guard)
-            .filter(|version| !version.header().deleted)
+    /// What a vertex looks like for this transaction, if it exists.
+    #[inline]
+    pub(crate) fn state(&self, id: VertexId) -> Option<State<'e>> {
+        if id > VertexId::MAX {
+            return None;
+        }
+        let page = self.graph.directory.page(id.page(), self.guard)?;
+        page.seen(id.slot(), &self.sight, self.guard)
     }
 
     /// The vertex of an id, if it exists for this transaction.
     #[inline]
     pub fn vertex(&self, id: VertexId) -> Option<VertexRef<'e>> {
-        let version = self.version(self.slot(id)?)?;
         Some(VertexRef {
             id,
-            version,
+            state: self.state(id)?,
             view: *self,
         })
     }
@@ -207,9 +211,9 @@ impl<'e> View<'e> {
         };
         let home = page.header().labels;
         let home_has = has(home);
-        for (at, slot) in page.items()[..used].iter().enumerate() {
-            if let Some(version) = self.version(slot) {
-                let set = version.header().labels;
+        for at in 0..used {
+            if let Some(state) = page.seen(at, &self.sight, self.guard) {
+                let set = state.label_set();
                 if if set == home { home_has } else { has(set) } {
                     out.push(VertexId::new(page.header().id, at));
                 }
@@ -233,7 +237,7 @@ impl<'e> View<'e> {
 #[derive(Clone, Copy)]
 pub struct VertexRef<'e> {
     id: VertexId,
-    version: Version<'e>,
+    state: State<'e>,
     view: View<'e>,
 }
 
@@ -245,10 +249,7 @@ impl<'e> VertexRef<'e> {
 
     /// Its labels, ascending by id.
     pub fn labels(&self) -> &'e [LabelId] {
-        self.view
-            .graph
-            .label_sets
-            .labels(self.version.header().labels)
+        self.view.graph.label_sets.labels(self.state.label_set())
     }
 
     /// Whether it has a label.
@@ -259,12 +260,12 @@ impl<'e> VertexRef<'e> {
     /// One property, in place.
     #[inline]
     pub fn property(&self, key: KeyId) -> Option<ValueRef<'e>> {
-        version::properties(self.version).get(key)
+        self.state.get(key)
     }
 
     /// All properties, in place, ascending by key.
-    pub fn properties(&self) -> Properties<'e> {
-        version::properties(self.version)
+    pub fn properties(&self) -> PropertiesRef<'e> {
+        self.state.properties()
     }
 }
 
@@ -288,7 +289,7 @@ impl<'e> EdgeRef<'e> {
     }
 
     /// All properties, in place, ascending by key.
-    pub fn properties(&self) -> Properties<'e> {
+    pub fn properties(&self) -> PropertiesRef<'e> {
         let versions = self
             .slot
             .edges
@@ -296,7 +297,9 @@ impl<'e> EdgeRef<'e> {
             .and_then(|table| table.items().get(self.edge.id.ordinal() as usize));
         versions
             .and_then(|versions| version::seen(versions, &self.view.sight, self.view.guard))
-            .map_or(Properties::default(), version::properties)
+            .map_or(PropertiesRef::default(), |version| {
+                State::Recent(version).properties()
+            })
     }
 }
 

@@ -14,11 +14,11 @@
 
 use super::account::MemoryOwner;
 use super::heap::{Freed, Guard, Heap};
+use crate::sync::{AtomicPtr, Ordering};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
 use std::mem::{needs_drop, offset_of};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// Says whose memory the blocks with this header are, or the values published of this type.
 pub(crate) trait Charged {
@@ -195,9 +195,14 @@ impl<'g, H, T> BlockRef<'g, H, T> {
         }
     }
 
-    /// Whether both are the same block.
-    pub(crate) fn same(self, other: BlockRef<'_, H, T>) -> bool {
-        self.raw == other.raw
+    /// What a link in it points to. The epoch that keeps this block keeps that one too: it is loaded within the epoch, and what is
+    /// unlinked later waits for the epoch to pass.
+    #[inline]
+    pub(crate) fn follow<A, B>(self, link: &'g Link<A, B>) -> Option<BlockRef<'g, A, B>> {
+        NonNull::new(link.0.load(Ordering::Acquire)).map(|raw| BlockRef {
+            raw,
+            life: PhantomData,
+        })
     }
 }
 
@@ -293,12 +298,14 @@ impl<H, T> Link<H, T> {
 }
 
 /// An atomic pointer to a boxed value, replaced as a whole.
-pub(crate) struct Published<T>(AtomicPtr<T>);
+pub(crate) struct Published<T>(std::sync::atomic::AtomicPtr<T>);
 
 impl<T: Charged + Send + Sync + 'static> Published<T> {
     /// A first value.
     pub(crate) fn new(value: T) -> Published<T> {
-        Published(AtomicPtr::new(Box::into_raw(Box::new(value))))
+        Published(std::sync::atomic::AtomicPtr::new(Box::into_raw(Box::new(
+            value,
+        ))))
     }
 
     /// The present value.

@@ -198,6 +198,53 @@ fn encode_at(value: &Value, out: &mut Vec<u8>, depth: usize) -> Result<(), NotSt
     Ok(())
 }
 
+/// Appends the encoding of a stored value: the bytes it was read from, where those were written by [`encode`].
+pub(crate) fn encode_ref(value: super::ValueRef<'_>, out: &mut Vec<u8>) {
+    use super::ValueRef as V;
+    match value {
+        V::Null => out.push(tag::NULL),
+        V::Bool(false) => out.push(tag::FALSE),
+        V::Bool(true) => out.push(tag::TRUE),
+        V::Int(x) => {
+            out.push(tag::INT);
+            put_signed(out, x);
+        }
+        V::Float(x) => {
+            out.push(tag::FLOAT);
+            out.extend_from_slice(&x.to_le_bytes());
+        }
+        V::String(x) => put_bytes(out, tag::STRING, x.as_bytes()),
+        V::Bytes(x) => put_bytes(out, tag::BYTES, x),
+        V::List(x) => put_bytes(out, tag::LIST, x.body),
+        V::Map(x) => put_bytes(out, tag::MAP, x.body),
+        V::DateTime {
+            seconds,
+            nanoseconds,
+            offset_seconds,
+            zone,
+        } => {
+            out.push(match zone {
+                Some(_) => tag::DATE_TIME_ZONE,
+                None => tag::DATE_TIME_OFFSET,
+            });
+            put_signed(out, seconds);
+            put_varint(out, u64::from(nanoseconds));
+            put_signed(out, i64::from(offset_seconds));
+            if let Some(zone) = zone {
+                put_varint(out, zone.len() as u64);
+                out.extend_from_slice(zone.as_bytes());
+            }
+        }
+        V::Date(_)
+        | V::Time(_)
+        | V::LocalTime(_)
+        | V::LocalDateTime(_)
+        | V::Duration(_)
+        | V::Point(_) => encode_at(&value.to_value(), out, 0)
+            .expect("a stored value is no vertex, edge or path, and nests nothing here"),
+    }
+}
+
 fn check_size(bytes: usize) -> Result<(), NotStorable> {
     if bytes > VALUE_BYTES_MAX {
         Err(NotStorable::TooLarge(bytes))

@@ -54,13 +54,13 @@ pub enum ValueRef<'a> {
 /// A stored list.
 #[derive(Clone, Copy, Debug)]
 pub struct ListRef<'a> {
-    pub(super) body: &'a [u8],
+    pub(crate) body: &'a [u8],
 }
 
 /// A stored map.
 #[derive(Clone, Copy, Debug)]
 pub struct MapRef<'a> {
-    pub(super) body: &'a [u8],
+    pub(crate) body: &'a [u8],
 }
 
 const CHECKED: &str = "stored lists and maps were encoded here or checked when they came in";

@@ -11,7 +11,7 @@ use crate::shard::Hold;
 use crate::stamp::{NEVER, Standing, in_flight};
 use crate::value::Edge;
 use crate::value::codec::Properties;
-use crate::version::{self, Versions};
+use crate::version::{self, Record, Versions};
 use std::sync::atomic::Ordering;
 
 impl<'a> Pen<'a> {
@@ -22,21 +22,21 @@ impl<'a> Pen<'a> {
     /// The shared right on an end: it exists for the author, and no deletion of it is in flight or newer than the snapshot.
     fn end(&self, hold: &mut Hold<'_>, vertex: VertexId) -> Result<&'a Slot, WriteError> {
         let slot = self.slot(vertex).ok_or(WriteError::VertexDeleted(vertex))?;
-        let head = self
-            .newest(hold, vertex, slot)
+        let newest = self
+            .newest(hold, vertex)
             .ok_or(WriteError::VertexDeleted(vertex))?;
         let conflict = WriteError::Conflict {
             entity: Entity::Vertex(vertex),
         };
-        if !self.known(slot) {
+        if !self.known(vertex) {
             return Err(if self.author.uncommitted {
                 conflict
             } else {
                 WriteError::VertexDeleted(vertex)
             });
         }
-        if head.header().deleted {
-            return Err(match self.author.standing(head.header().stamp()) {
+        if newest.is_deleted() {
+            return Err(match self.author.standing(newest.stamp()) {
                 Standing::Contested => conflict,
                 _ => WriteError::VertexDeleted(vertex),
             });

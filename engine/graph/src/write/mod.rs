@@ -17,10 +17,11 @@ use crate::error::{Entity, WriteError};
 use crate::graph::Graph;
 use crate::ids::{CommitSeq, ShardId, VertexId};
 use crate::memory::Guard;
-use crate::page::Slot;
+use crate::page::{Page, Slot};
 use crate::shard::Hold;
 use crate::stamp::{Author, Standing};
-use crate::version::{self, Version};
+use crate::state::State;
+use crate::version::Record;
 
 /// An author with its core, for the length of an operation.
 pub(crate) struct Pen<'a> {
@@ -60,62 +61,78 @@ impl<'a> Pen<'a> {
         self.graph().slot(vertex, self.guard)
     }
 
-    /// The newest version of a vertex that counts: aborted ones in front of it are unlinked.
-    fn newest(&self, hold: &mut Hold<'_>, vertex: VertexId, slot: &'a Slot) -> Option<Version<'a>> {
+    fn page(&self, vertex: VertexId) -> Option<Page<'a>> {
+        if vertex > VertexId::MAX {
+            return None;
+        }
+        self.graph().directory.page(vertex.page(), self.guard)
+    }
+
+    /// The newest state of a vertex that counts: aborted ones in front of it are unlinked.
+    fn newest(&self, hold: &mut Hold<'_>, vertex: VertexId) -> Option<State<'a>> {
         loop {
-            let head = slot.versions.load(self.guard)?;
-            if self.author.standing(head.header().stamp()) != Standing::Void {
-                return Some(head);
+            let newest = self.page(vertex)?.newest(vertex.slot(), self.guard)?;
+            if self.author.standing(newest.stamp()) != Standing::Void {
+                return Some(newest);
             }
-            self.unlink_newest(hold, vertex, slot);
+            self.unlink_newest(hold, vertex);
         }
     }
 
     /// Unlinks the newest version of a vertex, with the index entries that only it had.
-    pub(crate) fn unlink_newest(&self, hold: &mut Hold<'_>, vertex: VertexId, slot: &'a Slot) {
-        let Some(head) = slot.versions.load(self.guard) else {
+    pub(crate) fn unlink_newest(&self, hold: &mut Hold<'_>, vertex: VertexId) {
+        let Some(page) = self.page(vertex) else {
             return;
         };
-        let old = slot
-            .versions
-            .splice(head.header().previous.load(self.guard));
-        self.graph().unindex_record(vertex, &head, slot, self.guard);
+        let word = &page.items()[vertex.slot()].recent;
+        let Some(head) = word.load(self.guard) else {
+            return;
+        };
+        let old = word.splice(head.header().previous.load(self.guard));
+        self.graph().unindex_record(vertex, &head, self.guard);
         if let Some(old) = old {
             self.guard.heap().retire_block(old);
         }
-        if slot.versions.is_null() {
-            hold.shard(self.graph().shard_of(vertex))
-                .vacate(self.graph(), vertex, self.guard);
+        if word.is_null() {
+            page.header().columns.unmark(vertex.slot());
+            if page.newest(vertex.slot(), self.guard).is_none() {
+                hold.shard(self.graph().shard_of(vertex))
+                    .vacate(self.graph(), vertex, self.guard);
+            }
         }
     }
 
-    /// The newest version for an author who wants to change the vertex: its own or an old one, and not a deletion.
+    /// The newest state for an author who wants to change the vertex: its own or an old one, and not a deletion.
     fn to_change(
         &self,
         hold: &mut Hold<'_>,
         vertex: VertexId,
-    ) -> Result<(&'a Slot, Version<'a>), WriteError> {
+    ) -> Result<(&'a Slot, State<'a>), WriteError> {
         let slot = self.slot(vertex).ok_or(WriteError::VertexDeleted(vertex))?;
-        let head = self
-            .newest(hold, vertex, slot)
+        let newest = self
+            .newest(hold, vertex)
             .ok_or(WriteError::VertexDeleted(vertex))?;
-        match self.author.standing(head.header().stamp()) {
-            Standing::Contested if self.author.uncommitted || self.known(slot) => {
+        match self.author.standing(newest.stamp()) {
+            Standing::Contested if self.author.uncommitted || self.known(vertex) => {
                 Err(WriteError::Conflict {
                     entity: Entity::Vertex(vertex),
                 })
             }
             Standing::Contested => Err(WriteError::VertexDeleted(vertex)),
-            _ if head.header().deleted => Err(WriteError::VertexDeleted(vertex)),
-            _ => Ok((slot, head)),
+            _ if newest.is_deleted() => Err(WriteError::VertexDeleted(vertex)),
+            _ => Ok((slot, newest)),
         }
     }
 
-    /// Whether the author could have seen the vertex at all: some version is its own or old.
-    fn known(&self, slot: &'a Slot) -> bool {
-        version::chain(&slot.versions, self.guard).any(|version| {
+    /// Whether the author could have seen the vertex at all: some state is its own or old.
+    fn known(&self, vertex: VertexId) -> bool {
+        let states = self
+            .page(vertex)
+            .into_iter()
+            .flat_map(|page| page.states(vertex.slot(), self.guard));
+        states.into_iter().any(|state| {
             matches!(
-                self.author.standing(version.header().stamp()),
+                self.author.standing(state.stamp()),
                 Standing::Mine | Standing::Old
             )
         })

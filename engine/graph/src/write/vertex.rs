@@ -8,8 +8,9 @@ use crate::ids::{LabelSetId, ShardId, VertexId};
 use crate::page::Slot;
 use crate::shard::Hold;
 use crate::stamp::{Standing, in_flight};
+use crate::state::State;
 use crate::value::codec::Properties;
-use crate::version::{self, Version};
+use crate::version::{self, Record};
 
 /// Whether a version is the author's first of a vertex: then settling and undoing have to come by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,8 @@ impl<'a> Pen<'a> {
         properties: Properties<'_>,
     ) -> bool {
         let mut hold = self.hold_vertex(id);
-        if self.slot(id).is_some_and(|slot| !slot.versions.is_null()) {
+        let present = self.page(id).map(|page| page.newest(id.slot(), self.guard));
+        if present.flatten().is_some() {
             return false;
         }
         let shard = hold.shard(self.graph().shard_of(id));
@@ -73,13 +75,19 @@ impl<'a> Pen<'a> {
             false,
             properties.bytes(),
         );
-        let none = slot.versions.set(new);
+        self.mark(id);
+        let none = slot.recent.set(new);
         debug_assert!(none.is_none(), "{id:?} is created in a slot in use");
         self.graph().index_record(
             id,
-            &slot.versions.load(self.guard).expect("it was just set"),
+            &slot.recent.load(self.guard).expect("it was just set"),
             self.guard,
         );
+    }
+
+    /// A version is about to be linked.
+    fn mark(&self, id: VertexId) {
+        self.page(id).expect("it has a slot").mark(id.slot());
     }
 
     /// Puts a new version in front; of two in the same clause only the later stays.
@@ -87,13 +95,13 @@ impl<'a> Pen<'a> {
         &self,
         hold: &mut Hold<'_>,
         (id, slot): (VertexId, &'a Slot),
-        head: Version<'a>,
+        newest: State<'a>,
         (labels, deleted): (LabelSetId, bool),
         properties: &[u8],
     ) -> Touch {
-        let stamp = head.header().stamp();
+        let stamp = newest.stamp();
         let heap = self.guard.heap();
-        if labels != head.header().labels {
+        if labels != newest.label_set() {
             let all = self.graph().label_sets.labels(labels);
             hold.shard(self.graph().shard_of(id)).list_for(
                 self.graph(),
@@ -103,12 +111,12 @@ impl<'a> Pen<'a> {
             );
         }
         let same_clause = stamp == self.author.stamp && in_flight(stamp).is_some();
-        let previous = if same_clause {
-            head.header().previous.load(self.guard)
-        } else {
-            Some(head)
+        let previous = match newest.version() {
+            Some(head) if same_clause => head.header().previous.load(self.guard),
+            head => head,
         };
-        let old = slot.versions.set(version::build(
+        self.mark(id);
+        let old = slot.recent.set(version::build(
             heap,
             self.author.stamp,
             previous,
@@ -118,11 +126,11 @@ impl<'a> Pen<'a> {
         ));
         self.graph().index_record(
             id,
-            &slot.versions.load(self.guard).expect("it was just set"),
+            &slot.recent.load(self.guard).expect("it was just set"),
             self.guard,
         );
         if same_clause {
-            self.graph().unindex_record(id, &head, slot, self.guard);
+            self.graph().unindex_record(id, &newest, self.guard);
             if let Some(old) = old {
                 heap.retire_block(old);
             }
@@ -140,16 +148,16 @@ impl<'a> Pen<'a> {
         change: impl FnOnce(Properties<'_>, &mut Vec<u8>) -> bool,
     ) -> Result<Option<Touch>, WriteError> {
         let mut hold = self.hold_vertex(id);
-        let (slot, head) = self.to_change(&mut hold, id)?;
-        let mut bytes = Vec::new();
-        if !change(version::properties(head), &mut bytes) {
+        let (slot, newest) = self.to_change(&mut hold, id)?;
+        let (mut present, mut bytes) = (Vec::new(), Vec::new());
+        if !change(newest.properties().encoded(&mut present), &mut bytes) {
             return Ok(None);
         }
         Ok(Some(self.push(
             &mut hold,
             (id, slot),
-            head,
-            (head.header().labels, false),
+            newest,
+            (newest.label_set(), false),
             &bytes,
         )))
     }
@@ -162,8 +170,8 @@ impl<'a> Pen<'a> {
         intern: impl FnOnce(&Labels) -> Option<LabelSetId>,
     ) -> Result<Option<Touch>, WriteError> {
         let mut hold = self.hold_vertex(id);
-        let (slot, head) = self.to_change(&mut hold, id)?;
-        let mut labels: Labels = self.graph().label_sets.labels(head.header().labels).into();
+        let (slot, newest) = self.to_change(&mut hold, id)?;
+        let mut labels: Labels = self.graph().label_sets.labels(newest.label_set()).into();
         if !change(&mut labels) {
             return Ok(None);
         }
@@ -172,9 +180,9 @@ impl<'a> Pen<'a> {
         Ok(Some(self.push(
             &mut hold,
             (id, slot),
-            head,
+            newest,
             (set, false),
-            version::properties(head).bytes(),
+            newest.properties().encoded(&mut Vec::new()).bytes(),
         )))
     }
 
@@ -193,7 +201,7 @@ impl<'a> Pen<'a> {
         hold: &mut Hold<'_>,
         id: VertexId,
     ) -> Result<Option<(LabelSetId, Touch)>, WriteError> {
-        let (slot, head) = match self.to_change(hold, id) {
+        let (slot, newest) = match self.to_change(hold, id) {
             Err(WriteError::VertexDeleted(_)) if self.deleted_by_author(id) => return Ok(None),
             found => found?,
         };
@@ -202,20 +210,19 @@ impl<'a> Pen<'a> {
         if live > 0 {
             return Err(WriteError::DeleteConnectedVertex(id));
         }
-        let labels = head.header().labels;
+        let labels = newest.label_set();
         Ok(Some((
             labels,
-            self.push(hold, (id, slot), head, (labels, true), &[]),
+            self.push(hold, (id, slot), newest, (labels, true), &[]),
         )))
     }
 
     /// Whether the newest version is the author's own deletion.
     pub(super) fn deleted_by_author(&self, id: VertexId) -> bool {
-        let head = self
-            .slot(id)
-            .and_then(|slot| slot.versions.load(self.guard));
-        head.is_some_and(|head| {
-            head.header().deleted && self.author.standing(head.header().stamp()) == Standing::Mine
+        let page = self.page(id);
+        let newest = page.and_then(|page| page.newest(id.slot(), self.guard));
+        newest.is_some_and(|newest| {
+            newest.is_deleted() && self.author.standing(newest.stamp()) == Standing::Mine
         })
     }
 

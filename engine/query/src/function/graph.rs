@@ -119,7 +119,7 @@ pub(super) fn apply(
 /// # Errors
 /// A deleted entity; a value without properties.
 pub fn properties_of(value: &Value, cx: &Context<'_>) -> Result<Value, Error> {
-    let named = |properties: quoit_graph::value::codec::Properties<'_>| {
+    let named = |properties: quoit_graph::PropertiesRef<'_>| {
         let names = cx.view.graph().names();
         let entries: Vec<(Arc<str>, Value)> = properties
             .iter()

@@ -294,7 +294,7 @@ impl<'k> Bench<'k> {
         let note = |snapshot: &mut Snapshot,
                     edge: bool,
                     id: u64,
-                    properties: quoit_graph::value::codec::Properties<'_>| {
+                    properties: quoit_graph::PropertiesRef<'_>| {
             for (key, value) in properties.iter() {
                 let name = names
                     .key_name(key)

@@ -128,7 +128,7 @@ pub fn of_result(value: &Value, view: &View<'_>) -> Expected {
 }
 
 fn properties(
-    properties: quoit_graph::value::codec::Properties<'_>,
+    properties: quoit_graph::PropertiesRef<'_>,
     view: &View<'_>,
 ) -> BTreeMap<String, Expected> {
     let names = view.graph().names();

@@ -194,7 +194,7 @@ fn name(text: Option<&Arc<str>>) -> &str {
     text.map_or("", |text| text)
 }
 
-type Stored<'e> = quoit_graph::value::codec::Properties<'e>;
+type Stored<'e> = quoit_graph::PropertiesRef<'e>;
 
 fn write_properties(
     map: &mut MapWriter<'_>,
