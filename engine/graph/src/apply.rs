@@ -161,7 +161,6 @@ impl Applying<'_> {
                     return Err(self.unfit(format!("relationship {}: {reason}", edge.id)));
                 }
                 self.tally.edge(edge.type_, 1);
-                self.later(Write::EdgeCreated(edge));
             }
             Delta::DeleteEdge { edge } => self.delete_edge(edge)?,
             Delta::SetEdgeProperties { edge, changes } => {

@@ -4,6 +4,7 @@
 //! Always holds: nothing in it leaves its thread; an epoch is entered for a batch and never across a park.
 //! Left to others: what a transaction does (`txn`), what housekeeping does (`settle`).
 
+use crate::adjacency::QuietLists;
 use crate::delta::Labels;
 use crate::graph::Graph;
 use crate::horizon::Snapshots;
@@ -34,6 +35,8 @@ pub(crate) struct CoreState {
     pub(crate) settling: RefCell<VecDeque<Settling>>,
     pub(crate) pruning: RefCell<VecDeque<(CommitSeq, Pruning)>>,
     pub(crate) folding: RefCell<Folding>,
+    /// Lists that wait to be merged.
+    pub(crate) quiet: QuietLists,
     label_sets: RefCell<HashMap<Labels, LabelSetId>>,
     // Dropped before the graph, which frees what the heap leaves behind.
     pub(crate) heap: Heap,
@@ -58,6 +61,7 @@ impl Core {
             settling: RefCell::default(),
             pruning: RefCell::default(),
             folding: RefCell::default(),
+            quiet: QuietLists::default(),
             label_sets: RefCell::default(),
             heap: Heap::new(graph.account.clone(), usize::from(number)),
             graph: graph.clone(),

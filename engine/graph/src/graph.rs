@@ -5,6 +5,7 @@
 //! changes only while all tokens are held, so a writer under any token sees one list.
 //! Left to others: transactions (`core`, `txn`), writes (`write`), housekeeping (`settle`).
 
+use crate::adjacency::Side;
 use crate::core::Core;
 use crate::delta::NameKind;
 use crate::door::{Door, Journal};
@@ -13,7 +14,7 @@ use crate::ids::{CommitSeq, LabelId, ShardId, TypeId, VertexId};
 use crate::index::{Index, IndexDefinition};
 use crate::labels::LabelSets;
 use crate::memory::{
-    Account, Alone, Charged, Guard, Heap, MemoryOwner, MemoryReport, Published, Token,
+    Account, Alone, Charged, Guard, Heap, MemoryOwner, MemoryReport, Published, Token, prefetch,
 };
 use crate::names::Names;
 use crate::page::{Directory, PageLists, Slot};
@@ -182,6 +183,22 @@ impl Graph {
 
     pub(crate) fn slot<'g>(&self, id: VertexId, guard: &'g Guard<'_>) -> Option<&'g Slot> {
         self.directory.slot(id, guard)
+    }
+
+    /// Asks for a vertex's slot, to be read soon.
+    #[inline]
+    pub(crate) fn prefetch_slot(&self, id: VertexId, guard: &Guard<'_>) {
+        if let Some(slot) = self.slot(id, guard) {
+            prefetch(slot);
+        }
+    }
+
+    /// Asks for the beginning of one list of a vertex, whose slot was asked for before.
+    #[inline]
+    pub(crate) fn prefetch_list(&self, side: Side, guard: &Guard<'_>) {
+        if let Some(slot) = self.slot(side.vertex, guard) {
+            slot.list(side.outgoing).prefetch(2);
+        }
     }
 
     /// Enters a record into the indexes it belongs to; the shard's token is held.

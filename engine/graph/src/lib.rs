@@ -45,6 +45,7 @@ mod apply;
 mod column;
 mod core;
 mod error;
+mod expand;
 mod graph;
 mod growing;
 mod horizon;

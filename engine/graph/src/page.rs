@@ -41,6 +41,17 @@ pub(crate) struct Slot {
     pub(crate) ordinals: AtomicU32,
 }
 
+impl Slot {
+    /// The edges in one direction.
+    pub(crate) fn list(&self, outgoing: bool) -> &List {
+        if outgoing {
+            &self.outgoing
+        } else {
+            &self.incoming
+        }
+    }
+}
+
 /// What stands before the slots.
 pub(crate) struct PageHead {
     pub(crate) id: PageId,

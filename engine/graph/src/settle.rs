@@ -7,7 +7,7 @@
 //! shard after shard, and may be done at any time after the end.
 //! Left to others: when there is time for it (`Core::maintain`).
 
-use crate::adjacency;
+use crate::adjacency::{self, Keeper, Key, Side};
 use crate::core::CoreState;
 use crate::graph::Graph;
 use crate::ids::{CommitSeq, ShardId, VertexId};
@@ -116,17 +116,30 @@ fn edge_versions<'g>(slot: &'g Slot, edge: Edge, guard: &'g Guard<'_>) -> Option
         .get(edge.id.ordinal() as usize)
 }
 
-fn entry<'g>(slot: &'g Slot, part: Part, guard: &'g Guard<'_>) -> Option<adjacency::Entry<'g>> {
-    match part {
-        Part::Outgoing(edge, _) => {
-            let key = adjacency::key(edge.target, edge.id.ordinal());
-            adjacency::find(&slot.outgoing, edge.type_, key, guard)
+/// Gives the stamp that `cell` has put on one side of an edge to `restamp`.
+fn restamp(slot: &Slot, part: Part, cell: CellId, stamp: u64, keeper: &Keeper<'_>) {
+    let guard = keeper.guard;
+    let (side, key, mark) = match part {
+        Part::Outgoing(edge, mark) => (true, Key::outgoing(edge), mark),
+        Part::Incoming(edge, mark) => (false, Key::incoming(edge), mark),
+        Part::Vertex(_) | Part::EdgeVersions(_) => return,
+    };
+    let side = Side {
+        vertex: part.place(),
+        outgoing: side,
+    };
+    let marked = |entry: &adjacency::Entry<'_>| match mark {
+        EdgeMark::Created => names(entry.created(guard), cell),
+        EdgeMark::Deleted => names(entry.deleted(guard), cell),
+    };
+    if let Some(entry) = adjacency::find_where(slot.list(side.outgoing), key, guard, marked) {
+        match mark {
+            EdgeMark::Created => entry.set_created(stamp, keeper),
+            EdgeMark::Deleted => entry.set_deleted(stamp, side, key, keeper),
         }
-        Part::Incoming(edge, _) => {
-            let key = adjacency::key(edge.source(), edge.id.ordinal());
-            adjacency::find(&slot.incoming, edge.type_, key, guard)
+        if stamp == NEVER {
+            keeper.quiet.undone(side, key);
         }
-        _ => None,
     }
 }
 
@@ -153,7 +166,13 @@ impl CoreState {
                         .load(&guard)
                         .is_some_and(|v| !v.header().previous.is_null())
                 }),
-                _ => true,
+                // Their lists wait in a queue of their own; a new edge has nothing behind its first properties.
+                Write::EdgeCreated(_) => false,
+                Write::EdgeDeleted(edge) => self
+                    .graph
+                    .slot(edge.source(), &guard)
+                    .is_some_and(|slot| !slot.edges.is_null()),
+                Write::EdgeVersions(_) => true,
             };
             for write in &writes {
                 if let Write::Vertex(id) = *write {
@@ -194,19 +213,9 @@ impl CoreState {
                     chain(versions);
                 }
             }
-            Part::Outgoing(_, mark) | Part::Incoming(_, mark) => {
-                let Some(entry) = entry(slot, part, guard) else {
-                    return;
-                };
-                match mark {
-                    EdgeMark::Created if names(entry.created(guard), cell) => {
-                        entry.set_created(seq.0, guard)
-                    }
-                    EdgeMark::Deleted if names(entry.deleted(guard), cell) => {
-                        entry.set_deleted(seq.0, guard)
-                    }
-                    _ => {}
-                }
+            Part::Outgoing(..) | Part::Incoming(..) => {
+                let keeper = Keeper::new(&self.graph, guard, &self.quiet);
+                restamp(slot, part, cell, seq.0, &keeper);
             }
         }
     }
@@ -253,39 +262,14 @@ impl CoreState {
                         }
                     }
                 }
-                Part::Outgoing(_, mark) | Part::Incoming(_, mark) => {
-                    let Some(entry) = entry(slot, part, &guard) else {
-                        return;
-                    };
-                    match mark {
-                        EdgeMark::Created if names(entry.created(&guard), cell) => {
-                            entry.set_created(NEVER, &guard)
-                        }
-                        EdgeMark::Deleted if names(entry.deleted(&guard), cell) => {
-                            entry.set_deleted(NEVER, &guard)
-                        }
-                        _ => {}
-                    }
+                Part::Outgoing(..) | Part::Incoming(..) => {
+                    restamp(slot, part, cell, NEVER, &pen.keeper());
                 }
             }
         });
-        // An edge may be created and deleted by the same transaction: both marks go before the lists are made smaller.
-        let horizon = self.graph.oldest_snapshot();
-        for_parts(self, writes, |_, part| self.tidy(part, horizon, &guard));
         self.resting
             .borrow_mut()
             .push_back((self.heap.mark(), cell));
-    }
-
-    fn tidy(&self, part: Part, horizon: CommitSeq, guard: &Guard<'_>) {
-        let Some(slot) = self.graph.slot(part.place(), guard) else {
-            return;
-        };
-        match part {
-            Part::Outgoing(..) => adjacency::tidy(&slot.outgoing, guard, horizon),
-            Part::Incoming(..) => adjacency::tidy(&slot.incoming, guard, horizon),
-            _ => {}
-        }
     }
 
     /// Forgets what lies behind the horizon, up to `budget` things; how many it looked at.
@@ -331,14 +315,14 @@ impl CoreState {
             }
             Part::Outgoing(edge, mark) => {
                 let gone = mark == EdgeMark::Deleted
-                    && entry(slot, part, guard)
+                    && adjacency::find(&slot.outgoing, Key::outgoing(edge), guard)
                         .is_none_or(|entry| is_below(entry.deleted(guard), horizon));
-                self.tidy(part, horizon, guard);
                 if gone && let Some(versions) = edge_versions(slot, edge, guard) {
                     version::retire_chain(versions, &self.heap);
                 }
             }
-            Part::Incoming(..) => self.tidy(part, horizon, guard),
+            // Lists wait in a queue of their own.
+            Part::Incoming(..) => {}
         }
     }
 
@@ -363,10 +347,13 @@ impl CoreState {
         left -= self.settle(left);
         left -= self.prune(left);
         left -= self.fold_due(left);
+        left -= self.quiet.merge(left, &self.graph, &self.heap, self.number);
+        self.quiet.kept_house();
         // Freeing costs far less than pruning.
         self.heap.collect(left.saturating_mul(16).max(64));
         self.recover_cells(&mut self.cells.borrow_mut());
         !self.settling.borrow().is_empty()
+            || self.quiet.more(&self.graph)
             || self
                 .pruning
                 .borrow()

@@ -6,7 +6,7 @@
 //! clause are not seen.
 //! Left to others: what to read.
 
-use crate::adjacency::{self, Walk};
+use crate::adjacency::{self, Key, Walk};
 use crate::graph::Graph;
 use crate::ids::{EdgeId, KeyId, LabelId, PageId, TypeId, VertexId};
 use crate::index::{Index, IndexRef};
@@ -68,6 +68,10 @@ impl<'e> View<'e> {
         self.sight.uncommitted
     }
 
+    pub(crate) fn sight(&self) -> &Sight<'e> {
+        &self.sight
+    }
+
     pub(crate) fn guard(&self) -> &'e Guard<'e> {
         self.guard
     }
@@ -103,12 +107,8 @@ impl<'e> View<'e> {
     pub fn edge(&self, id: EdgeId) -> Option<EdgeRef<'e>> {
         let slot = self.slot(id.source())?;
         let mut walk = Walk::new(Some(&slot.outgoing), self.sight, &[], None, self.guard);
-        let (type_, key) = walk.find(|(_, key)| adjacency::ordinal(*key) == id.ordinal())?;
-        let edge = Edge {
-            id,
-            target: adjacency::neighbour(key),
-            type_,
-        };
+        let hop = walk.find(|hop| hop.key.ordinal() == id.ordinal())?;
+        let edge = hop.key.edge(id.source(), true);
         Some(EdgeRef {
             edge,
             slot,
@@ -119,11 +119,12 @@ impl<'e> View<'e> {
     /// An edge by its id, type and target, if it exists for this transaction: a binary search.
     pub fn edge_at(&self, edge: Edge) -> Option<EdgeRef<'e>> {
         let slot = self.slot(edge.source())?;
-        let key = adjacency::key(edge.target, edge.id.ordinal());
-        let entry = adjacency::find(&slot.outgoing, edge.type_, key, self.guard)?;
-        let seen = self.sight.sees(entry.created(self.guard))
-            && !self.sight.sees(entry.deleted(self.guard));
-        seen.then_some(EdgeRef {
+        let key = Key::outgoing(edge);
+        adjacency::find_where(&slot.outgoing, key, self.guard, |entry| {
+            self.sight.sees(entry.created(self.guard))
+                && !self.sight.sees(entry.deleted(self.guard))
+        })?;
+        Some(EdgeRef {
             edge,
             slot,
             view: *self,
@@ -317,29 +318,21 @@ impl Iterator for Edges<'_, '_> {
 
     #[inline]
     fn next(&mut self) -> Option<Incidence> {
-        if let Some((type_, key)) = self.out.next() {
-            let target = adjacency::neighbour(key);
-            let id = EdgeId::new(self.vertex, adjacency::ordinal(key));
+        if let Some(hop) = self.out.next() {
             return Some(Incidence {
-                edge: Edge { id, target, type_ },
-                neighbour: target,
+                edge: hop.key.edge(self.vertex, true),
+                neighbour: hop.key.neighbour(),
                 outgoing: true,
             });
         }
         loop {
-            let (type_, key) = self.incoming.next()?;
-            let source = adjacency::neighbour(key);
+            let hop = self.incoming.next()?;
+            let source = hop.key.neighbour();
             if source == self.vertex && !self.loops {
                 continue;
             }
-            // The key of an incoming entry is the edge's id.
-            let edge = Edge {
-                id: EdgeId(key),
-                target: self.vertex,
-                type_,
-            };
             return Some(Incidence {
-                edge,
+                edge: hop.key.edge(self.vertex, false),
                 neighbour: source,
                 outgoing: false,
             });

@@ -1,8 +1,8 @@
 //! Blocks: a header and an array in one allocation, reached through one atomic pointer.
 //!
-//! Owned here: [`Charged`] (whose memory a block is), [`Owned`] (being built), [`Link`] (the shared pointer), [`BlockRef`] (a reader's view), [`Unlinked`] (on its way to a
-//! retire list), and [`Published`], the same for a boxed value with a destructor.
-//! Called by `version`, `adjacency`, `page`, `tree`, `graph`.
+//! Owned here: [`Charged`] (whose memory a block is), [`Owned`] (being built), [`Link`] (the shared pointer), [`BlockRef`] (a reader's
+//! view), [`Unlinked`] (on its way to a retire list), and [`Published`], the same for a boxed value with a destructor.
+//! Called by `version`, `adjacency`, `page`, `tree`, `graph`; `fork` and `slab` build on it.
 //! Always holds:
 //! - what a link points to was complete before the link was stored (Release; partner: the Acquire in [`Link::load`]);
 //! - a block has one link that owns it; only the holder of its shard's token changes that link, so a block is unlinked once;
@@ -14,6 +14,7 @@
 
 use super::account::MemoryOwner;
 use super::heap::{Freed, Guard, Heap};
+use super::slab::leave_place;
 use crate::sync::{AtomicPtr, Ordering};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::marker::PhantomData;
@@ -26,9 +27,12 @@ pub(crate) trait Charged {
     const OWNER: MemoryOwner;
 }
 
+/// A block as it lies in memory: eight bytes, the header, the items.
 #[repr(C)]
-struct Raw<H, T> {
-    len: usize,
+pub(super) struct Raw<H, T> {
+    len: u32,
+    /// 0 in an allocation of its own, or else where it lies in its slab (`slab`).
+    place: u32,
     header: H,
     items: [T; 0],
 }
@@ -39,7 +43,7 @@ impl<H: Charged, T> Raw<H, T> {
         "blocks hold plain data"
     );
 
-    fn layout(len: usize) -> Layout {
+    pub(super) fn layout(len: usize) -> Layout {
         let () = Self::PLAIN;
         let items = Layout::array::<T>(len).expect("a block is far smaller than the address space");
         let size = (offset_of!(Raw<H, T>, items) + items.size()).max(size_of::<Raw<H, T>>());
@@ -47,18 +51,52 @@ impl<H: Charged, T> Raw<H, T> {
             .expect("a block is far smaller than the address space")
     }
 
+    /// Writes a block.
+    ///
+    /// # Safety
+    /// `raw` points to memory of [`Raw::layout`] that nobody else uses.
+    pub(super) unsafe fn write(
+        raw: NonNull<Raw<H, T>>,
+        place: u32,
+        header: H,
+        len: usize,
+        mut item: impl FnMut(usize) -> T,
+    ) {
+        let stored = u32::try_from(len).expect("a block has fewer than 2^32 items");
+        // SAFETY: memory of the right size and alignment, as the caller promises; fields are written without reading them. `items`
+        // has the provenance of the whole block, since it is made from the raw pointer. A panic in `item` leaks the block, no more.
+        unsafe {
+            (&raw mut (*raw.as_ptr()).len).write(stored);
+            (&raw mut (*raw.as_ptr()).place).write(place);
+            (&raw mut (*raw.as_ptr()).header).write(header);
+            let items = (&raw mut (*raw.as_ptr()).items).cast::<T>();
+            for i in 0..len {
+                items.add(i).write(item(i));
+            }
+        }
+    }
+
     /// Frees a block.
     ///
     /// # Safety
-    /// `pointer` came from [`Heap::block`] with the same `H` and `T`, is freed once, and nobody refers to it.
+    /// `pointer` came from [`Heap::block`] or a slab with the same `H` and `T`, is freed once, and nobody refers to it.
     unsafe fn free(pointer: *mut u8) -> Freed {
-        // SAFETY: the caller passes a live block of this type; its length was written when it was made and never changes.
-        let layout = Self::layout(unsafe { (*pointer.cast::<Raw<H, T>>()).len });
-        // SAFETY: allocated in `Heap::block` with this layout.
-        unsafe { dealloc(pointer, layout) };
+        let raw = pointer.cast::<Raw<H, T>>();
+        // SAFETY: the caller passes a live block of this type; both were written when it was made and never change.
+        let (len, place) = unsafe { ((*raw).len, (*raw).place) };
+        let bytes = if place == 0 {
+            let layout = Self::layout(len as usize);
+            // SAFETY: allocated in `Heap::block` with this layout.
+            unsafe { dealloc(pointer, layout) };
+            layout.size()
+        } else {
+            let block = NonNull::new(pointer).expect("a block has an address");
+            // SAFETY: made by a slab with this place; freed once, as the caller promises.
+            unsafe { leave_place(block, place) }
+        };
         Freed {
             owner: H::OWNER,
-            bytes: layout.size(),
+            bytes,
         }
     }
 }
@@ -69,7 +107,7 @@ impl Heap {
         &self,
         header: H,
         len: usize,
-        mut item: impl FnMut(usize) -> T,
+        item: impl FnMut(usize) -> T,
     ) -> Owned<'_, H, T> {
         let layout = Raw::<H, T>::layout(len);
         // SAFETY: the layout is not empty, it holds at least the length.
@@ -77,16 +115,8 @@ impl Heap {
         let Some(raw) = NonNull::new(raw) else {
             handle_alloc_error(layout)
         };
-        // SAFETY: fresh memory of the right size and alignment; fields are written without reading them. `items` has the
-        // provenance of the whole allocation, since it is made from the raw pointer. A panic in `item` leaks the block, no more.
-        unsafe {
-            (&raw mut (*raw.as_ptr()).len).write(len);
-            (&raw mut (*raw.as_ptr()).header).write(header);
-            let items = (&raw mut (*raw.as_ptr()).items).cast::<T>();
-            for i in 0..len {
-                items.add(i).write(item(i));
-            }
-        }
+        // SAFETY: fresh memory of this layout.
+        unsafe { Raw::write(raw, 0, header, len, item) };
         self.count(H::OWNER, layout.size() as i64);
         Owned {
             block: BlockRef {
@@ -141,13 +171,18 @@ pub(crate) struct Owned<'h, H: Charged, T> {
     heap: &'h Heap,
 }
 
-impl<H: Charged, T> Owned<'_, H, T> {
-    /// Its items.
-    pub(crate) fn items(&self) -> &[T] {
-        self.block.items()
+impl<'h, H: Charged, T> Owned<'h, H, T> {
+    #[allow(dead_code)] // until lists are laid out
+    pub(super) fn of(block: BlockRef<'h, H, T>, heap: &'h Heap) -> Owned<'h, H, T> {
+        Owned { block, heap }
     }
 
-    fn into_raw(self) -> NonNull<Raw<H, T>> {
+    /// The block, for whoever builds it to look at.
+    pub(crate) fn as_ref(&self) -> BlockRef<'_, H, T> {
+        self.block
+    }
+
+    pub(super) fn into_raw(self) -> NonNull<Raw<H, T>> {
         let raw = self.block.raw;
         std::mem::forget(self);
         raw
@@ -177,6 +212,17 @@ impl<H, T> Clone for BlockRef<'_, H, T> {
 impl<H, T> Copy for BlockRef<'_, H, T> {}
 
 impl<'g, H, T> BlockRef<'g, H, T> {
+    pub(super) fn of(raw: NonNull<Raw<H, T>>) -> BlockRef<'g, H, T> {
+        BlockRef {
+            raw,
+            life: PhantomData,
+        }
+    }
+
+    pub(super) fn raw(self) -> NonNull<Raw<H, T>> {
+        self.raw
+    }
+
     /// Its header.
     #[inline]
     pub(crate) fn header(self) -> &'g H {
@@ -191,7 +237,7 @@ impl<'g, H, T> BlockRef<'g, H, T> {
         // raw block pointer, so its provenance covers them.
         unsafe {
             let raw = self.raw.as_ptr();
-            std::slice::from_raw_parts((&raw const (*raw).items).cast::<T>(), (*raw).len)
+            std::slice::from_raw_parts((&raw const (*raw).items).cast::<T>(), (*raw).len as usize)
         }
     }
 
@@ -213,6 +259,10 @@ pub(crate) struct Unlinked<H, T> {
 }
 
 impl<H, T> Unlinked<H, T> {
+    pub(super) fn of(raw: NonNull<Raw<H, T>>) -> Unlinked<H, T> {
+        Unlinked { raw }
+    }
+
     /// Its header, whose links may have to be inherited.
     pub(crate) fn header(&self) -> &H {
         // SAFETY: not yet retired, hence alive; the borrow ends before `self` is given to a retire list.
@@ -279,6 +329,11 @@ impl<H, T> Link<H, T> {
         H: Charged,
     {
         self.swap(block.into_raw().as_ptr())
+    }
+
+    /// Points it to what another link owns.
+    pub(crate) fn pass(&self, from: Link<H, T>) -> Option<Unlinked<H, T>> {
+        self.swap(from.0.load(Ordering::Relaxed))
     }
 
     /// Points it to nothing.

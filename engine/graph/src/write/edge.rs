@@ -2,7 +2,7 @@
 
 use super::Pen;
 use super::vertex::Touch;
-use crate::adjacency;
+use crate::adjacency::{self, Key, Side};
 use crate::error::{Entity, WriteError};
 use crate::ids::{EdgeId, LabelSetId, TypeId, VertexId};
 use crate::memory::Link;
@@ -13,6 +13,15 @@ use crate::value::Edge;
 use crate::value::codec::Properties;
 use crate::version::{self, Record, Versions};
 use std::sync::atomic::Ordering;
+
+/// Where an edge stands: in the list of its source, and in that of its target.
+fn sides(edge: Edge) -> [(Side, Key); 2] {
+    let side = |vertex, outgoing| Side { vertex, outgoing };
+    [
+        (side(edge.source(), true), Key::outgoing(edge)),
+        (side(edge.target, false), Key::incoming(edge)),
+    ]
+}
 
 impl<'a> Pen<'a> {
     fn hold_ends(&self, source: VertexId, target: VertexId) -> Hold<'a> {
@@ -84,8 +93,8 @@ impl<'a> Pen<'a> {
             .end(&mut hold, edge.target)
             .map_err(|_| "an edge without its target")?;
         // Ordinals are given in ascending order and frames come in commit order, so one below `ordinals` may still be new.
-        let key = adjacency::key(edge.target, edge.id.ordinal());
-        if adjacency::find(&from.outgoing, edge.type_, key, self.guard).is_some() {
+        let live = |entry: &adjacency::Entry<'_>| entry.deleted(self.guard) == NEVER;
+        if adjacency::find_where(&from.outgoing, Key::outgoing(edge), self.guard, live).is_some() {
             return Err("an edge is created twice");
         }
         self.link_edge(from, to, edge, properties);
@@ -96,19 +105,10 @@ impl<'a> Pen<'a> {
         let ordinal = edge.id.ordinal();
         from.ordinals.fetch_max(ordinal + 1, Ordering::Relaxed);
         let stamp = self.author.stamp;
-        let out = adjacency::key(edge.target, ordinal);
-        let incoming = adjacency::key(edge.source(), ordinal);
-        adjacency::insert(&from.outgoing, edge.type_, out, stamp, self.guard, || {
-            self.horizon()
-        });
-        adjacency::insert(
-            &to.incoming,
-            edge.type_,
-            incoming,
-            stamp,
-            self.guard,
-            || self.horizon(),
-        );
+        let keeper = self.keeper();
+        for (list, (side, key)) in [&from.outgoing, &to.incoming].into_iter().zip(sides(edge)) {
+            adjacency::insert(list, side, key, stamp, None, &keeper);
+        }
         if !properties.is_empty() {
             let versions = self.edge_versions(from, ordinal);
             let new = version::build(
@@ -157,9 +157,8 @@ impl<'a> Pen<'a> {
             entity: Entity::Edge(edge.id),
         };
         let slot = self.slot(edge.source()).ok_or(deleted.clone())?;
-        let key = adjacency::key(edge.target, edge.id.ordinal());
-        let entry =
-            adjacency::find(&slot.outgoing, edge.type_, key, self.guard).ok_or(deleted.clone())?;
+        let entry = adjacency::find(&slot.outgoing, Key::outgoing(edge), self.guard)
+            .ok_or(deleted.clone())?;
         match self.author.standing(entry.created(self.guard)) {
             Standing::Contested if self.author.uncommitted => return Err(conflict),
             Standing::Void | Standing::Contested => return Err(deleted),
@@ -216,21 +215,21 @@ impl<'a> Pen<'a> {
     }
 
     fn edge_deleted_by_author(&self, edge: Edge) -> bool {
-        let key = adjacency::key(edge.target, edge.id.ordinal());
         let entry = self
             .slot(edge.source())
-            .and_then(|slot| adjacency::find(&slot.outgoing, edge.type_, key, self.guard));
+            .and_then(|slot| adjacency::find(&slot.outgoing, Key::outgoing(edge), self.guard));
         entry.is_some_and(|entry| self.author.standing(entry.deleted(self.guard)) == Standing::Mine)
     }
 
     fn stamp_deleted(&self, edge: Edge, outgoing: adjacency::Entry<'a>) {
-        outgoing.set_deleted(self.author.stamp, self.guard);
-        let key = adjacency::key(edge.source(), edge.id.ordinal());
         let incoming = self
             .slot(edge.target)
-            .and_then(|slot| adjacency::find(&slot.incoming, edge.type_, key, self.guard));
+            .and_then(|slot| adjacency::find(&slot.incoming, Key::incoming(edge), self.guard));
         let incoming = incoming.expect("a live edge stands in the lists of both its ends");
-        incoming.set_deleted(self.author.stamp, self.guard);
+        let keeper = self.keeper();
+        for (entry, (side, key)) in [outgoing, incoming].into_iter().zip(sides(edge)) {
+            entry.set_deleted(self.author.stamp, side, key, &keeper);
+        }
     }
 
     /// Deletes a vertex and its edges: all or nothing. Answers the edges, and the vertex's labels unless it was gone already.
@@ -253,23 +252,12 @@ impl<'a> Pen<'a> {
             matches!(created, Standing::Mine | Standing::Old) && deleted == Standing::Void
         };
         let mut edges = Vec::new();
-        for (type_, key, entry) in adjacency::entries(&slot.outgoing, self.guard) {
-            if live(entry) {
-                let target = adjacency::neighbour(key);
-                edges.push(Edge {
-                    id: EdgeId::new(id, adjacency::ordinal(key)),
-                    target,
-                    type_,
-                });
-            }
-        }
-        for (type_, key, entry) in adjacency::entries(&slot.incoming, self.guard) {
-            if live(entry) && adjacency::neighbour(key) != id {
-                edges.push(Edge {
-                    id: EdgeId(key),
-                    target: id,
-                    type_,
-                });
+        for outgoing in [true, false] {
+            for (key, entry) in adjacency::entries(slot.list(outgoing), self.guard) {
+                // A self loop stands in both lists.
+                if live(entry) && (outgoing || key.neighbour() != id) {
+                    edges.push(key.edge(id, outgoing));
+                }
             }
         }
         let found: Vec<adjacency::Entry<'a>> = edges

@@ -12,10 +12,11 @@ mod vertex;
 
 pub(crate) use vertex::Touch;
 
+use crate::adjacency::Keeper;
 use crate::core::CoreState;
 use crate::error::{Entity, WriteError};
 use crate::graph::Graph;
-use crate::ids::{CommitSeq, ShardId, VertexId};
+use crate::ids::{ShardId, VertexId};
 use crate::memory::Guard;
 use crate::page::{Page, Slot};
 use crate::shard::Hold;
@@ -50,8 +51,9 @@ impl<'a> Pen<'a> {
         self.hold((0..self.graph().shard_count()).map(ShardId))
     }
 
-    fn horizon(&self) -> CommitSeq {
-        self.graph().oldest_snapshot()
+    /// For the lists that the operation changes.
+    pub(crate) fn keeper(&self) -> Keeper<'a> {
+        Keeper::new(self.graph(), self.guard, &self.core.quiet)
     }
 
     fn slot(&self, vertex: VertexId) -> Option<&'a Slot> {

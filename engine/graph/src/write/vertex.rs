@@ -233,7 +233,7 @@ impl<'a> Pen<'a> {
         list: &'a List,
     ) -> Result<usize, WriteError> {
         let mut live = 0;
-        for (_, _, entry) in adjacency::entries(list, self.guard) {
+        for (_, entry) in adjacency::entries(list, self.guard) {
             let created = self.author.standing(entry.created(self.guard));
             let deleted = self.author.standing(entry.deleted(self.guard));
             match (created, deleted) {

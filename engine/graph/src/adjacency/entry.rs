@@ -1,0 +1,202 @@
+//! Entries: what a writer has found in a list, or adds to it.
+//!
+//! Owned here: [`Entry`], finding one, adding one, all of a list. Called by `write`, `settle` and `view`.
+//! Always holds: an entry stays good while the shard's token is held and nothing is inserted into its list: stamping and giving records
+//! replace tails, never chunks.
+//! Left to others: which of several entries of one key is meant (the caller asks by stamps).
+
+use super::chunk::{self, Settled};
+use super::merge::{self, Place};
+use super::quiet::Keeper;
+use super::recent::{self, Room, TailEntry};
+use super::{Chunk, Key, List, NO_RECORD, Side, chunks, directory};
+use crate::memory::{Either, Guard};
+use crate::stamp::NEVER;
+
+/// An entry of a list.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry<'g> {
+    chunk: Chunk<'g>,
+    at: At,
+}
+
+#[derive(Clone, Copy)]
+enum At {
+    Settled(usize),
+    Tail(usize),
+}
+
+impl<'g> Entry<'g> {
+    /// The stamp of its creation.
+    pub(crate) fn created(&self, guard: &Guard<'_>) -> u64 {
+        match self.at {
+            At::Settled(at) => recent::columns(self.chunk, guard).born(at),
+            At::Tail(at) => recent::tail(self.chunk, guard).created(at),
+        }
+    }
+
+    /// The stamp of its deletion.
+    pub(crate) fn deleted(&self, guard: &Guard<'_>) -> u64 {
+        match self.at {
+            At::Settled(at) => recent::columns(self.chunk, guard).died(at),
+            At::Tail(at) => recent::tail(self.chunk, guard).deleted(at),
+        }
+    }
+
+    /// The number of its property record.
+    #[allow(dead_code)] // until property records are written
+    pub(crate) fn record(&self, guard: &Guard<'_>) -> Option<u32> {
+        let record = match self.at {
+            At::Settled(at) => recent::columns(self.chunk, guard)
+                .record(at)
+                .unwrap_or_else(|| Settled::of(self.chunk).record(at)),
+            At::Tail(at) => recent::tail(self.chunk, guard).record(at),
+        };
+        (record != NO_RECORD).then_some(record)
+    }
+
+    /// Stamps its creation anew: with its number, or as undone.
+    pub(crate) fn set_created(&self, stamp: u64, keeper: &Keeper<'_>) {
+        match self.at {
+            At::Settled(at) => recent::set_born(self.chunk, self.place(at), stamp, keeper.guard),
+            At::Tail(at) => recent::tail(self.chunk, keeper.guard).set_created(at, stamp),
+        }
+    }
+
+    /// Stamps its deletion: in flight, with its number, or undone (never). `side` says whose list it stands in.
+    pub(crate) fn set_deleted(&self, stamp: u64, side: Side, key: Key, keeper: &Keeper<'_>) {
+        self.wake(side, key, keeper);
+        match self.at {
+            At::Settled(at) => recent::set_died(self.chunk, self.place(at), stamp, keeper.guard),
+            At::Tail(at) => recent::set_tail_deleted(self.chunk, at, stamp, keeper.guard),
+        }
+    }
+
+    /// Gives it a property record, or takes it away. `side` says whose list it stands in.
+    #[allow(dead_code)] // until property records are written
+    pub(crate) fn set_record(
+        &self,
+        record: Option<u32>,
+        side: Side,
+        key: Key,
+        keeper: &Keeper<'_>,
+    ) {
+        self.wake(side, key, keeper);
+        let record = record.unwrap_or(NO_RECORD);
+        match self.at {
+            At::Settled(at) => recent::set_record(self.chunk, self.place(at), record, keeper.guard),
+            At::Tail(at) => recent::set_tail_record(self.chunk, at, record, keeper.guard),
+        }
+    }
+
+    fn place(&self, at: usize) -> (usize, usize) {
+        (at, Settled::of(self.chunk).len())
+    }
+
+    /// A chunk at rest is going to have something recent.
+    fn wake(&self, side: Side, key: Key, keeper: &Keeper<'_>) {
+        if self.chunk.header().recent.is_null() {
+            keeper.quiet.push(side, key);
+        }
+    }
+}
+
+/// The chunk where a key belongs.
+fn chunk_of<'g>(list: &List, key: Key, guard: &'g Guard<'_>) -> Option<Chunk<'g>> {
+    Some(match list.load(guard)? {
+        Either::First(chunk) => chunk,
+        Either::Second(directory) => {
+            directory.items()[directory::index(directory, key)].chunk(guard)
+        }
+    })
+}
+
+/// The newest entry of a key that is `meant`.
+pub(crate) fn find_where<'g>(
+    list: &List,
+    key: Key,
+    guard: &'g Guard<'_>,
+    meant: impl Fn(&Entry<'g>) -> bool,
+) -> Option<Entry<'g>> {
+    let chunk = chunk_of(list, key, guard)?;
+    let tail = recent::tail(chunk, guard);
+    let in_tail = (0..tail.len())
+        .rev()
+        .filter(|&at| tail.key(at) == key)
+        .map(At::Tail);
+    let settled = Settled::of(chunk);
+    // Looked for only if the tail has none.
+    let settled = std::iter::once_with(|| settled.find(key).rev())
+        .flatten()
+        .map(At::Settled);
+    in_tail
+        .chain(settled)
+        .map(|at| Entry { chunk, at })
+        .find(meant)
+}
+
+/// The newest entry of a key whose creation was not undone.
+pub(crate) fn find<'g>(list: &List, key: Key, guard: &'g Guard<'_>) -> Option<Entry<'g>> {
+    find_where(list, key, guard, |entry| entry.created(guard) != NEVER)
+}
+
+/// All entries, dead ones too.
+pub(crate) fn entries<'g>(
+    list: &List,
+    guard: &'g Guard<'_>,
+) -> impl Iterator<Item = (Key, Entry<'g>)> + use<'g> {
+    let guard: &'g Guard<'_> = guard;
+    chunks(Some(list), guard).flat_map(move |chunk| {
+        let tail = recent::tail(chunk, guard);
+        let recent = (0..tail.len()).map(move |at| {
+            let at_tail = At::Tail(at);
+            (tail.key(at), Entry { chunk, at: at_tail })
+        });
+        let settled = chunk::keys(Settled::of(chunk)).enumerate();
+        settled
+            .map(move |(at, key)| {
+                let at = At::Settled(at);
+                (key, Entry { chunk, at })
+            })
+            .chain(recent)
+    })
+}
+
+/// The most entries a tail has before it is merged.
+pub(super) fn tail_limit(settled: usize) -> usize {
+    (settled / 8).clamp(8, 64)
+}
+
+/// Adds an entry to the list of `side`.
+pub(crate) fn insert(
+    list: &List,
+    side: Side,
+    key: Key,
+    created: u64,
+    record: Option<u32>,
+    keeper: &Keeper<'_>,
+) {
+    let guard = keeper.guard;
+    let entry = TailEntry {
+        key,
+        created,
+        deleted: NEVER,
+        record: record.unwrap_or(NO_RECORD),
+    };
+    let mut chunk = chunk_of(list, key, guard).unwrap_or_else(|| {
+        let room = Room::like(key, entry.record, 2);
+        let none = list.set_first(merge::empty_with_room(room, guard.heap()));
+        debug_assert!(none.is_none());
+        keeper.quiet.push(side, key);
+        chunk_of(list, key, guard).expect("it was just set")
+    });
+    let settled = Settled::of(chunk).len();
+    if chunk.header().recent.is_null() {
+        keeper.quiet.push(side, key);
+    } else if recent::tail(chunk, guard).len() >= tail_limit(settled) {
+        let place = Place { side, key };
+        merge::merge(list, place, Some(Room::like(key, entry.record, 8)), keeper);
+        chunk = chunk_of(list, key, guard).expect("it has room for the entry");
+    }
+    recent::push(chunk, entry, tail_limit(Settled::of(chunk).len()), guard);
+}

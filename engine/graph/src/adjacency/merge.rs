@@ -1,0 +1,405 @@
+//! Merging: what is recent becomes settled, what nobody needs is left out, and chunks split and join.
+//!
+//! Owned here: collecting what is kept, building chunks and directories, retiring and freeing lists. Called by `entry` (a tail is full),
+//! `quiet` (a list has come to rest), `page` (a list goes with its vertex).
+//! Always holds: stamps at or below the horizon are forgotten, entries deleted at or below it and undone ones are left out; young stamps
+//! go to columns beside the settled part, so that merging goes by size even under a reader of an hour. One pointer is swapped: the list's
+//! or that of a branch. A chunk of more than [`CHUNK`] entries is cut into equal parts, never between equal keys; one that has become
+//! small joins its neighbour.
+//! Left to others: when (`entry` by size, `quiet` by horizon).
+
+use super::chunk::{self, ChunkHead, Settled};
+use super::directory::{self, Branch, DirectoryHead};
+use super::quiet::Keeper;
+use super::recent::{self, Columns, Part, Room, Tail};
+use super::{CHUNK, Chunk, Directory, Key, List, Side};
+use crate::ids::{CommitSeq, TypeId};
+use crate::memory::{Alone, Either, Guard, Heap, Link, Owned, Unforked, Unlinked};
+use crate::stamp::{NEVER, SETTLED, in_flight, is_below};
+use smallvec::SmallVec;
+use std::ops::Range;
+
+/// A chunk with fewer entries than this joins its neighbour if both together stay below half of [`CHUNK`].
+const JOIN: usize = CHUNK / 8;
+/// Chunks up to this many entries are merged whenever something in them can be forgotten.
+const SMALL: usize = 64;
+
+/// An entry on its way into a new chunk.
+#[derive(Clone, Copy)]
+pub(super) struct Kept {
+    pub(super) key: Key,
+    pub(super) record: u32,
+    pub(super) created: u64,
+    pub(super) deleted: u64,
+}
+
+/// Memory for merging, kept between merges.
+#[derive(Default)]
+pub(super) struct Scratch {
+    kept: Vec<Kept>,
+    tail: Vec<Kept>,
+    words: Vec<u32>,
+}
+
+/// A list, and a key that says which of its chunks is meant.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) side: Side,
+    pub(super) key: Key,
+}
+
+/// How a chunk was left.
+pub(super) enum Outcome {
+    /// Nothing more to do.
+    AtRest,
+    /// It has stamps that can be forgotten at this horizon.
+    Waits(CommitSeq),
+}
+
+/// A chunk without settled entries, with room for recent ones.
+pub(super) fn empty_with_room(room: Room, heap: &Heap) -> Owned<'_, ChunkHead, u32> {
+    build(&[], Some(room), &mut Vec::new(), heap)
+}
+
+fn build<'h>(
+    kept: &[Kept],
+    room: Option<Room>,
+    words: &mut Vec<u32>,
+    heap: &'h Heap,
+) -> Owned<'h, ChunkHead, u32> {
+    let mut head = chunk::pack(kept, words);
+    let (born, died) = (|at: usize| kept[at].created, |at: usize| kept[at].deleted);
+    let beside = recent::build_beside(kept.len(), born, died, heap);
+    if room.is_some() || !beside.is_null() {
+        let nothing = Room {
+            entries: 0,
+            wide: false,
+            type_: TypeId(0),
+        };
+        let recent = recent::build(room.unwrap_or(nothing), beside, heap);
+        head.recent = Link::owning(recent);
+    }
+    let words = words.as_slice();
+    heap.block(head, words.len(), |at| words[at])
+}
+
+/// Appends what is kept of a chunk, in order.
+fn collect(
+    chunk: Chunk<'_>,
+    horizon: CommitSeq,
+    guard: &Guard<'_>,
+    late: &mut Vec<Kept>,
+    kept: &mut Vec<Kept>,
+) {
+    let keep = |key, record, created, deleted| {
+        let gone = created == NEVER || is_below(deleted, horizon);
+        let created = if is_below(created, horizon) {
+            SETTLED
+        } else {
+            created
+        };
+        (!gone).then_some(Kept {
+            key,
+            record,
+            created,
+            deleted,
+        })
+    };
+    let settled = Settled::of(chunk);
+    let recent = recent::of(chunk, guard);
+    let (tail, columns) = recent.unwrap_or((Tail::none(), Columns::default()));
+    late.clear();
+    late.extend((0..tail.len()).filter_map(|at| {
+        let entry = tail.get(at);
+        keep(entry.key, entry.record, entry.created, entry.deleted)
+    }));
+    // Stable: of equal keys the later one comes behind.
+    late.sort_by_key(|kept| kept.key);
+    kept.reserve(settled.len() + late.len());
+    let mut late = late.iter().copied().peekable();
+    for (at, key) in chunk::keys(settled).enumerate() {
+        while let Some(earlier) = late.next_if(|kept| kept.key < key) {
+            kept.push(earlier);
+        }
+        let record = columns.record(at).unwrap_or_else(|| settled.record(at));
+        kept.extend(keep(key, record, columns.born(at), columns.died(at)));
+    }
+    kept.extend(late);
+}
+
+/// Cuts entries into parts for chunks; one empty part if there are none.
+fn parts(kept: &[Kept]) -> SmallVec<[Range<usize>; 4]> {
+    let count = kept.len().div_ceil(CHUNK).max(1);
+    let mut parts = SmallVec::new();
+    let mut start = 0;
+    for part in 1..=count {
+        let mut end = (kept.len() * part / count).max(start);
+        while end > start && end < kept.len() && kept[end].key == kept[end - 1].key {
+            end += 1;
+        }
+        if end > start || count == 1 {
+            parts.push(start..end);
+        }
+        start = end;
+    }
+    parts
+}
+
+/// Builds one chunk of the list anew, and the directory if their number changes. `room` is for an entry of `place.key` that is to come;
+/// without it a list without entries goes.
+pub(super) fn merge(list: &List, place: Place, room: Option<Room>, keeper: &Keeper<'_>) {
+    let scratch = &mut *keeper.quiet.scratch.borrow_mut();
+    scratch.kept.clear();
+    match list.load(keeper.guard) {
+        None => {}
+        Some(Either::First(chunk)) => merge_chunk(list, chunk, place, room, keeper, scratch),
+        Some(Either::Second(directory)) => {
+            merge_branch(list, directory, place, room, keeper, scratch);
+        }
+    }
+}
+
+fn merge_chunk(
+    list: &List,
+    chunk: Chunk<'_>,
+    place: Place,
+    room: Option<Room>,
+    keeper: &Keeper<'_>,
+    scratch: &mut Scratch,
+) {
+    let (guard, heap) = (keeper.guard, keeper.guard.heap());
+    let Scratch { kept, tail, words } = scratch;
+    collect(chunk, keeper.horizon(), guard, tail, kept);
+    let parts = parts(kept);
+    let old = if kept.is_empty() && room.is_none() {
+        list.take()
+    } else if parts.len() == 1 {
+        list.set_first(build(kept, room, words, heap))
+    } else {
+        let built = build_parts(&parts, Key::FIRST, place, room, keeper, kept, words);
+        let mut built = built.into_iter();
+        let branch = |_| built.next().expect("as many as there are parts");
+        list.set_second(heap.block(DirectoryHead, parts.len(), branch))
+    };
+    keeper.quiet.scatter(place.side.vertex);
+    retire_unforked(old.expect("the list was not empty"), heap);
+}
+
+/// Chunks for several parts, the first from `bound` on.
+fn build_parts(
+    parts: &[Range<usize>],
+    bound: Key,
+    place: Place,
+    room: Option<Room>,
+    keeper: &Keeper<'_>,
+    kept: &[Kept],
+    words: &mut Vec<u32>,
+) -> SmallVec<[Branch; 4]> {
+    let heap = keeper.guard.heap();
+    let bounds: SmallVec<[Key; 4]> = parts
+        .iter()
+        .enumerate()
+        .map(|(at, part)| if at == 0 { bound } else { kept[part.start].key })
+        .collect();
+    let home = bounds.partition_point(|&b| b <= place.key).max(1) - 1;
+    let build_part = |(at, part): (usize, &Range<usize>)| {
+        let part = &kept[part.clone()];
+        let link = Link::owning(build(part, room.filter(|_| at == home), words, heap));
+        let branch = Branch {
+            bound: bounds[at],
+            link,
+        };
+        if parts.len() > 1 && !branch.chunk(keeper.guard).header().recent.is_null() {
+            // Of the chunk that was cut only one place stands in the queue.
+            keeper.quiet.push(place.side, branch.bound);
+        }
+        branch
+    };
+    parts.iter().enumerate().map(build_part).collect()
+}
+
+fn merge_branch(
+    list: &List,
+    directory: Directory<'_>,
+    place: Place,
+    room: Option<Room>,
+    keeper: &Keeper<'_>,
+    scratch: &mut Scratch,
+) {
+    let (guard, heap) = (keeper.guard, keeper.guard.heap());
+    let Scratch { kept, tail, words } = scratch;
+    let branches = directory.items();
+    let at = directory::index(directory, place.key);
+    collect(
+        branches[at].chunk(guard),
+        keeper.horizon(),
+        guard,
+        tail,
+        kept,
+    );
+    let mut covered = at..at + 1;
+    if kept.len() < JOIN && branches.len() > 1 {
+        let from = if at + 1 < branches.len() { at } else { at - 1 };
+        let other = branches[if from == at { at + 1 } else { from }].chunk(guard);
+        let others = Settled::of(other).len() + recent::tail(other, guard).len();
+        if kept.len() + others <= CHUNK / 2 {
+            kept.clear();
+            covered = from..from + 2;
+            for branch in &branches[covered.clone()] {
+                collect(branch.chunk(guard), keeper.horizon(), guard, tail, kept);
+            }
+        }
+    }
+    let parts = if kept.is_empty() && room.is_none() {
+        SmallVec::new()
+    } else {
+        parts(kept)
+    };
+    let bound = branches[covered.start].bound;
+    let mut built = build_parts(&parts, bound, place, room, keeper, kept, words).into_iter();
+    if covered.len() == 1 && parts.len() == 1 {
+        let new = built.next().expect("there is one part");
+        let old = branches[at].link.pass(new.link);
+        return retire_chunk(old.expect("a branch has a chunk"), heap);
+    }
+    let count = branches.len() - covered.len() + parts.len();
+    let old = match count {
+        0 => list.take(),
+        1 => {
+            let only = built.next();
+            let stays = branches
+                .iter()
+                .enumerate()
+                .find(|(at, _)| !covered.contains(at));
+            let only = only.or(stays.map(|(_, branch)| branch.moved(guard)));
+            let only = only.expect("one is left");
+            list.pass_first(only.chunk(guard))
+        }
+        _ => {
+            let behind = &branches[covered.end..];
+            let mut all = branches[..covered.start]
+                .iter()
+                .map(|branch| branch.moved(guard))
+                .chain(built)
+                .chain(behind.iter().map(|branch| branch.moved(guard)));
+            let branch = |at| {
+                let mut branch = all.next().expect("as many as were counted");
+                if at == 0 {
+                    branch.bound = Key::FIRST;
+                }
+                branch
+            };
+            list.set_second(heap.block(DirectoryHead, count, branch))
+        }
+    };
+    // The chunks that stayed belong to the list's new block.
+    for branch in &branches[covered] {
+        retire_chunk(branch.link.inherit().expect("a branch has a chunk"), heap);
+    }
+    if let Some(Either::Second(directory)) = old {
+        heap.retire_block(directory);
+    }
+}
+
+/// Merges the chunk of a place if that forgets enough to be worth the copy.
+pub(super) fn tidy(list: &List, place: Place, keeper: &Keeper<'_>) -> Outcome {
+    let chunk = match list.load(keeper.guard) {
+        None => return Outcome::AtRest,
+        Some(Either::First(chunk)) => chunk,
+        Some(Either::Second(directory)) => {
+            directory.items()[directory::index(directory, place.key)].chunk(keeper.guard)
+        }
+    };
+    let Some((tail, columns)) = recent::of(chunk, keeper.guard) else {
+        return Outcome::AtRest;
+    };
+    let horizon = keeper.horizon();
+    let (mut old, mut newest) = (0, CommitSeq(0));
+    let created = (0..tail.len()).map(|at| tail.created(at));
+    let deleted = (0..tail.len())
+        .map(|at| tail.deleted(at))
+        .filter(|&s| s != NEVER);
+    for stamp in created.chain(deleted).chain(columns.stamps()) {
+        if stamp == NEVER || is_below(stamp, horizon) {
+            old += 1;
+        } else if in_flight(stamp).is_some() {
+            newest = newest.max(horizon.next());
+        } else {
+            newest = newest.max(CommitSeq(stamp));
+        }
+    }
+    let total = Settled::of(chunk).len() + tail.len();
+    let all_old = newest == CommitSeq(0);
+    if all_old || (old > 0 && total <= SMALL) || old * 8 >= total {
+        merge(list, place, None, keeper);
+    }
+    if all_old {
+        Outcome::AtRest
+    } else {
+        Outcome::Waits(newest)
+    }
+}
+
+fn for_chunk_parts(chunk: &Unlinked<ChunkHead, u32>, give: impl FnMut(Part)) {
+    recent::for_parts(&chunk.header().recent, give);
+}
+
+fn retire_chunk(chunk: Unlinked<ChunkHead, u32>, heap: &Heap) {
+    for_chunk_parts(&chunk, |part| match part {
+        Part::Recent(x) => heap.retire_block(x),
+        Part::Beside(x) => heap.retire_block(x),
+        Part::Stamps(x) => heap.retire_block(x),
+        Part::Records(x) => heap.retire_block(x),
+    });
+    heap.retire_block(chunk);
+}
+
+fn free_chunk(chunk: Unlinked<ChunkHead, u32>, heap: &Heap, alone: &mut Alone) {
+    for_chunk_parts(&chunk, |part| match part {
+        Part::Recent(x) => heap.free_block(x, alone),
+        Part::Beside(x) => heap.free_block(x, alone),
+        Part::Stamps(x) => heap.free_block(x, alone),
+        Part::Records(x) => heap.free_block(x, alone),
+    });
+    heap.free_block(chunk, alone);
+}
+
+type Unlisted = Unforked<ChunkHead, u32, DirectoryHead, Branch>;
+
+fn for_chunks(
+    directory: &Unlinked<DirectoryHead, Branch>,
+    mut give: impl FnMut(Unlinked<ChunkHead, u32>),
+) {
+    for branch in directory.items() {
+        give(branch.link.inherit().expect("a branch has a chunk"));
+    }
+}
+
+fn retire_unforked(list: Unlisted, heap: &Heap) {
+    match list {
+        Either::First(chunk) => retire_chunk(chunk, heap),
+        Either::Second(directory) => {
+            for_chunks(&directory, |chunk| retire_chunk(chunk, heap));
+            heap.retire_block(directory);
+        }
+    }
+}
+
+/// Unlinks a whole list.
+pub(crate) fn retire(list: &List, heap: &Heap) {
+    if let Some(list) = list.take() {
+        retire_unforked(list, heap);
+    }
+}
+
+/// Frees a whole list at once.
+pub(crate) fn free(list: &List, heap: &Heap, alone: &mut Alone) {
+    match list.take() {
+        None => {}
+        Some(Either::First(chunk)) => free_chunk(chunk, heap, alone),
+        Some(Either::Second(directory)) => {
+            for_chunks(&directory, |chunk| free_chunk(chunk, heap, alone));
+            heap.free_block(directory, alone);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Lists that wait to be merged: each core's queue of chunks with something recent, and what it keeps for merging.
+//!
+//! Owned here: [`QuietLists`] and [`Keeper`], what a writer of lists has at hand. Called by `write` and `settle` (through [`Keeper`]), `core`
+//! (housekeeping).
+//! Always holds: a chunk whose `recent` is not null stands in some core's queue, fresh or with the horizon it waits for, so that every
+//! list comes to rest once its writers and readers have gone; an entry that finds nothing to do is dropped; undoing makes an entry
+//! anew, since the horizon need not move then. While a core writes, lists are let be as long as they are few
+//! beside the edges: a tail that grows is merged by its size, and merging each entry by itself would cost more than the memory it saves.
+//! Left to others: merging itself (`merge`), laying out (`layout`).
+
+use super::merge::{self, Outcome, Place, Scratch};
+use super::{Key, Side};
+use crate::graph::Graph;
+use crate::ids::{CommitSeq, PageId, VertexId};
+use crate::memory::{Guard, Heap};
+use crate::shard::Hold;
+use hashbrown::HashMap;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+
+/// Lists that may wait whatever the number of edges.
+const WAITING_MIN: u64 = 1 << 12;
+/// One waiting list for so many edges.
+const EDGES_PER_WAITING: u64 = 12;
+/// Lists merged under one token and one epoch.
+const BATCH: usize = 32;
+/// Room in places that an empty queue keeps.
+const ROOM_KEPT: usize = 1 << 12;
+
+/// See the module.
+#[derive(Default)]
+pub(crate) struct QuietLists {
+    /// Not looked at yet, in the order in which they became recent.
+    fresh: RefCell<VecDeque<Place>>,
+    /// Looked at, with the horizon at which looking again makes sense, in about that order.
+    waiting: RefCell<VecDeque<(CommitSeq, Place)>>,
+    /// Chunks that became recent since the core kept house last.
+    woken: Cell<u64>,
+    pub(super) scratch: RefCell<Scratch>,
+    /// Lists of each page that were given blocks of their own since the page was laid out.
+    pub(super) scattered: RefCell<HashMap<PageId, u32>>,
+}
+
+/// What a writer of lists has at hand, for the length of an operation or a batch.
+pub(crate) struct Keeper<'a> {
+    pub(crate) graph: &'a Graph,
+    pub(crate) guard: &'a Guard<'a>,
+    pub(crate) quiet: &'a QuietLists,
+    /// Found out when first needed.
+    horizon: Cell<Option<CommitSeq>>,
+}
+
+impl<'a> Keeper<'a> {
+    /// For one operation or batch.
+    pub(crate) fn new(graph: &'a Graph, guard: &'a Guard<'a>, quiet: &'a QuietLists) -> Keeper<'a> {
+        Keeper {
+            graph,
+            guard,
+            quiet,
+            horizon: Cell::new(None),
+        }
+    }
+
+    /// What lies at or below may be forgotten.
+    pub(super) fn horizon(&self) -> CommitSeq {
+        self.horizon.get().unwrap_or_else(|| {
+            let now = self.graph.oldest_snapshot();
+            self.horizon.set(Some(now));
+            now
+        })
+    }
+}
+
+impl QuietLists {
+    /// A chunk, that of `key`, has something recent.
+    pub(super) fn push(&self, side: Side, key: Key) {
+        self.woken.set(self.woken.get() + 1);
+        self.fresh.borrow_mut().push_back(Place { side, key });
+    }
+
+    /// Something in a list was undone.
+    pub(crate) fn undone(&self, side: Side, key: Key) {
+        self.push(side, key);
+    }
+
+    /// A list got a block of its own.
+    pub(super) fn scatter(&self, vertex: VertexId) {
+        *self
+            .scattered
+            .borrow_mut()
+            .entry(vertex.page())
+            .or_insert(0) += 1;
+    }
+
+    /// Whether looking at once would find something to merge.
+    pub(crate) fn more(&self, graph: &Graph) -> bool {
+        let first = self.waiting.borrow().front().map(|&(due, _)| due);
+        self.fresh.borrow().len() as u64 > self.allowed(graph)
+            || first.is_some_and(|due| due <= graph.oldest_snapshot())
+    }
+
+    /// Lists that may go on waiting: none once the core has stopped writing.
+    fn allowed(&self, graph: &Graph) -> u64 {
+        if self.woken.get() == 0 {
+            0
+        } else {
+            WAITING_MIN.max(graph.edge_count() / EDGES_PER_WAITING)
+        }
+    }
+
+    /// Merges lists that have waited longest, up to `budget`; how many it looked at.
+    pub(crate) fn merge(&self, budget: usize, graph: &Graph, heap: &Heap, core: u16) -> usize {
+        let allowed = self.allowed(graph);
+        let horizon = graph.oldest_snapshot();
+        let mut done = 0;
+        let mut batch: Vec<Place> = Vec::new();
+        while done < budget {
+            let size = BATCH.min(budget - done);
+            {
+                let mut fresh = self.fresh.borrow_mut();
+                while batch.len() < size && fresh.len() as u64 > allowed {
+                    batch.extend(fresh.pop_front());
+                }
+                let mut waiting = self.waiting.borrow_mut();
+                while batch.len() < size
+                    && let Some((_, place)) = waiting.pop_front_if(|(due, _)| *due <= horizon)
+                {
+                    batch.push(place);
+                }
+            }
+            if batch.is_empty() {
+                break;
+            }
+            done += batch.len();
+            self.merge_batch(&mut batch, graph, heap, core);
+        }
+        // A queue that was long keeps no room for it.
+        let mut fresh = self.fresh.borrow_mut();
+        if fresh.is_empty() && fresh.capacity() > ROOM_KEPT {
+            fresh.shrink_to(0);
+        }
+        let mut waiting = self.waiting.borrow_mut();
+        if waiting.is_empty() && waiting.capacity() > ROOM_KEPT {
+            waiting.shrink_to(0);
+        }
+        done
+    }
+
+    fn merge_batch(&self, batch: &mut Vec<Place>, graph: &Graph, heap: &Heap, core: u16) {
+        let guard = heap.enter();
+        let keeper = Keeper::new(graph, &guard, self);
+        for place in batch.iter() {
+            graph.prefetch_slot(place.side.vertex, &guard);
+        }
+        for place in batch.iter() {
+            graph.prefetch_list(place.side, &guard);
+        }
+        let shard = |place: &Place| graph.shard_of(place.side.vertex);
+        batch.sort_by_key(shard);
+        for group in batch.chunk_by(|a, b| shard(a) == shard(b)) {
+            let _hold = Hold::take(&graph.shards, core, [shard(&group[0])]);
+            for &place in group {
+                let Some(slot) = graph.slot(place.side.vertex, &guard) else {
+                    continue;
+                };
+                let list = slot.list(place.side.outgoing);
+                if let Outcome::Waits(due) = merge::tidy(list, place, &keeper) {
+                    self.waiting.borrow_mut().push_back((due, place));
+                }
+            }
+        }
+        batch.clear();
+    }
+
+    /// The core has kept house: whatever is written from here on says that it is not idle.
+    pub(crate) fn kept_house(&self) {
+        self.woken.set(0);
+    }
+}

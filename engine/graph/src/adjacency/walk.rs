@@ -1,0 +1,254 @@
+//! Readers of lists: what a snapshot sees of them.
+//!
+//! Owned here: [`Walk`], entry by entry with types, ordinals and records, and [`neighbours`], the other ends alone at the speed of an array.
+//! Called by `view`.
+//! Always holds: what is given is what the list held, for this sight, when the reader came to the chunk; nothing is allocated; chunks at
+//! rest are read without looking at a stamp.
+//! Left to others: which list.
+
+use super::chunk::{Ordinals, Settled, for_each_neighbour};
+use super::directory::{Branch, Wanted};
+use super::recent::{self, Columns, Tail};
+use super::{Chunk, Key, List, NO_RECORD, chunks};
+use crate::ids::{TypeId, VertexId};
+use crate::memory::{Either, Guard};
+use crate::stamp::Sight;
+use std::ops::Range;
+
+/// An entry that a reader sees.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hop {
+    /// Type, other end, ordinal.
+    pub(crate) key: Key,
+    record: u32,
+}
+
+impl Hop {
+    /// The number of its property record.
+    #[allow(dead_code)] // until property records are written
+    pub(crate) fn record(&self) -> Option<u32> {
+        (self.record != NO_RECORD).then_some(self.record)
+    }
+}
+
+/// A walk over a list: what it sees, of some types or all, towards one neighbour or all; chunk by chunk, in each the settled entries in
+/// order, then the recent ones.
+pub(crate) struct Walk<'e, 't> {
+    sight: Sight<'e>,
+    wanted: Wanted<'t>,
+    guard: &'e Guard<'e>,
+    /// The chunks to come.
+    branches: &'e [Branch],
+    next_branch: usize,
+    /// The chunk it stands in.
+    settled: Settled<'e>,
+    lows: &'e [u32],
+    ordinals: Ordinals<'e>,
+    columns: Columns<'e>,
+    tail: Tail<'e>,
+    next_in_tail: usize,
+    next_run: usize,
+    /// The run it stands in.
+    tag: u32,
+    run: Range<usize>,
+}
+
+impl<'e, 't> Walk<'e, 't> {
+    /// Over what the list is now; `types` empty means all.
+    pub(crate) fn new(
+        list: Option<&List>,
+        sight: Sight<'e>,
+        types: &'t [TypeId],
+        towards: Option<VertexId>,
+        guard: &'e Guard<'e>,
+    ) -> Walk<'e, 't> {
+        let mut walk = Walk {
+            sight,
+            wanted: Wanted { types, towards },
+            guard,
+            branches: &[],
+            next_branch: 0,
+            settled: Settled::none(),
+            lows: &[],
+            ordinals: Ordinals::One(&[]),
+            columns: Columns::default(),
+            tail: Tail::none(),
+            next_in_tail: 0,
+            next_run: 0,
+            tag: 0,
+            run: 0..0,
+        };
+        match list.and_then(|list| list.load(guard)) {
+            None => {}
+            Some(Either::First(chunk)) => walk.stand_in(chunk),
+            Some(Either::Second(directory)) => {
+                walk.branches = directory.items();
+                walk.next_branch = walk.wanted.first(walk.branches);
+            }
+        }
+        walk
+    }
+
+    fn stand_in(&mut self, chunk: Chunk<'e>) {
+        self.settled = Settled::of(chunk);
+        self.lows = self.settled.lows();
+        self.ordinals = self.settled.ordinals();
+        (self.tail, self.columns) =
+            recent::of(chunk, self.guard).unwrap_or((Tail::none(), Columns::default()));
+        (self.next_in_tail, self.next_run, self.run) = (0, 0, 0..0);
+    }
+
+    /// Moves to the next chunk that may hold something wanted.
+    fn next_chunk(&mut self) -> bool {
+        while self.next_branch < self.branches.len() {
+            let at = self.next_branch;
+            self.next_branch += 1;
+            if self.wanted.may_be_in(self.branches, at) {
+                self.stand_in(self.branches[at].chunk(self.guard));
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Moves to the next run with something wanted.
+    fn next_run(&mut self) -> bool {
+        while self.next_run < self.settled.runs() {
+            let run = self.settled.run(self.next_run);
+            self.next_run += 1;
+            if !self.wanted.type_(TypeId(run.tag >> super::HIGH_BITS)) {
+                continue;
+            }
+            self.tag = run.tag;
+            self.run = match self.wanted.towards {
+                None => run.start..run.end,
+                Some(vertex) => self.settled.towards(run, vertex),
+            };
+            if !self.run.is_empty() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// How many it would give; without looking at each entry where nothing is stamped.
+    pub(crate) fn count_all(mut self) -> u64 {
+        let mut n = 0;
+        loop {
+            if self.columns.no_stamps() {
+                while self.next_run() {
+                    n += self.run.len() as u64;
+                }
+                self.run = 0..0;
+            }
+            while self.next_here().is_some() {
+                n += 1;
+            }
+            if !self.next_chunk() {
+                return n;
+            }
+        }
+    }
+
+    /// The next one in the chunk it stands in.
+    #[inline]
+    fn next_here(&mut self) -> Option<Hop> {
+        loop {
+            while let Some(at) = self.run.next() {
+                if !self.columns.no_stamps()
+                    && (!self.sight.sees(self.columns.born(at))
+                        || self.sight.sees(self.columns.died(at)))
+                {
+                    continue;
+                }
+                let key = Key {
+                    tag: self.tag,
+                    low: self.lows[at],
+                    ordinal: self.ordinals.get(at),
+                };
+                let record = self.columns.record(at);
+                let record = record.unwrap_or_else(|| self.settled.record(at));
+                return Some(Hop { key, record });
+            }
+            if !self.next_run() {
+                break;
+            }
+        }
+        while self.next_in_tail < self.tail.len() {
+            let at = self.next_in_tail;
+            self.next_in_tail += 1;
+            let key = self.tail.key(at);
+            if self.wanted.key(key)
+                && self.sight.sees(self.tail.created(at))
+                && !self.sight.sees(self.tail.deleted(at))
+            {
+                let record = self.tail.record(at);
+                return Some(Hop { key, record });
+            }
+        }
+        None
+    }
+}
+
+impl Iterator for Walk<'_, '_> {
+    type Item = Hop;
+
+    #[inline]
+    fn next(&mut self) -> Option<Hop> {
+        loop {
+            if let Some(hop) = self.next_here() {
+                return Some(hop);
+            }
+            if !self.next_chunk() {
+                return None;
+            }
+        }
+    }
+}
+
+/// Gives the other end of every edge that `sight` sees, of some types or (`types` empty) all.
+#[inline]
+pub(crate) fn neighbours(
+    list: &List,
+    sight: &Sight<'_>,
+    types: &[TypeId],
+    guard: &Guard<'_>,
+    give: &mut impl FnMut(VertexId),
+) {
+    let wanted = Wanted {
+        types,
+        towards: None,
+    };
+    for chunk in chunks(Some(list), guard) {
+        let settled = Settled::of(chunk);
+        let lows = settled.lows();
+        let recent = recent::of(chunk, guard);
+        let columns = recent.map_or(Columns::default(), |(_, columns)| columns);
+        for at in 0..settled.runs() {
+            let mut run = settled.run(at);
+            if !wanted.type_(TypeId(run.tag >> super::HIGH_BITS)) {
+                continue;
+            }
+            if columns.no_stamps() {
+                for_each_neighbour(run, lows, give);
+                continue;
+            }
+            for at in run.start..run.end {
+                if sight.sees(columns.born(at)) && !sight.sees(columns.died(at)) {
+                    (run.start, run.end) = (at, at + 1);
+                    for_each_neighbour(run, lows, give);
+                }
+            }
+        }
+        let tail = recent.map_or(Tail::none(), |(tail, _)| tail);
+        for at in 0..tail.len() {
+            let key = tail.key(at);
+            if wanted.type_(key.type_())
+                && sight.sees(tail.created(at))
+                && !sight.sees(tail.deleted(at))
+            {
+                give(key.neighbour());
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Expanding: the other ends of the edges of one vertex or of a whole batch, at the speed of arrays.
+//!
+//! Owned here: [`View::neighbours`] and [`View::expand`]. Called by `query` where only the other end matters: frontiers, degrees, reachability.
+//! Always holds: what is given is what [`View::edges`] gives, without ids and properties, in the same order; nothing is allocated; an
+//! edge that is seen has both its ends, so they are not looked at.
+//! A batch is worked through with the slots of vertices further on and the lists of those nearer asked for ahead, so that several misses
+//! are under way at once.
+//! Left to others: what is done with the vertices; edges one by one (`view`).
+
+use crate::adjacency::{self, Side};
+use crate::ids::{TypeId, VertexId};
+use crate::page::Slot;
+use crate::view::{Direction, View};
+
+/// How far ahead slots are asked for, in vertices.
+const SLOTS_AHEAD: usize = 16;
+/// How far ahead lists are asked for.
+const LISTS_AHEAD: usize = 8;
+
+impl View<'_> {
+    /// Gives the other end of every edge of a vertex, once for each edge (a self loop once, in either direction); `types` empty means all.
+    pub fn neighbours(
+        &self,
+        vertex: VertexId,
+        direction: Direction,
+        types: &[TypeId],
+        mut give: impl FnMut(VertexId),
+    ) {
+        if let Some(slot) = self.slot(vertex) {
+            self.neighbours_of_slot(slot, vertex, direction, types, &mut give);
+        }
+    }
+
+    /// As [`View::neighbours`] for each of `vertices`, with its place among them; the fastest way through many vertices.
+    pub fn expand(
+        &self,
+        vertices: &[VertexId],
+        direction: Direction,
+        types: &[TypeId],
+        mut give: impl FnMut(usize, VertexId),
+    ) {
+        let outgoing = direction != Direction::In;
+        for (at, &vertex) in vertices.iter().enumerate() {
+            if let Some(&far) = vertices.get(at + SLOTS_AHEAD) {
+                self.graph().prefetch_slot(far, self.guard());
+            }
+            if let Some(&vertex) = vertices.get(at + LISTS_AHEAD) {
+                self.graph()
+                    .prefetch_list(Side { vertex, outgoing }, self.guard());
+            }
+            self.neighbours(vertex, direction, types, |neighbour| give(at, neighbour));
+        }
+    }
+
+    #[inline]
+    fn neighbours_of_slot(
+        &self,
+        slot: &Slot,
+        vertex: VertexId,
+        direction: Direction,
+        types: &[TypeId],
+        give: &mut impl FnMut(VertexId),
+    ) {
+        let (sight, guard) = (self.sight(), self.guard());
+        match direction {
+            Direction::Out => adjacency::neighbours(&slot.outgoing, sight, types, guard, give),
+            Direction::In => adjacency::neighbours(&slot.incoming, sight, types, guard, give),
+            Direction::Both => {
+                adjacency::neighbours(&slot.outgoing, sight, types, guard, give);
+                // A self loop stands in both lists.
+                let mut others = |neighbour: VertexId| {
+                    if neighbour != vertex {
+                        give(neighbour);
+                    }
+                };
+                adjacency::neighbours(&slot.incoming, sight, types, guard, &mut others);
+            }
+        }
+    }
+}
