@@ -195,33 +195,6 @@ impl<'e> View<'e> {
         lists.flat_map(|list| list.pages(self.guard)).collect()
     }
 
-    /// Appends the vertices of a page that exist for this transaction and have the label (`None`: all), ascending.
-    pub fn scan_page(&self, page: PageId, label: Option<LabelId>, out: &mut Vec<VertexId>) {
-        let Some(page) = self.graph.directory.page(page, self.guard) else {
-            return;
-        };
-        let used = page.header().used.load(Ordering::Acquire) as usize;
-        let has = |set| {
-            label.is_none_or(|label| {
-                self.graph
-                    .label_sets
-                    .labels(set)
-                    .binary_search(&label)
-                    .is_ok()
-            })
-        };
-        let home = page.header().labels;
-        let home_has = has(home);
-        for at in 0..used {
-            if let Some(state) = page.seen(at, &self.sight, self.guard) {
-                let set = state.label_set();
-                if if set == home { home_has } else { has(set) } {
-                    out.push(VertexId::new(page.header().id, at));
-                }
-            }
-        }
-    }
-
     /// The index of a label and keys in this order, if there is one that can be read.
     pub fn index(&self, label: LabelId, keys: &[KeyId]) -> Option<IndexRef<'e>> {
         let found = |index: &&Arc<Index>| {

@@ -20,6 +20,9 @@
 
 pub(crate) mod encoding;
 pub(crate) mod fold;
+pub(crate) mod kernel;
+#[cfg(all(test, loom))]
+mod model;
 pub(crate) mod table;
 
 use crate::ids::PAGE_SLOTS;
