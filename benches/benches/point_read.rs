@@ -4,7 +4,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use quoit_cypher::error::Error;
 use quoit_graph::door::NullJournal;
 use quoit_graph::value::Value;
-use quoit_graph::{Access, Core, Graph, GraphConfig, Isolation, View};
+use quoit_graph::{Access, Core, Graph, GraphConfig, IndexDefinition, Isolation, View};
 use quoit_query::{Demand, Execution, Parameters, QueryCore, QueryOptions, RowSink, Step};
 use std::hint::black_box;
 use std::sync::Arc;
@@ -33,7 +33,8 @@ fn filled() -> Core {
         txn.label("User").expect("a label"),
         txn.key("id").expect("a key"),
     );
-    txn.create_index(label, &[key]).expect("an index");
+    txn.create_index(IndexDefinition::on_label(label, &[key]), None)
+        .expect("an index");
     txn.commit().expect("a commit");
     let mut txn = core.begin(Access::Write, Isolation::Snapshot);
     for id in 1..=USERS {

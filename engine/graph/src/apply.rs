@@ -8,15 +8,18 @@
 
 use crate::core::Core;
 use crate::delta::{Delta, Deltas, Labels, NameKind};
-use crate::error::ApplyError;
+use crate::error::{ApplyError, WriteError};
 use crate::ids::{CommitSeq, LabelSetId, VertexId};
-use crate::schema::SchemaChange;
+use crate::index::IndexDefinition;
+use crate::schema::{Filling, SchemaChange};
 use crate::settle::Write;
 use crate::stamp::Author;
 use crate::statistics::Tally;
 use crate::value::Edge;
 use crate::value::codec::Properties;
 use crate::write::{Pen, Touch};
+use std::cell::RefCell;
+use std::rc::Rc;
 
 /// A setting that a frame carried, for the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,18 +177,25 @@ impl Applying<'_> {
                 }
                 self.later(Write::EdgeVersions(edge));
             }
-            Delta::CreateIndex { label, keys } => {
-                self.known(NameKind::Label, [label.0])?;
-                self.known(NameKind::Key, keys.iter().map(|key| key.0))?;
-                match SchemaChange::create(self.core, label, &keys) {
-                    Ok(Some(change)) => change.commit(self.core),
-                    Ok(None) => {}
-                    Err(error) => return Err(self.unfit(error.to_string())),
+            Delta::CreateIndex { definition, name } => {
+                self.index_known(&definition)?;
+                let made = SchemaChange::create_index(self.core, definition, name);
+                self.create(made)?;
+            }
+            Delta::DropIndex { definition } => {
+                if let Some(change) = SchemaChange::drop_index(self.core, &definition) {
+                    change.commit(self.core, self.seq);
                 }
             }
-            Delta::DropIndex { label, keys } => {
-                if let Some(change) = SchemaChange::drop(self.core, label, &keys) {
-                    change.commit(self.core);
+            Delta::CreateConstraint { definition, name } => {
+                self.known(NameKind::Label, [definition.label().0])?;
+                self.known(NameKind::Key, definition.keys().iter().map(|key| key.0))?;
+                let made = SchemaChange::create_constraint(self.core, definition, name);
+                self.create(made)?;
+            }
+            Delta::DropConstraint { definition } => {
+                if let Some(change) = SchemaChange::drop_constraint(self.core, &definition) {
+                    change.commit(self.core, self.seq);
                 }
             }
             Delta::Setting { name, value } => {
@@ -195,6 +205,29 @@ impl Applying<'_> {
                     value: value.to_vec(),
                 });
             }
+        }
+        Ok(())
+    }
+
+    fn index_known(&self, definition: &IndexDefinition) -> Result<(), ApplyError> {
+        self.known(NameKind::Label, definition.label().map(|label| label.0))?;
+        self.known(NameKind::Type, definition.edge_type().map(|type_| type_.0))?;
+        self.known(NameKind::Key, definition.keys().iter().map(|key| key.0))
+    }
+
+    /// Fills what the log makes, at once: everything before it has been applied.
+    fn create(
+        &self,
+        made: Result<Option<Rc<RefCell<Filling>>>, WriteError>,
+    ) -> Result<(), ApplyError> {
+        let unfit = |error: WriteError| self.unfit(error.to_string());
+        if let Some(filling) = made.map_err(unfit)? {
+            let change = SchemaChange::Create(filling);
+            if let Err(error) = change.complete(self.core) {
+                change.rollback(self.core);
+                return Err(unfit(error));
+            }
+            change.commit(self.core, self.seq);
         }
         Ok(())
     }

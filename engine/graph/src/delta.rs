@@ -20,9 +20,17 @@
 //! 09 create index   label v, key count v, key v*
 //! 0a drop index     label v, key count v, key v*
 //! 0b setting        name length v, UTF-8, value length v, bytes
+//! 0c index          form u8 (1 on edges, 2 descending), label or type v, key count v, key v*, name length v, UTF-8
+//! 0d no index       form u8 (1 on edges), label or type v, key count v, key v*
+//! 0e constraint     kind u8 (0 exists, 1 unique, 2 type), label v, key count v, key v*, type u8 (0 but for 2), name length v, UTF-8
+//! 0f no constraint  as 0e, without the name
 //! ```
+//!
+//! 09 and 0a are the first form of an ascending index on a label and keys without a name: still read, and written as 0c and 0d.
 
+use crate::constraint::{ConstraintDefinition, PropertyType};
 use crate::ids::{EdgeId, KeyId, LabelId, TypeId, VertexId};
+use crate::index::{IndexDefinition, Order};
 use crate::value::Edge;
 use crate::value::codec::{DecodeError, Properties, Reader, put_varint};
 use smallvec::SmallVec;
@@ -31,7 +39,7 @@ use smallvec::SmallVec;
 pub const NAME_BYTES_MAX: usize = 64 << 10;
 /// The most labels one delta names.
 pub const LABELS_MAX: usize = 1024;
-/// The most keys of one index.
+/// The most keys of one index or constraint.
 pub const INDEX_KEYS_MAX: usize = 16;
 
 mod kind {
@@ -46,7 +54,14 @@ mod kind {
     pub const CREATE_INDEX: u8 = 9;
     pub const DROP_INDEX: u8 = 10;
     pub const SETTING: u8 = 11;
+    pub const INDEX: u8 = 12;
+    pub const NO_INDEX: u8 = 13;
+    pub const CONSTRAINT: u8 = 14;
+    pub const NO_CONSTRAINT: u8 = 15;
 }
+
+const ON_EDGES: u8 = 1;
+const DESCENDING: u8 = 2;
 
 /// What a name is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,7 +76,7 @@ pub enum NameKind {
 
 /// Labels of one delta; most vertices have one or two.
 pub type Labels = SmallVec<[LabelId; 4]>;
-/// Keys of one index.
+/// Keys of one index or constraint.
 pub type Keys = SmallVec<[KeyId; 2]>;
 
 /// One row effect, borrowing the frame it stands in.
@@ -125,19 +140,29 @@ pub enum Delta<'a> {
         /// New values; null removes.
         changes: Properties<'a>,
     },
-    /// A label+property index is made.
+    /// An index is made.
     CreateIndex {
-        /// Its label.
-        label: LabelId,
-        /// Its keys in their order.
-        keys: Keys,
+        /// What it is of.
+        definition: IndexDefinition,
+        /// What it is called, if it is.
+        name: Option<&'a str>,
     },
-    /// A label+property index goes.
+    /// An index goes.
     DropIndex {
-        /// Its label.
-        label: LabelId,
-        /// Its keys in their order.
-        keys: Keys,
+        /// What it is of; its order is of no account.
+        definition: IndexDefinition,
+    },
+    /// A constraint is made.
+    CreateConstraint {
+        /// What it asks.
+        definition: ConstraintDefinition,
+        /// What it is called, if it is.
+        name: Option<&'a str>,
+    },
+    /// A constraint goes.
+    DropConstraint {
+        /// What it asks.
+        definition: ConstraintDefinition,
     },
     /// A database setting; what names and values mean is the server's.
     Setting {
@@ -208,8 +233,7 @@ impl<'b> DeltaWriter<'b> {
             NameKind::Key => 2,
         });
         put_varint(self.out, u64::from(id));
-        put_varint(self.out, name.len() as u64);
-        self.out.extend_from_slice(name.as_bytes());
+        self.text(name);
     }
 
     /// Appends [`Delta::CreateVertex`].
@@ -258,25 +282,65 @@ impl<'b> DeltaWriter<'b> {
         self.properties(changes);
     }
 
+    fn index(&mut self, kind: u8, definition: &IndexDefinition, order: Order) {
+        self.out.push(kind);
+        let (edges, id) = match (definition.label(), definition.edge_type()) {
+            (Some(label), _) => (0, label.0),
+            (None, type_) => (ON_EDGES, type_.map_or(0, |type_| type_.0)),
+        };
+        let descending = match order {
+            Order::Ascending => 0,
+            Order::Descending => DESCENDING,
+        };
+        self.out.push(edges | descending);
+        put_varint(self.out, u64::from(id));
+        self.ids(definition.keys().iter().map(|key| key.0));
+    }
+
+    fn text(&mut self, text: &str) {
+        put_varint(self.out, text.len() as u64);
+        self.out.extend_from_slice(text.as_bytes());
+    }
+
     /// Appends [`Delta::CreateIndex`].
-    pub fn create_index(&mut self, label: LabelId, keys: &[KeyId]) {
-        self.out.push(kind::CREATE_INDEX);
-        put_varint(self.out, u64::from(label.0));
-        self.ids(keys.iter().map(|key| key.0));
+    pub fn create_index(&mut self, definition: &IndexDefinition, name: Option<&str>) {
+        self.index(kind::INDEX, definition, definition.order());
+        self.text(name.unwrap_or_default());
     }
 
     /// Appends [`Delta::DropIndex`].
-    pub fn drop_index(&mut self, label: LabelId, keys: &[KeyId]) {
-        self.out.push(kind::DROP_INDEX);
-        put_varint(self.out, u64::from(label.0));
-        self.ids(keys.iter().map(|key| key.0));
+    pub fn drop_index(&mut self, definition: &IndexDefinition) {
+        self.index(kind::NO_INDEX, definition, Order::Ascending);
+    }
+
+    fn constraint(&mut self, kind: u8, definition: &ConstraintDefinition) {
+        self.out.push(kind);
+        let (kind, type_) = match definition {
+            ConstraintDefinition::Exists { .. } => (0, 0),
+            ConstraintDefinition::Unique { .. } => (1, 0),
+            ConstraintDefinition::Type { type_, .. } => (2, type_.byte()),
+        };
+        self.out.push(kind);
+        put_varint(self.out, u64::from(definition.label().0));
+        self.ids(definition.keys().iter().map(|key| key.0));
+        self.out.push(type_);
+    }
+
+    /// Appends [`Delta::CreateConstraint`].
+    pub fn create_constraint(&mut self, definition: &ConstraintDefinition, name: Option<&str>) {
+        self.constraint(kind::CONSTRAINT, definition);
+        self.text(name.unwrap_or_default());
+    }
+
+    /// Appends [`Delta::DropConstraint`].
+    pub fn drop_constraint(&mut self, definition: &ConstraintDefinition) {
+        self.constraint(kind::NO_CONSTRAINT, definition);
     }
 
     /// Appends [`Delta::Setting`].
     pub fn setting(&mut self, name: &str, value: &[u8]) {
         self.out.push(kind::SETTING);
-        put_varint(self.out, name.len() as u64);
-        self.out.extend_from_slice(name.as_bytes());
+        self.text(name);
         put_varint(self.out, value.len() as u64);
         self.out.extend_from_slice(value);
     }
@@ -349,10 +413,76 @@ impl<'a> Deltas<'a> {
 
     fn keys(&mut self) -> Result<Keys, DecodeError> {
         let n = self.reader.varint()?;
-        if n == 0 || n > INDEX_KEYS_MAX as u64 {
-            return Err(self.reader.error("an index has 1 to 16 keys"));
+        if n > INDEX_KEYS_MAX as u64 {
+            return Err(self.reader.error("more than 16 keys"));
         }
-        (0..n).map(|_| self.reader.varint32().map(KeyId)).collect()
+        let mut keys = Keys::new();
+        for _ in 0..n {
+            let key = KeyId(self.reader.varint32()?);
+            if keys.contains(&key) {
+                return Err(self.reader.error("a key comes twice"));
+            }
+            keys.push(key);
+        }
+        Ok(keys)
+    }
+
+    /// The first form of an index.
+    fn plain_index(&mut self) -> Result<IndexDefinition, DecodeError> {
+        let label = LabelId(self.reader.varint32()?);
+        let keys = self.keys()?;
+        if keys.is_empty() {
+            return Err(self.reader.error("an index without keys"));
+        }
+        Ok(IndexDefinition::LabelProperties {
+            label,
+            keys,
+            order: Order::Ascending,
+        })
+    }
+
+    fn index(&mut self) -> Result<IndexDefinition, DecodeError> {
+        let form = self.reader.u8()?;
+        if form & !(ON_EDGES | DESCENDING) != 0 {
+            return Err(self.reader.error("unknown form of index"));
+        }
+        let id = self.reader.varint32()?;
+        let keys = self.keys()?;
+        let order = match form & DESCENDING {
+            0 => Order::Ascending,
+            _ => Order::Descending,
+        };
+        Ok(match (form & ON_EDGES != 0, keys.is_empty()) {
+            (false, true) => IndexDefinition::Label(LabelId(id)),
+            (false, false) => IndexDefinition::LabelProperties {
+                label: LabelId(id),
+                keys,
+                order,
+            },
+            (true, true) => IndexDefinition::EdgeType(TypeId(id)),
+            (true, false) => IndexDefinition::EdgeTypeProperties {
+                type_: TypeId(id),
+                keys,
+                order,
+            },
+        })
+    }
+
+    fn constraint(&mut self) -> Result<ConstraintDefinition, DecodeError> {
+        let kind = self.reader.u8()?;
+        let label = LabelId(self.reader.varint32()?);
+        let keys = self.keys()?;
+        let type_ = self.reader.u8()?;
+        match (kind, keys.as_slice(), PropertyType::from_byte(type_)) {
+            (0, &[key], None) => Ok(ConstraintDefinition::Exists { label, key }),
+            (1, &[_, ..], None) => Ok(ConstraintDefinition::Unique { label, keys }),
+            (2, &[key], Some(type_)) => Ok(ConstraintDefinition::Type { label, key, type_ }),
+            _ => Err(self.reader.error("unknown form of constraint")),
+        }
+    }
+
+    fn optional_name(&mut self) -> Result<Option<&'a str>, DecodeError> {
+        Ok(Some(self.name()?).filter(|name| !name.is_empty()))
     }
 
     fn properties(&mut self, removals: bool) -> Result<Properties<'a>, DecodeError> {
@@ -404,12 +534,25 @@ impl<'a> Deltas<'a> {
                 changes: self.properties(true)?,
             },
             kind::CREATE_INDEX => Delta::CreateIndex {
-                label: LabelId(self.reader.varint32()?),
-                keys: self.keys()?,
+                definition: self.plain_index()?,
+                name: None,
             },
             kind::DROP_INDEX => Delta::DropIndex {
-                label: LabelId(self.reader.varint32()?),
-                keys: self.keys()?,
+                definition: self.plain_index()?,
+            },
+            kind::INDEX => Delta::CreateIndex {
+                definition: self.index()?,
+                name: self.optional_name()?,
+            },
+            kind::NO_INDEX => Delta::DropIndex {
+                definition: self.index()?,
+            },
+            kind::CONSTRAINT => Delta::CreateConstraint {
+                definition: self.constraint()?,
+                name: self.optional_name()?,
+            },
+            kind::NO_CONSTRAINT => Delta::DropConstraint {
+                definition: self.constraint()?,
             },
             kind::SETTING => Delta::Setting {
                 name: self.name()?,

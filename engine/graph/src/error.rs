@@ -2,6 +2,7 @@
 //!
 //! Owned here: types only. Always holds: an operation that gives one of these has changed nothing.
 
+use crate::constraint::Violation;
 use crate::delta::{DeltaError, NameKind};
 use crate::door::ReserveError;
 use crate::ids::{CommitSeq, EdgeId, VertexId};
@@ -70,10 +71,18 @@ pub enum WriteError {
     /// A schema change that cannot be made now.
     #[error("{0}")]
     Schema(&'static str),
+    /// A constraint is not fulfilled. Nothing has been changed; trying again helps only if another transaction changes something.
+    #[error("{violation}")]
+    Constraint {
+        /// Which, where and how.
+        violation: Box<Violation>,
+        /// The newest commit that this rests on: the answer must not leave before it is visible (durable).
+        rests_on: CommitSeq,
+    },
 }
 
 /// Why a transaction was not committed. It has been rolled back.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum CommitError {
     /// No room behind the commit door.
     #[error(transparent)]
@@ -81,6 +90,9 @@ pub enum CommitError {
     /// It met a conflict before.
     #[error("the transaction has failed and can only be rolled back")]
     Doomed,
+    /// What is looked at when a transaction ends: a property that has to exist, or the filling of an index or a constraint.
+    #[error(transparent)]
+    Write(#[from] WriteError),
 }
 
 /// Why a frame from a log could not be applied. The graph may hold a part of the frame, which must not be published.

@@ -1,8 +1,8 @@
 //! The graph: everything that all cores share, and its schema.
 //!
-//! Owned here: [`Graph`], its making and its end, the list of indexes. Called by `server` (one a process), tests.
-//! Always holds: what is in it is reached without locks by readers; shard state only under the shard's token; the list of indexes
-//! changes only while all tokens are held, so a writer under any token sees one list.
+//! Owned here: [`Graph`], its making and its end. Called by `server` (one a process), tests.
+//! Always holds: what is in it is reached without locks by readers; shard state only under the shard's token; the schema changes only
+//! while all tokens are held, so a writer under any token sees one schema.
 //! Left to others: transactions (`core`, `txn`), writes (`write`), housekeeping (`settle`).
 
 use crate::adjacency::Side;
@@ -11,22 +11,21 @@ use crate::delta::NameKind;
 use crate::door::{Door, Journal};
 use crate::horizon::Horizon;
 use crate::ids::{CommitSeq, LabelId, ShardId, TypeId, VertexId};
-use crate::index::{Index, IndexDefinition};
 use crate::labels::LabelSets;
 use crate::memory::{
     Account, Alone, Charged, Guard, Heap, MemoryOwner, MemoryReport, Published, Token, prefetch,
 };
 use crate::names::Names;
 use crate::page::{Directory, PageLists, Slot};
+use crate::schema::{self, ConstraintInfo, IndexInfo, Item, Schema};
 use crate::shard::ShardState;
 use crate::stamp::Cells;
 use crate::statistics::{self, Counts, Statistics};
 use crate::sync::Padded;
-use crate::version::Record;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-impl Charged for Vec<Arc<Index>> {
+impl Charged for Schema {
     const OWNER: MemoryOwner = MemoryOwner::Indexes;
 }
 
@@ -49,11 +48,12 @@ pub struct Graph {
     pub(crate) cells: Cells,
     pub(crate) horizon: Horizon,
     pub(crate) account: Arc<Account>,
-    pub(crate) indexes: Published<Vec<Arc<Index>>>,
+    pub(crate) schema: Published<Schema>,
+    pub(crate) schema_version: AtomicU64,
     pub(crate) counts: Box<[Padded<Counts>]>,
     pub(crate) taken: Box<[AtomicBool]>,
-    /// The definitions of indexes online, for showing.
-    pub(crate) listed: Mutex<Vec<IndexDefinition>>,
+    /// The entries of the schema once more, for whoever has no epoch: showing and planning.
+    pub(crate) listed: Mutex<Vec<Arc<Item>>>,
     names: Names,
     door: Door,
 }
@@ -76,7 +76,8 @@ impl Graph {
             cells: Cells::default(),
             horizon: Horizon::new(cores),
             account: Arc::new(Account::new(cores)),
-            indexes: Published::new(Vec::new()),
+            schema: Published::new(Schema::default()),
+            schema_version: AtomicU64::new(0),
             counts: (0..cores).map(|_| Padded(Counts::default())).collect(),
             taken: (0..cores).map(|_| AtomicBool::new(false)).collect(),
             listed: Mutex::default(),
@@ -110,12 +111,26 @@ impl Graph {
         vertex.page().shard(self.shard_count())
     }
 
-    /// Indexes that can be read, in the order they were made. For showing; a plan asks `View::index`.
-    pub fn schema(&self) -> Vec<IndexDefinition> {
+    fn listed(&self) -> Vec<Arc<Item>> {
         self.listed
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
             .clone()
+    }
+
+    /// All indexes, in the order they were made. For showing and planning; who reads one asks `View::index`.
+    pub fn indexes(&self) -> Vec<IndexInfo> {
+        schema::indexes(&self.listed(), self)
+    }
+
+    /// All constraints, in the order they were made.
+    pub fn constraints(&self) -> Vec<ConstraintInfo> {
+        schema::constraints(&self.listed())
+    }
+
+    /// Grows with each change of indexes and constraints: a plan is good as long as this is what it was.
+    pub fn schema_version(&self) -> u64 {
+        self.schema_version.load(Ordering::Acquire)
     }
 
     /// All vertices, committed.
@@ -198,66 +213,6 @@ impl Graph {
     pub(crate) fn prefetch_list(&self, side: Side, guard: &Guard<'_>) {
         if let Some(slot) = self.slot(side.vertex, guard) {
             slot.list(side.outgoing).prefetch(2);
-        }
-    }
-
-    /// Enters a record into the indexes it belongs to; the shard's token is held.
-    pub(crate) fn index_record(&self, id: VertexId, record: &impl Record, guard: &Guard<'_>) {
-        let indexes = self.indexes.load(guard);
-        if indexes.is_empty() {
-            return;
-        }
-        let labels = self.label_sets.labels(record.label_set());
-        for index in indexes {
-            if let Some(entry) = index.entry(id, labels, record) {
-                index.insert(usize::from(self.shard_of(id).0), &entry, guard);
-            }
-        }
-    }
-
-    /// Takes a record that nobody can see any more out of the indexes, where no state that is left has the same entry.
-    pub(crate) fn unindex_record(&self, id: VertexId, record: &impl Record, guard: &Guard<'_>) {
-        let indexes = self.indexes.load(guard);
-        if indexes.is_empty() {
-            return;
-        }
-        let labels = self.label_sets.labels(record.label_set());
-        let page = self.directory.page(id.page(), guard);
-        for index in indexes {
-            if let Some(entry) = index.entry(id, labels, record) {
-                let mut left = page
-                    .into_iter()
-                    .flat_map(|page| page.states(id.slot(), guard));
-                let needed = left.any(|left| {
-                    let labels = self.label_sets.labels(left.label_set());
-                    index.entry(id, labels, &left).as_ref() == Some(&entry)
-                });
-                if !needed {
-                    index.remove(usize::from(self.shard_of(id).0), &entry, guard);
-                }
-            }
-        }
-    }
-
-    /// Fills a new index from every state of every vertex; all tokens are held.
-    pub(crate) fn fill_index(&self, index: &Index, guard: &Guard<'_>) {
-        for (shard, lists) in self.lists.iter().enumerate() {
-            let pages = lists
-                .of(index.definition.label)
-                .into_iter()
-                .flat_map(|list| list.pages(guard));
-            for page in pages.filter_map(|id| self.directory.page(id, guard)) {
-                let used = page.header().used.load(Ordering::Acquire) as usize;
-                for at in 0..used {
-                    let id = VertexId::new(page.header().id, at);
-                    for state in page.states(at, guard) {
-                        let labels = self.label_sets.labels(state.label_set());
-                        if let Some(entry) = index.entry(id, labels, &state) {
-                            index.insert(shard, &entry, guard);
-                        }
-                    }
-                }
-            }
         }
     }
 }

@@ -43,6 +43,7 @@ pub mod names;
 mod adjacency;
 mod apply;
 mod column;
+mod constraint;
 mod core;
 mod error;
 mod expand;
@@ -71,12 +72,15 @@ mod write;
 pub use crate::core::{Core, Epoch};
 pub use apply::AppliedSetting;
 pub use column::kernel::Summary;
+pub use constraint::{ConstraintDefinition, PropertyType, Violation};
 pub use error::{ApplyError, CommitError, Entity, WriteError};
 pub use graph::{Graph, GraphConfig};
-pub use index::{Bound, Cursor, IndexDefinition, IndexRef, KEY_MAX, Seek};
+pub use index::{
+    Bound, Cursor, EdgeIndexRef, IndexDefinition, IndexRef, KEY_MAX, KeyRange, NextKey, Order, Seek,
+};
 pub use memory::{MemoryLimitExceeded, MemoryOwner, MemoryReport};
 pub use scan::{PageView, Selection};
-pub use schema::INDEXES_MAX;
+pub use schema::{ConstraintInfo, INDEXES_MAX, IndexInfo, SchemaBuild, SchemaState};
 pub use state::PropertiesRef;
 pub use statistics::Statistics;
 pub use txn::{Access, Committed, Isolation, Statement, TXN_BYTES_MAX, Txn, WriteStats};

@@ -11,7 +11,7 @@
 use crate::memory::{Alone, BlockRef, Charged, Guard, Heap, Link, MemoryOwner, Owned, Unlinked};
 
 /// The longest string.
-pub(crate) const STRING_MAX: usize = 1024 + 8;
+pub(crate) const STRING_MAX: usize = 1024 + 16;
 const STRINGS_MAX: usize = 64;
 /// A node is split above this many bytes of strings, if it has more than three.
 const BYTES_MAX: usize = 4096;
@@ -299,6 +299,23 @@ impl Tree {
         ascent
     }
 
+    /// The strings below `below` (all, where there is none), descending; nothing is allocated.
+    pub(crate) fn before<'g>(
+        &'g self,
+        below: Option<&[u8]>,
+        guard: &'g Guard<'_>,
+    ) -> Descending<'g> {
+        let mut descending = Descending {
+            tree: self,
+            guard,
+            leaf: None,
+            at: 0,
+            fence: None,
+        };
+        descending.seek(below);
+        descending
+    }
+
     /// Frees all nodes at once.
     pub(crate) fn free(&mut self, heap: &Heap) {
         fn below(node: Option<Unlinked<NodeHead, u8>>, heap: &Heap, alone: &mut Alone) {
@@ -385,6 +402,58 @@ impl<'g> Iterator for Ascent<'g> {
     }
 }
 
+/// Strings in descending order.
+pub(crate) struct Descending<'g> {
+    tree: &'g Tree,
+    guard: &'g Guard<'g>,
+    leaf: Option<Node<'g>>,
+    /// How many of the leaf's strings are still to come.
+    at: usize,
+    /// The separator below the leaf: what is left lies below it.
+    fence: Option<&'g [u8]>,
+}
+
+impl<'g> Descending<'g> {
+    fn seek(&mut self, below: Option<&[u8]>) {
+        self.leaf = None;
+        self.fence = None;
+        let Some(mut node) = self.tree.root.load(self.guard) else {
+            return;
+        };
+        let left = |node| below.map_or(len(node), |below| position(node, |s| s < below));
+        while let Some(links) = children(node, self.guard) {
+            let child = left(node);
+            if child > 0 {
+                self.fence = Some(string(node, child - 1));
+            }
+            node = links[child]
+                .load(self.guard)
+                .expect("a branch has all its children");
+        }
+        self.at = left(node);
+        self.leaf = Some(node);
+    }
+}
+
+impl<'g> Iterator for Descending<'g> {
+    type Item = &'g [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'g [u8]> {
+        loop {
+            let leaf = self.leaf?;
+            if self.at > 0 {
+                self.at -= 1;
+                return Some(string(leaf, self.at));
+            }
+            match self.fence {
+                Some(fence) => self.seek(Some(fence)),
+                None => self.leaf = None,
+            }
+        }
+    }
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
@@ -424,7 +493,17 @@ mod tests {
                 let from = (random() % 4096).to_be_bytes()[4..].to_vec();
                 assert!(
                     tree.from(&from, &guard)
-                        .eq(model.range(from..).map(|s| &s[..])),
+                        .eq(model.range(from.clone()..).map(|s| &s[..])),
+                    "round {round}"
+                );
+                assert!(
+                    tree.before(Some(&from), &guard)
+                        .eq(model.range(..from).rev().map(|s| &s[..])),
+                    "round {round}"
+                );
+                assert!(
+                    tree.before(None, &guard)
+                        .eq(model.iter().rev().map(|s| &s[..])),
                     "round {round}"
                 );
             }

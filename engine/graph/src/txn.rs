@@ -6,11 +6,14 @@
 //! transaction is dropped; each name its frame uses is defined in a durable frame or in its own, before its first use.
 //! Left to others: how a write is made (`write`), what an answer waits for after the commit (`server`).
 
+use crate::constraint::ConstraintDefinition;
 use crate::core::{Core, Epoch};
 use crate::delta::{DeltaWriter, INDEX_KEYS_MAX, LABELS_MAX, Labels, NAME_BYTES_MAX, NameKind};
 use crate::error::{CommitError, Entity, WriteError};
 use crate::ids::{CommitSeq, KeyId, LabelId, LabelSetId, TypeId, VertexId};
-use crate::schema::SchemaChange;
+use crate::index::IndexDefinition;
+use crate::memory::Guard;
+use crate::schema::{Filling, Schema, SchemaBuild, SchemaChange};
 use crate::settle::{Settling, Write};
 use crate::stamp::{Author, CellId, NEVER, Sight};
 use crate::statistics::Tally;
@@ -19,6 +22,8 @@ use crate::value::{Edge, Value, ValueRef};
 use crate::view::View;
 use crate::write::{Pen, Touch};
 use hashbrown::HashSet;
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::atomic::{Ordering, fence};
 
 /// The largest frame of one transaction, in bytes.
@@ -98,6 +103,10 @@ pub struct WriteStats {
     pub indexes_added: u64,
     /// Indexes dropped.
     pub indexes_removed: u64,
+    /// Constraints made.
+    pub constraints_added: u64,
+    /// Constraints dropped.
+    pub constraints_removed: u64,
 }
 
 /// A transaction; `!Send`, owned by a session. Dropping it rolls it back.
@@ -115,7 +124,7 @@ pub struct Txn {
     defined: HashSet<(NameKind, u32)>,
     stats: WriteStats,
     tally: Tally,
-    schema: Option<SchemaChange>,
+    schema: Vec<SchemaChange>,
     doomed: bool,
 }
 
@@ -138,7 +147,7 @@ impl Txn {
             defined: HashSet::new(),
             stats: WriteStats::default(),
             tally: Tally::default(),
-            schema: None,
+            schema: Vec::new(),
             doomed: false,
         }
     }
@@ -503,30 +512,89 @@ impl Txn {
         Ok(())
     }
 
-    /// Makes an index; `false` if there is one. It must be the transaction's only write. Writers of all shards wait while it is
-    /// filled; readers do not, and see it once the transaction has committed.
-    pub fn create_index(&mut self, label: LabelId, keys: &[KeyId]) -> Result<bool, WriteError> {
-        self.begin_schema_change(label, keys)?;
+    /// Begins to make an index; nothing if there is one. From now on writers feed it; the caller fills it step by step, or leaves that to
+    /// the commit, after which it can be read. A transaction that changes the schema changes nothing else.
+    pub fn create_index(
+        &mut self,
+        definition: IndexDefinition,
+        name: Option<&str>,
+    ) -> Result<Option<SchemaBuild>, WriteError> {
+        self.begin_schema_change(definition.keys(), name)?;
+        if definition.edge_type().is_some() {
+            return Err(WriteError::Schema(
+                "an index on relationships is not available yet",
+            ));
+        }
+        self.define_target(
+            definition.label(),
+            definition.edge_type(),
+            definition.keys(),
+        )?;
         let core = self.core.clone();
-        let Some(change) = SchemaChange::create(&core, label, keys)? else {
+        let made = SchemaChange::create_index(&core, definition.clone(), name)?;
+        Ok(made.map(|filling| {
+            DeltaWriter::new(&mut self.frame).create_index(&definition, name);
+            self.stats.indexes_added += 1;
+            self.note_filling(filling)
+        }))
+    }
+
+    /// Drops an index when the transaction commits; `false` if there is none. See [`Txn::create_index`].
+    pub fn drop_index(&mut self, definition: &IndexDefinition) -> Result<bool, WriteError> {
+        self.begin_schema_change(definition.keys(), None)?;
+        self.define_target(
+            definition.label(),
+            definition.edge_type(),
+            definition.keys(),
+        )?;
+        let Some(change) = SchemaChange::drop_index(&self.core, definition) else {
             return Ok(false);
         };
-        self.schema = Some(change);
-        DeltaWriter::new(&mut self.frame).create_index(label, keys);
-        self.stats.indexes_added += 1;
+        self.schema.push(change);
+        DeltaWriter::new(&mut self.frame).drop_index(definition);
+        self.stats.indexes_removed += 1;
         Ok(true)
     }
 
-    /// Drops an index; `false` if there is none. It must be the transaction's only write.
-    pub fn drop_index(&mut self, label: LabelId, keys: &[KeyId]) -> Result<bool, WriteError> {
-        self.begin_schema_change(label, keys)?;
+    /// Begins to make a constraint; nothing if there is one. From now on writers obey it; the caller has what is there checked step by
+    /// step, or leaves that to the commit. See [`Txn::create_index`].
+    pub fn create_constraint(
+        &mut self,
+        definition: ConstraintDefinition,
+        name: Option<&str>,
+    ) -> Result<Option<SchemaBuild>, WriteError> {
+        self.begin_schema_change(definition.keys(), name)?;
+        if definition.keys().is_empty() {
+            return Err(WriteError::Schema("a constraint has 1 to 16 keys"));
+        }
+        if !matches!(definition, ConstraintDefinition::Exists { .. }) {
+            return Err(WriteError::Schema(
+                "this kind of constraint is not available yet",
+            ));
+        }
+        self.define_target(Some(definition.label()), None, definition.keys())?;
         let core = self.core.clone();
-        let Some(change) = SchemaChange::drop(&core, label, keys) else {
+        let made = SchemaChange::create_constraint(&core, definition.clone(), name)?;
+        Ok(made.map(|filling| {
+            DeltaWriter::new(&mut self.frame).create_constraint(&definition, name);
+            self.stats.constraints_added += 1;
+            self.note_filling(filling)
+        }))
+    }
+
+    /// Drops a constraint when the transaction commits; `false` if there is none. See [`Txn::create_index`].
+    pub fn drop_constraint(
+        &mut self,
+        definition: &ConstraintDefinition,
+    ) -> Result<bool, WriteError> {
+        self.begin_schema_change(definition.keys(), None)?;
+        self.define_target(Some(definition.label()), None, definition.keys())?;
+        let Some(change) = SchemaChange::drop_constraint(&self.core, definition) else {
             return Ok(false);
         };
-        self.schema = Some(change);
-        DeltaWriter::new(&mut self.frame).drop_index(label, keys);
-        self.stats.indexes_removed += 1;
+        self.schema.push(change);
+        DeltaWriter::new(&mut self.frame).drop_constraint(definition);
+        self.stats.constraints_removed += 1;
         Ok(true)
     }
 
@@ -573,6 +641,10 @@ impl Txn {
                 wrote: false,
             });
         }
+        if let Err(error) = self.complete() {
+            self.doomed = true;
+            return Err((error.into(), Box::new(self)));
+        }
         let core = self.core.clone();
         let graph = core.graph();
         let door = graph.door();
@@ -590,8 +662,8 @@ impl Txn {
             graph.names().mark_defined(kind, id, seq);
         }
         graph.counts[core.slot()].0.add(&self.tally);
-        if let Some(change) = self.schema.take() {
-            change.commit(&core);
+        for change in std::mem::take(&mut self.schema) {
+            change.commit(&core, seq);
         }
         if let Some(cell) = self.cell.take() {
             let writes = std::mem::take(&mut self.writes);
@@ -608,16 +680,18 @@ impl Txn {
     pub fn rollback(self) {}
 
     fn begin_write(&mut self) -> Result<(), WriteError> {
+        if !self.schema.is_empty() {
+            return Err(WriteError::Schema(SCHEMA_ALONE));
+        }
+        self.begin_any_write()
+    }
+
+    fn begin_any_write(&mut self) -> Result<(), WriteError> {
         if self.access == Access::Read {
             return Err(WriteError::ReadOnly);
         }
         if self.doomed {
             return Err(WriteError::Doomed);
-        }
-        if self.schema.is_some() {
-            return Err(WriteError::Schema(
-                "an index is made or dropped in a transaction of its own",
-            ));
         }
         if self.frame.len() > TXN_BYTES_MAX {
             return Err(WriteError::LimitExceeded(
@@ -634,26 +708,94 @@ impl Txn {
         Ok(())
     }
 
-    fn begin_schema_change(&mut self, label: LabelId, keys: &[KeyId]) -> Result<(), WriteError> {
-        self.begin_write()?;
-        if self.wrote() {
-            return Err(WriteError::Schema(
-                "an index is made or dropped in a transaction of its own",
-            ));
+    fn begin_schema_change(
+        &mut self,
+        keys: &[KeyId],
+        name: Option<&str>,
+    ) -> Result<(), WriteError> {
+        if self.wrote() && self.schema.is_empty() {
+            return Err(WriteError::Schema(SCHEMA_ALONE));
         }
-        if keys.is_empty() || keys.len() > INDEX_KEYS_MAX {
-            return Err(WriteError::Schema("an index has 1 to 16 keys"));
+        self.begin_any_write()?;
+        if keys.len() > INDEX_KEYS_MAX {
+            return Err(WriteError::Schema(
+                "an index or a constraint has at most 16 keys",
+            ));
         }
         if keys
             .iter()
             .enumerate()
             .any(|(i, key)| keys[..i].contains(key))
         {
-            return Err(WriteError::Schema("an index has each key once"));
+            return Err(WriteError::Schema(
+                "an index or a constraint has each key once",
+            ));
         }
-        self.define(NameKind::Label, label.0)?;
+        match name {
+            Some(name) if name.is_empty() || name.len() > NAME_BYTES_MAX => Err(
+                WriteError::Schema("the name of an index or a constraint has 1 to 65,536 bytes"),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    fn define_target(
+        &mut self,
+        label: Option<LabelId>,
+        type_: Option<TypeId>,
+        keys: &[KeyId],
+    ) -> Result<(), WriteError> {
+        label.map_or(Ok(()), |label| self.define(NameKind::Label, label.0))?;
+        type_.map_or(Ok(()), |type_| self.define(NameKind::Type, type_.0))?;
         keys.iter()
             .try_for_each(|key| self.define(NameKind::Key, key.0))
+    }
+
+    fn note_filling(&mut self, filling: Rc<RefCell<Filling>>) -> SchemaBuild {
+        self.schema.push(SchemaChange::Create(filling.clone()));
+        SchemaBuild::new(self.core.clone(), filling)
+    }
+
+    /// What a transaction has to fulfil when it ends: properties that have to exist, and schema changes that are not done yet.
+    fn complete(&self) -> Result<(), WriteError> {
+        self.schema
+            .iter()
+            .try_for_each(|change| change.complete(&self.core))?;
+        let graph = self.core.graph();
+        let guard = self.core.heap().enter();
+        let schema = graph.schema.load(&guard);
+        if !schema.has_constraints() {
+            return Ok(());
+        }
+        for write in &self.writes {
+            if let Write::Vertex(id) = *write {
+                self.ends_well(id, schema, &guard)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this transaction's last state of a vertex may stay.
+    fn ends_well(
+        &self,
+        id: VertexId,
+        schema: &Schema,
+        guard: &Guard<'_>,
+    ) -> Result<(), WriteError> {
+        let graph = self.core.graph();
+        let Some(state) = graph.states(id, guard).next() else {
+            return Ok(());
+        };
+        for item in schema.constraints(graph.labels_of(&state)) {
+            let Some(constraint) = item.constraint() else {
+                continue;
+            };
+            if let Some(fault) = constraint.fault_at_end(|key| state.get(key)) {
+                let since = item.since().unwrap_or_default();
+                return Err(constraint.error(graph, Some(id), fault, since));
+            }
+        }
+        Ok(())
     }
 
     fn with_pen<R>(
@@ -800,12 +942,15 @@ fn replacement(
     !changes.is_empty()
 }
 
+const SCHEMA_ALONE: &str =
+    "indexes and constraints are made and dropped in a transaction that changes nothing else";
+
 const NULL: &[u8] = &[crate::value::codec::tag::NULL];
 
 impl Drop for Txn {
     fn drop(&mut self) {
         let state = &self.core.0;
-        if let Some(change) = self.schema.take() {
+        for change in std::mem::take(&mut self.schema) {
             change.rollback(&self.core);
         }
         if let Some(cell) = self.cell.take() {

@@ -9,14 +9,13 @@
 use crate::adjacency::{self, Key, Walk};
 use crate::graph::Graph;
 use crate::ids::{EdgeId, KeyId, LabelId, PageId, TypeId, VertexId};
-use crate::index::{Index, IndexRef};
+use crate::index::{EdgeIndexRef, IndexDefinition, IndexRef};
 use crate::memory::Guard;
 use crate::page::Slot;
 use crate::stamp::Sight;
 use crate::state::{PropertiesRef, State};
 use crate::value::{Edge, ValueRef};
 use crate::version::{self, Record};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// See the module.
@@ -197,13 +196,16 @@ impl<'e> View<'e> {
 
     /// The index of a label and keys in this order, if there is one that can be read.
     pub fn index(&self, label: LabelId, keys: &[KeyId]) -> Option<IndexRef<'e>> {
-        let found = |index: &&Arc<Index>| {
-            index.definition.label == label
-                && index.definition.keys.as_slice() == keys
-                && index.online.load(Ordering::Acquire)
-        };
-        let index = self.graph.indexes.load(self.guard).iter().find(found)?;
-        Some(IndexRef { index, view: *self })
+        let schema = self.graph.schema.load(self.guard);
+        let index = schema.find_index(&IndexDefinition::on_label(label, keys))?;
+        Some(IndexRef { index, view: *self }).filter(|_| !keys.is_empty())
+    }
+
+    /// The index of an edge type and keys in this order (none: of the type alone), if there is one that can be read.
+    pub fn edge_index(&self, type_: TypeId, keys: &[KeyId]) -> Option<EdgeIndexRef<'e>> {
+        let schema = self.graph.schema.load(self.guard);
+        let index = schema.find_index(&IndexDefinition::on_type(type_, keys))?;
+        Some(EdgeIndexRef { index, view: *self })
     }
 }
 

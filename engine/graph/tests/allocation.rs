@@ -4,7 +4,7 @@
 
 use quoit_graph::door::NullJournal;
 use quoit_graph::value::Value;
-use quoit_graph::{Access, Direction, Graph, GraphConfig, Isolation};
+use quoit_graph::{Access, Direction, Graph, GraphConfig, IndexDefinition, Isolation};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -43,7 +43,8 @@ fn reading_a_point_a_key_and_neighbours_allocates_nothing() {
     let mut txn = core.begin(Access::Write, Isolation::Snapshot);
     let (label, type_) = (txn.label("L").unwrap(), txn.edge_type("T").unwrap());
     let (id, name) = (txn.key("id").unwrap(), txn.key("name").unwrap());
-    txn.create_index(label, &[id]).unwrap();
+    txn.create_index(IndexDefinition::on_label(label, &[id]), None)
+        .unwrap();
     txn.commit().unwrap();
     let mut txn = core.begin(Access::Write, Isolation::Snapshot);
     let vertices: Vec<_> = (0..2_000i64)

@@ -2,7 +2,6 @@
 #![cfg(not(loom))]
 
 use proptest::prelude::*;
-use quoit_graph::Properties;
 use quoit_graph::delta::{Delta, DeltaError, DeltaWriter, Deltas, NameKind};
 use quoit_graph::ids::{EdgeId, KeyId, LabelId, TypeId, VertexId};
 use quoit_graph::value::codec::{self, Reader, encode_properties};
@@ -10,6 +9,7 @@ use quoit_graph::value::sort_key::{self, SortKey};
 use quoit_graph::value::{
     Date, DateTime, Duration, Edge, LocalDateTime, LocalTime, Point, Time, Value,
 };
+use quoit_graph::{IndexDefinition, Properties};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 fn float() -> impl Strategy<Value = f64> {
@@ -223,7 +223,7 @@ fn sample_frame() -> Vec<u8> {
     deltas.define_name(NameKind::Type, 0, "T");
     deltas.define_name(NameKind::Key, 0, "k");
     deltas.define_name(NameKind::Key, 1, "l");
-    deltas.create_index(LabelId(0), &[KeyId(0)]);
+    deltas.create_index(&IndexDefinition::on_label(LabelId(0), &[KeyId(0)]), None);
     deltas.create_vertex(VertexId(0), &[LabelId(0)], properties);
     deltas.create_vertex(VertexId(1), &[], Properties::default());
     deltas.create_edge(edge, properties);
@@ -232,7 +232,7 @@ fn sample_frame() -> Vec<u8> {
     deltas.set_vertex_labels(VertexId(1), &[LabelId(0)], &[]);
     deltas.delete_edge(edge);
     deltas.delete_vertex(VertexId(0));
-    deltas.drop_index(LabelId(0), &[KeyId(0)]);
+    deltas.drop_index(&IndexDefinition::on_label(LabelId(0), &[KeyId(0)]));
     deltas.setting("name", b"value");
     frame
 }

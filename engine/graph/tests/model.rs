@@ -9,8 +9,8 @@ use quoit_graph::door::{Door, Journal, NullJournal, ReserveError};
 use quoit_graph::ids::{CommitSeq, EdgeId, KeyId, LabelId, TypeId, VertexId};
 use quoit_graph::value::{Edge, Value};
 use quoit_graph::{
-    Access, Bound, Core, Cursor, Direction, Entity, Epoch, Graph, GraphConfig, Isolation, Txn,
-    View, WriteError,
+    Access, Bound, Core, Cursor, Direction, Entity, Epoch, Graph, GraphConfig, IndexDefinition,
+    Isolation, KeyRange, NextKey, Order, Txn, View, WriteError,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -625,9 +625,12 @@ fn check_indexes(view: &View<'_>, state: &State, world: &mut World) {
     let mut cursor = Cursor::default();
     let mut found = Vec::new();
     while !cursor.is_done() {
-        index.range(
-            Bound::Excluded(&bounds[0]),
-            Bound::Included(&bounds[1]),
+        index.scan(
+            &KeyRange {
+                equal: &[],
+                next: NextKey::Between(Bound::Excluded(&bounds[0]), Bound::Included(&bounds[1])),
+                order: Order::Ascending,
+            },
             &mut cursor,
             3,
             &mut found,
@@ -642,7 +645,12 @@ fn check_indexes(view: &View<'_>, state: &State, world: &mut World) {
 
     let (mut cursor, mut found) = (Cursor::default(), Vec::new());
     while !cursor.is_done() {
-        index.prefix("a", &mut cursor, 2, &mut found);
+        let range = KeyRange {
+            equal: &[],
+            next: NextKey::StartsWith("a"),
+            order: Order::Ascending,
+        };
+        index.scan(&range, &mut cursor, 2, &mut found);
     }
     let model: Vec<VertexId> = with(&|v| matches!(v, Value::String(s) if s.starts_with('a')))
         .into_iter()
@@ -790,10 +798,18 @@ fn run(seed: u64, steps: usize) {
         .iter()
         .map(|n| txn.key(n).unwrap())
         .collect();
-    assert!(txn.create_index(labels[0], &keys[..1]).unwrap());
+    assert!(
+        txn.create_index(IndexDefinition::on_label(labels[0], &keys[..1]), None)
+            .unwrap()
+            .is_some()
+    );
     txn.commit().unwrap();
     let mut txn = cores[0].begin(Access::Write, Isolation::Snapshot);
-    assert!(txn.create_index(labels[1], &keys[..2]).unwrap());
+    assert!(
+        txn.create_index(IndexDefinition::on_label(labels[1], &keys[..2]), None)
+            .unwrap()
+            .is_some()
+    );
     txn.commit().unwrap();
 
     let mut world = World {

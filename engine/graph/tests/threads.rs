@@ -4,7 +4,9 @@
 use quoit_graph::door::NullJournal;
 use quoit_graph::ids::{CommitSeq, KeyId, VertexId};
 use quoit_graph::value::{Value, ValueRef};
-use quoit_graph::{Access, Core, Direction, Graph, GraphConfig, Isolation, Txn, View, WriteError};
+use quoit_graph::{
+    Access, Core, Direction, Graph, GraphConfig, IndexDefinition, Isolation, Txn, View, WriteError,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -239,7 +241,8 @@ fn readers_walk_lists_pages_and_indexes_while_a_writer_changes_them() {
         txn.edge_type("T").unwrap(),
         txn.key("k").unwrap(),
     );
-    txn.create_index(label, &[key]).unwrap();
+    txn.create_index(IndexDefinition::on_label(label, &[key]), None)
+        .unwrap();
     txn.commit().unwrap();
     let mut txn = write(&writer);
     // A cycle of tens and a hub: each transaction below keeps the sum of `k` and the number of edges at the hub.

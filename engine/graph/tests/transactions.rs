@@ -6,7 +6,7 @@ use quoit_graph::ids::{CommitSeq, EdgeId, KeyId, LabelId, PageId, TypeId, Vertex
 use quoit_graph::value::{Edge, Value};
 use quoit_graph::{
     Access, ApplyError, Bound, CommitError, Core, Cursor, Direction, Entity, Graph, GraphConfig,
-    Isolation, Txn, WriteError,
+    IndexDefinition, Isolation, KeyRange, NextKey, Order, Txn, WriteError,
 };
 use std::sync::Arc;
 
@@ -38,6 +38,12 @@ fn scene() -> Scene {
         type_,
         key,
     }
+}
+
+/// Makes the index of a scene's label and key; whether there was none.
+fn made(txn: &mut Txn, s: &Scene) -> Result<bool, WriteError> {
+    let definition = IndexDefinition::on_label(s.label, &[s.key]);
+    Ok(txn.create_index(definition, None)?.is_some())
 }
 
 impl Scene {
@@ -270,7 +276,7 @@ fn a_scan_does_not_feed_on_what_its_clause_creates() {
 fn rolling_back_leaves_nothing() {
     let s = scene();
     let mut txn = s.begin();
-    txn.create_index(s.label, &[s.key]).unwrap();
+    assert_eq!(made(&mut txn, &s), Ok(true));
     txn.commit().unwrap();
     let (a, b) = (s.vertex(1), s.vertex(2));
     let edge = s.edge(a, b);
@@ -327,7 +333,7 @@ fn rolling_back_leaves_nothing() {
 fn a_reader_keeps_its_snapshot_while_all_changes_and_memory_comes_back_when_it_ends() {
     let s = scene();
     let mut txn = s.begin();
-    txn.create_index(s.label, &[s.key]).unwrap();
+    assert_eq!(made(&mut txn, &s), Ok(true));
     txn.commit().unwrap();
     let kept = s.vertex(-1);
     s.quiet();
@@ -478,7 +484,7 @@ fn an_index_made_late_serves_older_snapshots_and_is_gone_after_a_rollback() {
     txn.set_vertex_property(id, s.key, &2.into()).unwrap();
     txn.commit().unwrap();
     let mut txn = s.begin();
-    assert_eq!(txn.create_index(s.label, &[s.key]), Ok(true));
+    assert_eq!(made(&mut txn, &s), Ok(true));
     assert!(matches!(
         txn.create_vertex(&[], &[]),
         Err(WriteError::Schema(_))
@@ -491,9 +497,9 @@ fn an_index_made_late_serves_older_snapshots_and_is_gone_after_a_rollback() {
     };
     assert_eq!(found(&old, 1), None);
     let mut txn = s.begin();
-    assert_eq!(txn.create_index(s.label, &[s.key]), Ok(true));
+    assert_eq!(made(&mut txn, &s), Ok(true));
     txn.commit().unwrap();
-    assert_eq!(s.graph.schema().len(), 1);
+    assert_eq!(s.graph.indexes().len(), 1);
     assert_eq!(
         (found(&old, 1), found(&old, 2)),
         (Some(vec![id]), Some(vec![]))
@@ -503,18 +509,21 @@ fn an_index_made_late_serves_older_snapshots_and_is_gone_after_a_rollback() {
         (Some(vec![]), Some(vec![id]))
     );
     let mut txn = s.begin();
-    assert_eq!(txn.create_index(s.label, &[s.key]), Ok(false));
-    assert_eq!(txn.drop_index(s.label, &[s.key]), Ok(true));
+    assert_eq!(made(&mut txn, &s), Ok(false));
+    assert_eq!(
+        txn.drop_index(&IndexDefinition::on_label(s.label, &[s.key])),
+        Ok(true)
+    );
     txn.commit().unwrap();
     assert_eq!(found(&old, 1), None);
-    assert!(s.graph.schema().is_empty());
+    assert!(s.graph.indexes().is_empty());
 }
 
 #[test]
 fn a_parked_cursor_goes_on_where_it_was() {
     let s = scene();
     let mut txn = s.begin();
-    txn.create_index(s.label, &[s.key]).unwrap();
+    assert_eq!(made(&mut txn, &s), Ok(true));
     txn.commit().unwrap();
     let ids: Vec<VertexId> = (0..500).map(|k| s.vertex(k)).collect();
     let reader = s.begin();
@@ -523,9 +532,12 @@ fn a_parked_cursor_goes_on_where_it_was() {
     while !cursor.is_done() {
         let epoch = s.core.enter();
         let index = reader.view(&epoch).index(s.label, &[s.key]).unwrap();
-        index.range(
-            Bound::Included(&100.into()),
-            Bound::Unbounded,
+        index.scan(
+            &KeyRange {
+                equal: &[],
+                next: NextKey::Between(Bound::Included(&100.into()), Bound::Unbounded),
+                order: Order::Ascending,
+            },
             &mut cursor,
             7,
             &mut found,

@@ -12,7 +12,7 @@ use quoit_cypher::ast::schema::{EntityKind, IndexKind, IndexTarget};
 use quoit_cypher::error::{Detail, Error, ErrorKind, Phase};
 use quoit_cypher::span::Span;
 use quoit_graph::value::Value;
-use quoit_graph::{Core, Statement, Txn, View, WriteStats};
+use quoit_graph::{Core, IndexDefinition, Statement, Txn, View, WriteStats};
 
 use crate::operator::{Batch, Context, Pull, Running, State, build, delete_postponed, write_error};
 use crate::planner::ParameterSource;
@@ -279,6 +279,8 @@ impl Execution {
             labels_removed: now.labels_removed - before.labels_removed,
             indexes_added: now.indexes_added - before.indexes_added,
             indexes_removed: now.indexes_removed - before.indexes_removed,
+            constraints_added: now.constraints_added - before.constraints_added,
+            constraints_removed: now.constraints_removed - before.constraints_removed,
         };
         let plan = match self.prepared.mode() {
             Mode::Explain => self.prepared.plan_lines(),
@@ -361,10 +363,11 @@ fn change_schema(schema: &SchemaStatement, txn: &mut Txn) -> Result<(), Error> {
     for key in keys {
         key_ids.push(txn.key(key).map_err(write_error)?);
     }
+    let definition = IndexDefinition::on_label(label_id, &key_ids);
     if create {
         // An index that is there already is no error, as in Memgraph.
-        txn.create_index(label_id, &key_ids).map_err(write_error)?;
-    } else if !txn.drop_index(label_id, &key_ids).map_err(write_error)? {
+        txn.create_index(definition, None).map_err(write_error)?;
+    } else if !txn.drop_index(&definition).map_err(write_error)? {
         return Err(Error::runtime(
             ErrorKind::SchemaError,
             Detail::DoesNotExist,

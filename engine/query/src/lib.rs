@@ -35,7 +35,7 @@ mod planner;
 pub mod temporal;
 
 pub use execution::{Demand, Execution, RowSink, Step, Summary};
-pub use operator::Context;
+pub use operator::{Context, write_error};
 pub use prepared::{Kind, Mode, Parameters, Prepared};
 pub use procedure::{Field, FieldType, Procedure};
 pub use query_core::{QueryCore, QueryOptions};

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use quoit_cypher::ast::{AdminStatement, SchemaStatement, Statement, StatementBody, StatementMode};
 use quoit_cypher::check::Effects;
-use quoit_graph::IndexDefinition;
 use quoit_graph::value::Value;
 
 use crate::plan::describe::describe;
@@ -57,7 +56,7 @@ pub(crate) struct Inner {
     /// For queries.
     pub planned: Option<PlannedQuery>,
     /// What the plan rests on.
-    pub indexes: Vec<IndexDefinition>,
+    pub schema_version: u64,
     pub vertices: u64,
     pub uses: Cell<u64>,
     /// A run met a conflict: what the plan rests on must be looked at.

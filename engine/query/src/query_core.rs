@@ -165,9 +165,11 @@ impl QueryCore {
         let mode = mode_of(checked.statement.mode).ok_or_else(|| {
             Error::unsupported("PROFILE is not available yet").at(checked.statement.span)
         })?;
+        // Read before what it is the version of: a change in between makes the plan stale, never the other way round.
+        let schema_version = core.graph().schema_version();
         let catalog = Catalog {
             graph: core.graph().clone(),
-            indexes: core.graph().schema(),
+            indexes: core.graph().indexes(),
             statistics: core.graph().statistics(),
         };
         let mut columns: Vec<Arc<str>> = checked
@@ -203,7 +205,7 @@ impl QueryCore {
             mode,
             columns,
             planned,
-            indexes: catalog.indexes,
+            schema_version,
             vertices: catalog.statistics.vertices,
             uses: Cell::new(0),
             suspect: Cell::new(false),
@@ -225,7 +227,7 @@ fn is_fresh(prepared: &Prepared, core: &Core) -> bool {
     if !uses.is_multiple_of(USES_PER_LOOK) && !inner.suspect.replace(false) {
         return true;
     }
-    if inner.indexes != core.graph().schema() {
+    if inner.schema_version != core.graph().schema_version() {
         return false;
     }
     let now = core.graph().vertex_count().max(64);

@@ -13,27 +13,38 @@ use super::{DateTime, Duration, Point, Time, Value};
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
+pub(crate) const MAP_RANK: u8 = 1;
+pub(crate) const LIST_RANK: u8 = 4;
+pub(crate) const POINT_RANK: u8 = 6;
+pub(crate) const DATE_TIME_RANK: u8 = 7;
+pub(crate) const LOCAL_DATE_TIME_RANK: u8 = 8;
+pub(crate) const DATE_RANK: u8 = 9;
+pub(crate) const TIME_RANK: u8 = 10;
+pub(crate) const LOCAL_TIME_RANK: u8 = 11;
+pub(crate) const DURATION_RANK: u8 = 12;
+pub(crate) const BYTES_RANK: u8 = 13;
 pub(crate) const STRING_RANK: u8 = 14;
+pub(crate) const BOOL_RANK: u8 = 15;
 pub(crate) const NUMBER_RANK: u8 = 16;
 
 /// The place of a type in the global order; also the first byte of an index key.
 pub(crate) fn rank(value: &Value) -> u8 {
     match value {
-        Value::Map(_) => 1,
+        Value::Map(_) => MAP_RANK,
         Value::Vertex(_) => 2,
         Value::Edge(_) => 3,
-        Value::List(_) => 4,
+        Value::List(_) => LIST_RANK,
         Value::Path(_) => 5,
-        Value::Point(_) => 6,
-        Value::DateTime(_) => 7,
-        Value::LocalDateTime(_) => 8,
-        Value::Date(_) => 9,
-        Value::Time(_) => 10,
-        Value::LocalTime(_) => 11,
-        Value::Duration(_) => 12,
-        Value::Bytes(_) => 13,
+        Value::Point(_) => POINT_RANK,
+        Value::DateTime(_) => DATE_TIME_RANK,
+        Value::LocalDateTime(_) => LOCAL_DATE_TIME_RANK,
+        Value::Date(_) => DATE_RANK,
+        Value::Time(_) => TIME_RANK,
+        Value::LocalTime(_) => LOCAL_TIME_RANK,
+        Value::Duration(_) => DURATION_RANK,
+        Value::Bytes(_) => BYTES_RANK,
         Value::String(_) => STRING_RANK,
-        Value::Bool(_) => 15,
+        Value::Bool(_) => BOOL_RANK,
         Value::Int(_) | Value::Float(_) => NUMBER_RANK,
         Value::Null => 17,
     }

@@ -108,6 +108,81 @@ pub fn append_ref(value: ValueRef<'_>, out: &mut SortKey) {
     }
 }
 
+/// The length of the first key in `bytes`, which may have been cut: then as far as it goes.
+pub(crate) fn first_len(bytes: &[u8]) -> usize {
+    let len = match Reader(bytes).key() {
+        Some(rest) => bytes.len() - rest.len(),
+        None => bytes.len(),
+    };
+    len.min(bytes.len())
+}
+
+/// Walks over keys without decoding them.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn skip(&mut self, n: usize) -> Option<()> {
+        self.0 = self.0.get(n..)?;
+        Some(())
+    }
+
+    fn escaped(&mut self) -> Option<()> {
+        loop {
+            let at = self.0.iter().position(|&byte| byte == 0)?;
+            let end = *self.0.get(at + 1)? == 0;
+            self.skip(at + 2)?;
+            if end {
+                return Some(());
+            }
+        }
+    }
+
+    /// What is behind the first key. Parts of lists and maps are counted, not descended into, so depth costs nothing.
+    fn key(mut self) -> Option<&'a [u8]> {
+        let mut open: Vec<bool> = Vec::new();
+        loop {
+            let rank = *self.0.first()?;
+            self.skip(1)?;
+            match rank {
+                order::MAP_RANK => open.push(true),
+                order::LIST_RANK => open.push(false),
+                order::STRING_RANK | order::BYTES_RANK => self.escaped()?,
+                order::NUMBER_RANK => self.skip(10)?,
+                order::BOOL_RANK => self.skip(1)?,
+                order::DATE_RANK | order::LOCAL_TIME_RANK => self.skip(8)?,
+                order::TIME_RANK => self.skip(24)?,
+                order::LOCAL_DATE_TIME_RANK => self.skip(12)?,
+                order::DATE_TIME_RANK => {
+                    self.skip(20)?;
+                    let zone = *self.0.first()? != 0;
+                    self.skip(1)?;
+                    if zone {
+                        self.escaped()?;
+                    }
+                }
+                order::DURATION_RANK => self.skip(44)?,
+                order::POINT_RANK => self.skip(34)?,
+                _ => {}
+            }
+            // Close what ends here; a further part begins with a 1, a map's with its key.
+            loop {
+                let Some(&map) = open.last() else {
+                    return Some(self.0);
+                };
+                let more = *self.0.first()? == 1;
+                self.skip(1)?;
+                if more {
+                    if map {
+                        self.escaped()?;
+                    }
+                    break;
+                }
+                open.pop();
+            }
+        }
+    }
+}
+
 /// The bytes that the keys of all text starting with `prefix` start with.
 pub fn append_prefix(prefix: &str, out: &mut SortKey) {
     out.push(order::STRING_RANK);

@@ -12,7 +12,8 @@ use quoit_cypher::error::{Detail, Error, ErrorKind};
 use quoit_graph::ids::{KeyId, LabelId, VertexId};
 use quoit_graph::value::{Edge, Value};
 use quoit_graph::{
-    Direction, EdgeRef, Entity, Epoch, Incidence, Statement, Txn, VertexRef, View, WriteError,
+    ConstraintDefinition, Direction, EdgeRef, Entity, Epoch, Incidence, Statement, Txn, VertexRef,
+    View, WriteError,
 };
 use regex::Regex;
 
@@ -367,6 +368,14 @@ pub fn write_error(error: WriteError) -> Error {
             Error::type_error(Detail::InvalidPropertyType, error.to_string())
         }
         WriteError::ReadOnly => Error::of(ErrorKind::AccessMode, "the transaction is read-only"),
+        WriteError::Constraint { violation, .. } => {
+            let detail = match violation.definition {
+                ConstraintDefinition::Exists { .. } => Detail::ExistenceConstraintViolation,
+                ConstraintDefinition::Unique { .. } => Detail::UniqueConstraintViolation,
+                ConstraintDefinition::Type { .. } => Detail::TypeConstraintViolation,
+            };
+            Error::constraint(detail, violation.to_string())
+        }
         WriteError::Doomed => Error::of(ErrorKind::TransactionState, error.to_string()),
         WriteError::Schema(message) => Error::of(ErrorKind::SchemaError, message),
         WriteError::UnknownName { .. } => Error::internal(error.to_string()),

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use quoit_cypher::error::Error;
 use quoit_graph::ids::{KeyId, LabelId, PageId, VertexId};
 use quoit_graph::value::Value;
-use quoit_graph::{Bound, Cursor};
+use quoit_graph::{Bound, Cursor, KeyRange, NextKey, Order};
 
 use super::{Batch, Context, Operator, Pull, Running, next_rows, pull_rows};
 use crate::expression::NameRef;
@@ -203,6 +203,15 @@ impl Operator for IndexSeek {
     }
 }
 
+/// A range of an index by one key.
+fn one_key(next: NextKey<'_>) -> KeyRange<'_> {
+    KeyRange {
+        equal: &[],
+        next,
+        order: Order::Ascending,
+    }
+}
+
 /// Vertices whose property lies in a range or begins with a prefix.
 pub struct IndexRange {
     plan: Rc<plan::IndexRange>,
@@ -258,7 +267,8 @@ impl IndexRange {
         let key = key_id(&self.plan.key, cx).ok_or_else(missing)?;
         let index = cx.view.index(label, &[key]).ok_or_else(missing)?;
         if let (Some(_), Value::String(prefix)) = (&self.plan.prefix, &self.lower) {
-            index.prefix(prefix, &mut self.cursor, limit, &mut self.rows.found);
+            let range = one_key(NextKey::StartsWith(prefix));
+            index.scan(&range, &mut self.cursor, limit, &mut self.rows.found);
         } else {
             fn bound<'v>(
                 given: &Option<(crate::expression::Expr, bool)>,
@@ -274,7 +284,8 @@ impl IndexRange {
                 bound(&self.plan.lower, &self.lower),
                 bound(&self.plan.upper, &self.upper),
             );
-            index.range(lower, upper, &mut self.cursor, limit, &mut self.rows.found);
+            let range = one_key(NextKey::Between(lower, upper));
+            index.scan(&range, &mut self.cursor, limit, &mut self.rows.found);
         }
         self.ended = self.cursor.is_done();
         Ok(())

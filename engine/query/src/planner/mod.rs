@@ -19,7 +19,7 @@ use std::sync::Arc;
 use quoit_cypher::ast::{self, Clause, ClauseKind, Imports, Query, SingleQuery, UnionKind, Yield};
 use quoit_cypher::error::{Detail, Error};
 use quoit_cypher::span::Span;
-use quoit_graph::{Graph, IndexDefinition, Statistics};
+use quoit_graph::{Graph, IndexInfo, Statistics};
 
 pub use expression::literal_value;
 
@@ -57,7 +57,7 @@ pub struct Catalog {
     /// Names.
     pub graph: Arc<Graph>,
     /// Indexes.
-    pub indexes: Vec<IndexDefinition>,
+    pub indexes: Vec<IndexInfo>,
     /// Counts.
     pub statistics: Statistics,
 }

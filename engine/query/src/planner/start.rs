@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use quoit_cypher::ast::{LabelName, VarId};
 use quoit_cypher::error::Error;
+use quoit_graph::SchemaState;
 use quoit_graph::ids::LabelId;
 
 use super::Planner;
@@ -148,10 +149,14 @@ impl Planner<'_> {
             .indexes
             .iter()
             .enumerate()
-            .filter(|(_, index)| index.label == label)
+            .filter(|(_, index)| {
+                index.definition.label() == Some(label)
+                    && !index.definition.keys().is_empty()
+                    && index.state == SchemaState::Online
+            })
         {
             let mut equal = Vec::new();
-            for key in &index.keys {
+            for key in index.definition.keys() {
                 let name = self.catalog.graph.names().key_name(*key);
                 let found = solver.predicates.iter().position(|predicate| {
                     ready(predicate)
@@ -163,8 +168,8 @@ impl Planner<'_> {
                 });
                 equal.extend(found);
             }
-            if equal.len() == index.keys.len() {
-                let cost = 1.0 + count as f64 * 0.0001 / index.keys.len() as f64;
+            if equal.len() == index.definition.keys().len() {
+                let cost = 1.0 + count as f64 * 0.0001 / index.definition.keys().len() as f64;
                 accesses.push(Access {
                     kind: AccessKind::Seek(number, equal),
                     cost: cost.min(1.9),
@@ -172,7 +177,7 @@ impl Planner<'_> {
                 });
                 continue;
             }
-            let [key] = index.keys.as_slice() else {
+            let [key] = index.definition.keys() else {
                 continue;
             };
             let Some(name) = self.catalog.graph.names().key_name(*key) else {
@@ -238,7 +243,12 @@ impl Planner<'_> {
             }
             AccessKind::Seek(number, equal) => {
                 let index = &self.catalog.indexes[*number];
-                let keys = index.keys.iter().map(|key| key_name(*key)).collect();
+                let keys = index
+                    .definition
+                    .keys()
+                    .iter()
+                    .map(|key| key_name(*key))
+                    .collect();
                 let mut values = Vec::with_capacity(equal.len());
                 for at in equal {
                     let predicate = &mut solver.predicates[*at];
@@ -279,7 +289,7 @@ impl Planner<'_> {
                     (lower, upper) = (None, None);
                 }
                 let label = NameRef::new(access.label.as_ref().map_or("", |(_, name)| name));
-                let key = key_name(index.keys[0]);
+                let key = key_name(index.definition.keys()[0]);
                 Op::IndexRange(Rc::new(IndexRange {
                     slot: scope.bind(id),
                     label,

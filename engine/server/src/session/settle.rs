@@ -231,6 +231,7 @@ fn refused_commit(error: &CommitError) -> Error {
             ErrorKind::Unavailable,
             format!("the commit was refused: {reason}"),
         ),
+        CommitError::Write(error) => quoit_query::write_error(error.clone()),
         CommitError::Doomed => Error::of(
             ErrorKind::TransactionState,
             "a statement of the transaction failed, so it can only be rolled back",
