@@ -6,7 +6,7 @@ use super::{Numbers, Report, least};
 use quoit_graph::door::NullJournal;
 use quoit_graph::ids::{KeyId, TypeId, VertexId};
 use quoit_graph::value::Value;
-use quoit_graph::{Access, Core, Direction, Graph, GraphConfig, Isolation};
+use quoit_graph::{Access, Core, Direction, Graph, GraphConfig, Isolation, WriteError};
 use std::hint::black_box;
 use std::sync::{Arc, Barrier};
 use std::time::Instant;
@@ -81,10 +81,16 @@ fn write(core: &Core, field: &Field, seed: u64) {
     let mut numbers = Numbers::new(seed);
     for n in 0..WRITES {
         let id = field.vertices[numbers.below(field.vertices.len())];
-        let mut txn = core.begin_auto_commit_write(Isolation::Snapshot);
-        let set = txn.set_vertex_property(id, field.key, &Value::Int(n as i64));
-        set.expect("nobody else writes here");
-        txn.commit().expect("a commit");
+        // A conflict with an own earlier commit, which another core's unfinished one keeps from being sealed, is retried.
+        loop {
+            let mut txn = core.begin_auto_commit_write(Isolation::Snapshot);
+            match txn.set_vertex_property(id, field.key, &Value::Int(n as i64)) {
+                Ok(()) => txn.commit().expect("a commit"),
+                Err(WriteError::Conflict { .. }) => continue,
+                Err(error) => panic!("an update fails: {error}"),
+            };
+            break;
+        }
         if n % 64 == 0 {
             core.maintain(256);
         }

@@ -15,8 +15,11 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
-/// Numbers that may be sealed and not yet taken by the journal: a power of two.
+/// Slots of the ring, a power of two; one less numbers may be sealed and not yet taken by the journal, so that the slot after the
+/// last number is empty: it is how the watermark knows where to stop.
 pub const RING_SLOTS: usize = 1 << 14;
+/// Places that a core sets aside at a time.
+const PLACES_AT_ONCE: u64 = 32;
 
 /// What stands behind the door: the log, or nothing.
 pub trait Journal: Send + Sync {
@@ -54,7 +57,10 @@ pub enum ReserveError {
 pub struct Door {
     next: Padded<AtomicU64>,
     visible: Padded<AtomicU64>,
+    /// Places in the ring that no core has set aside.
     room: Padded<AtomicU64>,
+    /// Places that a core has set aside for its next frames, so that most commits touch no line that others write.
+    stocks: Box<[Padded<AtomicU64>]>,
     taken: Padded<AtomicU64>,
     ring: SealRing<Bytes>,
     journal: Arc<dyn Journal>,
@@ -63,13 +69,14 @@ pub struct Door {
 /// Room for one frame, held from before its number until it is sealed; given back when dropped.
 pub struct Reservation<'d> {
     door: &'d Door,
+    core: u16,
     bytes: usize,
 }
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
         self.door.journal.release(self.bytes);
-        self.door.room.0.fetch_add(1, Ordering::Release);
+        self.door.stock(self.core).fetch_add(1, Ordering::Release);
     }
 }
 
@@ -86,12 +93,13 @@ impl Drop for AbortOnUnwind {
 }
 
 impl Door {
-    /// A door with nothing committed.
-    pub fn new(journal: Arc<dyn Journal>) -> Door {
+    /// A door with nothing committed, for `cores` cores.
+    pub fn new(journal: Arc<dyn Journal>, cores: u16) -> Door {
         Door {
             next: Padded(AtomicU64::new(0)),
             visible: Padded(AtomicU64::new(0)),
-            room: Padded(AtomicU64::new(RING_SLOTS as u64)),
+            room: Padded(AtomicU64::new(RING_SLOTS as u64 - 1)),
+            stocks: (0..cores).map(|_| Padded(AtomicU64::new(0))).collect(),
             taken: Padded(AtomicU64::new(0)),
             ring: SealRing::new(RING_SLOTS),
             journal,
@@ -113,36 +121,58 @@ impl Door {
         CommitSeq(self.visible.0.load(Ordering::Acquire))
     }
 
-    /// Sets room aside for a frame of `bytes`, in the ring and in the journal.
-    pub fn reserve(&self, bytes: usize) -> Result<Reservation<'_>, ReserveError> {
+    /// Sets room aside for a frame of `bytes` of core `core`, in the ring and in the journal.
+    pub fn reserve(&self, bytes: usize, core: u16) -> Result<Reservation<'_>, ReserveError> {
+        self.take_place(core)?;
+        if let Err(error) = self.journal.reserve(bytes) {
+            self.stock(core).fetch_add(1, Ordering::Release);
+            return Err(error);
+        }
+        Ok(Reservation {
+            door: self,
+            core,
+            bytes,
+        })
+    }
+
+    fn stock(&self, core: u16) -> &AtomicU64 {
+        &self.stocks[usize::from(core)].0
+    }
+
+    /// Takes a place from the core's stock, which is filled from the common room.
+    fn take_place(&self, core: u16) -> Result<(), ReserveError> {
+        let one_less = |places: u64| places.checked_sub(1);
+        let stock = self.stock(core);
+        if stock
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, one_less)
+            .is_ok()
+        {
+            return Ok(());
+        }
+        let wanted = |room: u64| room.min(PLACES_AT_ONCE);
         let room = self
             .room
             .0
             .fetch_update(Ordering::Acquire, Ordering::Relaxed, |room| {
-                room.checked_sub(1)
+                (room > 0).then(|| room - wanted(room))
             });
-        if room.is_err() {
-            return Err(ReserveError::Busy);
-        }
-        if let Err(error) = self.journal.reserve(bytes) {
-            self.room.0.fetch_add(1, Ordering::Release);
-            return Err(error);
-        }
-        Ok(Reservation { door: self, bytes })
+        let room = room.map_err(|_| ReserveError::Busy)?;
+        stock.fetch_add(wanted(room) - 1, Ordering::Release);
+        Ok(())
     }
 
     /// Takes the next number, lets `settle` store it in the transaction's commit cell, puts the frame into the ring, moves
-    /// `sealed`, and kicks the journal on core `core`. From the number on nothing can fail; a panic aborts the process.
+    /// `sealed`, and kicks the journal on the reservation's core. From the number on nothing can fail; a panic aborts the process.
     pub fn seal(
         &self,
         reservation: Reservation<'_>,
-        core: u16,
         frame: Bytes,
         settle: impl FnOnce(CommitSeq),
     ) -> CommitSeq {
         // Allocate before the number.
         let frame = Box::new(frame);
         let guard = AbortOnUnwind;
+        let core = reservation.core;
         // Both reservations pass to whoever takes the frame.
         std::mem::forget(reservation);
         let seq = CommitSeq(self.next.0.fetch_add(1, Ordering::AcqRel) + 1);
@@ -240,29 +270,47 @@ impl Journal for NullJournal {
 mod tests {
     use super::*;
 
+    /// Takes no frames by itself.
+    struct Still;
+
+    impl Journal for Still {
+        fn header_bytes(&self) -> usize {
+            0
+        }
+        fn reserve(&self, _: usize) -> Result<(), ReserveError> {
+            Ok(())
+        }
+        fn release(&self, _: usize) {}
+        fn finish_frame(&self, buffer: Vec<u8>) -> Bytes {
+            Bytes::from(buffer)
+        }
+        fn kick(&self, _: &Door, _: u16) {}
+    }
+
+    #[test]
+    fn a_full_ring_refuses_and_its_watermark_stands_at_the_last_number() {
+        let door = Door::new(Arc::new(Still), 1);
+        let mut out = Vec::new();
+        for round in 1..=3 {
+            let mut last = CommitSeq(0);
+            while let Ok(room) = door.reserve(1, 0) {
+                last = door.seal(room, Bytes::from_static(b"x"), |_| {});
+            }
+            assert_eq!(last, CommitSeq(round * (RING_SLOTS as u64 - 1)));
+            assert_eq!(door.sealed(), last);
+            out.clear();
+            door.take_sealed(usize::MAX, &mut out);
+            assert_eq!(out.len(), RING_SLOTS - 1);
+        }
+    }
+
     #[test]
     fn numbers_are_dense_and_frames_come_out_in_order_once() {
-        struct Still;
-        impl Journal for Still {
-            fn header_bytes(&self) -> usize {
-                0
-            }
-            fn reserve(&self, _: usize) -> Result<(), ReserveError> {
-                Ok(())
-            }
-            fn release(&self, _: usize) {}
-            fn finish_frame(&self, buffer: Vec<u8>) -> Bytes {
-                Bytes::from(buffer)
-            }
-            fn kick(&self, _: &Door, _: u16) {}
-        }
-        let door = Door::new(Arc::new(Still));
+        let door = Door::new(Arc::new(Still), 1);
         for i in 1..=5u64 {
-            let room = door.reserve(1).unwrap();
+            let room = door.reserve(1, 0).unwrap();
             let mut stored = None;
-            let seq = door.seal(room, 0, Bytes::from(vec![i as u8]), |seq| {
-                stored = Some(seq)
-            });
+            let seq = door.seal(room, Bytes::from(vec![i as u8]), |seq| stored = Some(seq));
             assert_eq!((seq, stored), (CommitSeq(i), Some(CommitSeq(i))));
         }
         assert_eq!(
@@ -285,28 +333,30 @@ mod tests {
 
     #[test]
     fn room_is_bounded_and_comes_back_when_a_reservation_is_dropped() {
-        let door = Door::new(Arc::new(NullJournal::default()));
-        let held: Vec<_> = (0..RING_SLOTS).map(|_| door.reserve(1).unwrap()).collect();
-        assert!(matches!(door.reserve(1), Err(ReserveError::Busy)));
+        let door = Door::new(Arc::new(NullJournal::default()), 1);
+        let held: Vec<_> = (1..RING_SLOTS)
+            .map(|_| door.reserve(1, 0).unwrap())
+            .collect();
+        assert!(matches!(door.reserve(1, 0), Err(ReserveError::Busy)));
         drop(held);
-        assert!(door.reserve(1).is_ok());
+        assert!(door.reserve(1, 0).is_ok());
     }
 
     #[test]
     fn commits_from_many_threads_all_become_visible() {
-        let door = Arc::new(Door::new(Arc::new(NullJournal::default())));
+        let door = Arc::new(Door::new(Arc::new(NullJournal::default()), 4));
         std::thread::scope(|scope| {
             for core in 0..4 {
                 let door = &door;
                 scope.spawn(move || {
                     for _ in 0..5_000 {
                         let room = loop {
-                            match door.reserve(8) {
+                            match door.reserve(8, core) {
                                 Ok(room) => break room,
                                 Err(_) => std::thread::yield_now(),
                             }
                         };
-                        door.seal(room, core, Bytes::from_static(b"12345678"), |_| {});
+                        door.seal(room, Bytes::from_static(b"12345678"), |_| {});
                     }
                 });
             }

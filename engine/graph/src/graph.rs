@@ -82,7 +82,7 @@ impl Graph {
             taken: (0..cores).map(|_| AtomicBool::new(false)).collect(),
             listed: Mutex::default(),
             names: Names::default(),
-            door: Door::new(config.journal),
+            door: Door::new(config.journal, config.cores),
         })
     }
 

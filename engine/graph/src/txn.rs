@@ -648,12 +648,12 @@ impl Txn {
         let core = self.core.clone();
         let graph = core.graph();
         let door = graph.door();
-        let reservation = match door.reserve(self.frame.len()) {
+        let reservation = match door.reserve(self.frame.len(), core.number()) {
             Ok(reservation) => reservation,
             Err(error) => return Err((error.into(), Box::new(self))),
         };
         let frame = door.journal().finish_frame(std::mem::take(&mut self.frame));
-        let seq = door.seal(reservation, core.number(), frame, |seq| {
+        let seq = door.seal(reservation, frame, |seq| {
             if let Some(cell) = self.cell {
                 graph.cells.commit(cell, seq);
             }

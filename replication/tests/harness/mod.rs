@@ -124,7 +124,7 @@ impl Node {
             durability: options.durability,
             ..LogOptions::new(directory.path().join("log"), options.cores)
         });
-        let door = Arc::new(Door::new(log.clone()));
+        let door = Arc::new(Door::new(log.clone(), options.cores));
         let applied = Applied::default();
         let recovered = Arc::new((AtomicBool::new(false), AtomicU32::new(0)));
         let (seats_out, seats_in) = mpsc::channel();
@@ -319,7 +319,7 @@ impl NodeCore {
         let door = &self.door;
         let header = door.journal().header_bytes();
         let room = loop {
-            match door.reserve(header + payload.len()) {
+            match door.reserve(header + payload.len(), self.rt.core().0) {
                 Ok(room) => break room,
                 Err(_) => self.rt.sleep(Duration::from_millis(1)).await,
             }
@@ -327,7 +327,7 @@ impl NodeCore {
         let mut buffer = vec![0; header];
         buffer.extend_from_slice(payload);
         let frame = door.journal().finish_frame(buffer);
-        let seq = door.seal(room, self.rt.core().0, frame, |_| {});
+        let seq = door.seal(room, frame, |_| {});
         let seq = CommitSeq(seq.0);
         let confirming = self.replication.confirm(seq);
         self.log.durable(seq).await.expect("the log goes on");

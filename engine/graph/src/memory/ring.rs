@@ -5,7 +5,7 @@
 //! The store of a slot (Release, by `swap`) makes the box and all that the committer wrote before it visible; its partner is the
 //! Acquire load in [`SealRing::advance`]. Between setting my slot and looking at my neighbour's stands a SeqCst fence: of two
 //! committers who set adjacent slots at once, at least one sees both, so nobody waits for a watermark that nobody moves.
-//! Left to others: room (the caller never has more than `slots` numbers set and not taken).
+//! Left to others: room (the caller never has more than `slots - 1` numbers set and not taken, so the slot behind the last is empty).
 
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, Padded, fence};
 use std::ptr;

@@ -19,7 +19,7 @@ pub(crate) struct TestLedger {
 
 impl TestLedger {
     pub(crate) fn new(log: &Arc<Log>) -> Rc<TestLedger> {
-        TestLedger::with_door(Arc::new(Door::new(log.clone())))
+        TestLedger::with_door(Arc::new(Door::new(log.clone(), 1)))
     }
 
     pub(crate) fn with_door(door: Arc<Door>) -> Rc<TestLedger> {
@@ -72,7 +72,7 @@ pub(crate) fn commit(
 ) -> Result<CommitSeq, ReserveError> {
     let mut buffer = vec![0; FRAME_HEADER];
     buffer.extend_from_slice(body);
-    let room = door.reserve(buffer.len())?;
+    let room = door.reserve(buffer.len(), core)?;
     let frame = log.finish_frame(buffer);
-    Ok(door.seal(room, core, frame, |_| {}))
+    Ok(door.seal(room, frame, |_| {}))
 }

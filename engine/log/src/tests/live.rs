@@ -344,7 +344,7 @@ fn cores_that_commit_together_share_groups_and_every_commit_is_led_and_sent_once
     log_options.cores = 2;
     log_options.segment_bytes = 1 << 20;
     let log = Log::new(log_options.clone());
-    let door = Arc::new(Door::new(log.clone()));
+    let door = Arc::new(Door::new(log.clone(), log_options.cores));
     let lane = Arc::new(Lane::default());
     let ready = Arc::new(AtomicU32::new(0));
     let done = Arc::new(AtomicU32::new(0));

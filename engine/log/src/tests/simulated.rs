@@ -104,7 +104,7 @@ fn live(
     let rts = sim.boot(node, CORES);
     let stopped = Arc::new(AtomicU32::new(0));
     let log = Log::new(log_options(mutant, &stopped));
-    let door = Arc::new(Door::new(log.clone()));
+    let door = Arc::new(Door::new(log.clone(), CORES));
     let ledger = TestLedger::with_door(door.clone());
     let recovered = {
         let (log, ledger, rt) = (log.clone(), ledger.clone(), rts[0].clone());
