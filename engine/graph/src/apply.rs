@@ -112,11 +112,8 @@ impl Applying<'_> {
         if let Write::Vertex(id) = write {
             self.fold_later(id);
         }
-        self.core
-            .0
-            .pruning
-            .borrow_mut()
-            .push_back((self.seq, write));
+        let state = &self.core.0;
+        state.prune_later(self.seq, write, &state.heap.enter());
     }
 
     fn delta(&mut self, delta: Delta<'_>) -> Result<(), ApplyError> {

@@ -9,9 +9,10 @@ use crate::delta::Labels;
 use crate::graph::Graph;
 use crate::horizon::Snapshots;
 use crate::housekeeping::Folding;
-use crate::ids::{CommitSeq, LabelSetId, ShardId};
+use crate::ids::{LabelSetId, ShardId};
 use crate::memory::{Guard, Heap, MemoryLimitExceeded, MemoryOwner};
-use crate::settle::{Pruning, Settling};
+use crate::prune::Pruning;
+use crate::settle::Settling;
 use crate::stamp::CellId;
 use crate::txn::{Access, Isolation, Txn};
 use hashbrown::HashMap;
@@ -33,7 +34,7 @@ pub(crate) struct CoreState {
     /// Commit cells that no stamp names, with the mark of the epoch that has to pass.
     pub(crate) resting: RefCell<VecDeque<(u64, CellId)>>,
     pub(crate) settling: RefCell<VecDeque<Settling>>,
-    pub(crate) pruning: RefCell<VecDeque<(CommitSeq, Pruning)>>,
+    pub(crate) pruning: RefCell<Pruning>,
     pub(crate) folding: RefCell<Folding>,
     /// Lists that wait to be merged.
     pub(crate) quiet: QuietLists,

@@ -9,7 +9,7 @@ use crate::adjacency::Side;
 use crate::core::Core;
 use crate::delta::NameKind;
 use crate::door::{Door, Journal};
-use crate::horizon::Horizon;
+use crate::horizon::{Active, Horizon};
 use crate::ids::{CommitSeq, LabelId, ShardId, TypeId, VertexId};
 use crate::labels::LabelSets;
 use crate::memory::{
@@ -194,6 +194,11 @@ impl Graph {
     /// The oldest snapshot that anyone may still read at: what lies below is pruned.
     pub fn oldest_snapshot(&self) -> CommitSeq {
         self.horizon.now(|| self.door.visible().0)
+    }
+
+    /// The snapshots that are in use, one by one: what none of them sees is pruned too.
+    pub(crate) fn active_snapshots(&self) -> Active {
+        self.horizon.active(|| self.door.visible().0)
     }
 
     pub(crate) fn slot<'g>(&self, id: VertexId, guard: &'g Guard<'_>) -> Option<&'g Slot> {

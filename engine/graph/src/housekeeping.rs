@@ -15,6 +15,7 @@ use crate::ids::{CommitSeq, PageId, VertexId};
 use crate::memory::Guard;
 use crate::page::Page;
 use crate::shard::Hold;
+use crate::waiting::Waiting;
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
@@ -24,8 +25,8 @@ const ENOUGH: usize = 128;
 /// What a core will fold.
 #[derive(Default)]
 pub(crate) struct Folding {
-    /// Pages written by a commit, in about the order of commits.
-    noted: VecDeque<(CommitSeq, PageId)>,
+    /// Pages written by a commit.
+    noted: Waiting<PageId>,
     /// Pages with few slots to fold, and how often they had been written to when they were last looked at.
     lingering: VecDeque<(PageId, u32)>,
 }
@@ -33,19 +34,15 @@ pub(crate) struct Folding {
 impl Folding {
     /// Commit `seq` wrote to a page.
     pub(crate) fn note(&mut self, seq: CommitSeq, page: PageId) {
-        match self.noted.back_mut() {
-            Some(last) if last.1 == page => last.0 = last.0.max(seq),
-            _ => self.noted.push_back((seq, page)),
-        }
+        self.noted.push(seq, page);
     }
 }
 
 impl CoreState {
     /// Whether [`CoreState::fold_due`] has something to do at once.
     pub(crate) fn folds_are_due(&self) -> bool {
-        let folding = self.folding.borrow();
-        let first = folding.noted.front();
-        first.is_some_and(|&(seq, _)| seq <= self.graph.oldest_snapshot())
+        let noted = &self.folding.borrow().noted;
+        !noted.is_empty() && noted.is_due(self.graph.oldest_snapshot())
     }
 
     /// Looks at up to `budget` pages whose writes everyone sees by now; how many it looked at. With budget left it folds pages that
@@ -57,14 +54,9 @@ impl CoreState {
         }
         let horizon = self.graph.oldest_snapshot();
         while done < budget {
-            let next = {
-                let noted = &mut self.folding.borrow_mut().noted;
-                match noted.front() {
-                    Some(&(seq, _)) if seq <= horizon => noted.pop_front(),
-                    _ => None,
-                }
+            let Some(id) = self.folding.borrow_mut().noted.pop(horizon) else {
+                break;
             };
-            let Some((_, id)) = next else { break };
             self.fold_if_worth_it(id, horizon);
             done += 1;
         }
@@ -138,10 +130,15 @@ impl CoreState {
         for at in forgotten {
             self.forget(&mut hold, page, at, guard);
         }
+        // What older snapshots keep from being folded waits for the horizon; what is in flight is noted when it commits.
+        let visible = graph.door().visible();
+        if visible > horizon && head.columns.recent_slots() > 0 {
+            self.folding.borrow_mut().note(visible, id);
+        }
     }
 
     /// A vertex that nobody can see: its lists are given back, its slot is vacated.
-    fn forget(&self, hold: &mut Hold<'_>, page: Page<'_>, at: usize, guard: &Guard<'_>) {
+    pub(crate) fn forget(&self, hold: &mut Hold<'_>, page: Page<'_>, at: usize, guard: &Guard<'_>) {
         let (slot, id) = (&page.items()[at], VertexId::new(page.header().id, at));
         adjacency::retire(&slot.outgoing, &self.heap);
         adjacency::retire(&slot.incoming, &self.heap);

@@ -55,6 +55,7 @@ mod index;
 mod labels;
 mod memory;
 mod page;
+mod prune;
 mod scan;
 mod schema;
 mod settle;
@@ -67,6 +68,7 @@ mod tree;
 mod txn;
 mod version;
 mod view;
+mod waiting;
 mod write;
 
 pub use crate::core::{Core, Epoch};

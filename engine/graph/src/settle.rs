@@ -1,11 +1,10 @@
 //! Settling: what happens to a transaction's marks after it has ended.
 //!
-//! Owned here: rewriting stamps in flight to their number, undoing, and pruning by the horizon. Called by `txn` (at the end of a
-//! transaction), `core` (housekeeping), `apply`.
-//! Always holds: a commit cell rests (and is used again after an epoch) only when no stamp names it; what is pruned lies behind a
-//! version, or a deletion, at or below the horizon, so no snapshot can need it; all of it is done under the token of the shard,
-//! shard after shard, and may be done at any time after the end.
-//! Left to others: when there is time for it (`Core::maintain`).
+//! Owned here: rewriting stamps in flight to their number, undoing, and what housekeeping does in which order. Called by `txn` (at the
+//! end of a transaction), `core` (housekeeping), `apply`.
+//! Always holds: a commit cell rests (and is used again after an epoch) only when no stamp names it; all of it is done under the
+//! token of the shard, shard after shard, and may be done at any time after the end.
+//! Left to others: when there is time for it (`Core::maintain`), forgetting what nobody sees (`prune`).
 
 use crate::adjacency::{self, Keeper, Key, Side};
 use crate::core::CoreState;
@@ -13,12 +12,16 @@ use crate::graph::Graph;
 use crate::ids::{CommitSeq, ShardId, VertexId};
 use crate::memory::Guard;
 use crate::page::Slot;
+use crate::prune::Thing;
 use crate::shard::Hold;
-use crate::stamp::{Author, CellId, NEVER, in_flight, is_below};
+use crate::stamp::{Author, CellId, NEVER, in_flight};
 use crate::value::Edge;
 use crate::version::{self, Versions};
 use crate::write::Pen;
 use std::sync::atomic::Ordering;
+
+/// Retired blocks that are freed in one turn at least, if there are so many: some 50 µs.
+const FREED_AT_ONCE: usize = 1024;
 
 /// A thing a transaction has stamped.
 #[derive(Clone, Copy, Debug)]
@@ -39,9 +42,6 @@ pub(crate) struct Settling {
     pub(crate) seq: CommitSeq,
     pub(crate) writes: Vec<Write>,
 }
-
-/// Something to look at once the horizon has reached its number.
-pub(crate) type Pruning = Write;
 
 /// One side of a write, in one shard.
 #[derive(Clone, Copy)]
@@ -109,7 +109,12 @@ fn for_parts(core: &CoreState, writes: &[Write], mut work: impl FnMut(&mut Hold<
     }
 }
 
-fn edge_versions<'g>(slot: &'g Slot, edge: Edge, guard: &'g Guard<'_>) -> Option<&'g Versions> {
+/// The chain of an edge's property versions.
+pub(crate) fn edge_versions<'g>(
+    slot: &'g Slot,
+    edge: Edge,
+    guard: &'g Guard<'_>,
+) -> Option<&'g Versions> {
     slot.edges
         .load(guard)?
         .items()
@@ -160,38 +165,44 @@ impl CoreState {
             for_parts(self, &writes, |_, part| {
                 self.rewrite(part, cell, seq, &guard)
             });
-            let needs_pruning = |write: &Write| match *write {
-                Write::Vertex(id) => self.graph.slot(id, &guard).is_some_and(|slot| {
-                    slot.recent
-                        .load(&guard)
-                        .is_some_and(|v| !v.header().previous.is_null())
-                }),
-                // Their lists wait in a queue of their own; a new edge has nothing behind its first properties.
-                Write::EdgeCreated(_) => false,
-                Write::EdgeDeleted(edge) => self
-                    .graph
-                    .slot(edge.source(), &guard)
-                    .is_some_and(|slot| !slot.edges.is_null()),
-                Write::EdgeVersions(_) => true,
-            };
-            for write in &writes {
-                if let Write::Vertex(id) = *write {
+            for &write in &writes {
+                if let Write::Vertex(id) = write {
                     self.folding.borrow_mut().note(seq, id.page());
                 }
+                self.prune_later(seq, write, &guard);
             }
-            let mut pruning = self.pruning.borrow_mut();
-            pruning.extend(
-                writes
-                    .iter()
-                    .filter(|w| needs_pruning(w))
-                    .map(|&write| (seq, write)),
-            );
             self.resting
                 .borrow_mut()
                 .push_back((self.heap.mark(), cell));
             done += 1;
         }
         done
+    }
+
+    /// Notes what a write of commit `seq` leaves to be forgotten.
+    pub(crate) fn prune_later(&self, seq: CommitSeq, write: Write, guard: &Guard<'_>) {
+        let mut pruning = self.pruning.borrow_mut();
+        let slot = |id: VertexId| self.graph.slot(id, guard);
+        let several = |versions: &Versions| {
+            let head = versions.load(guard);
+            head.is_some_and(|head| !head.header().previous.is_null())
+        };
+        match write {
+            Write::Vertex(id) => {
+                if slot(id).is_some_and(|slot| several(&slot.recent)) {
+                    pruning.changed(seq, Thing::Vertex(id));
+                }
+            }
+            // Their lists wait in a queue of their own.
+            Write::EdgeCreated(edge) | Write::EdgeDeleted(edge) | Write::EdgeVersions(edge) => {
+                let versions =
+                    slot(edge.source()).and_then(|slot| edge_versions(slot, edge, guard));
+                let deleted = matches!(write, Write::EdgeDeleted(_));
+                if versions.is_some_and(|v| several(v) || (deleted && !v.is_null())) {
+                    pruning.changed(seq, Thing::EdgeVersions(edge));
+                }
+            }
+        }
     }
 
     fn rewrite(&self, part: Part, cell: CellId, seq: CommitSeq, guard: &Guard<'_>) {
@@ -272,75 +283,6 @@ impl CoreState {
             .push_back((self.heap.mark(), cell));
     }
 
-    /// Forgets what lies behind the horizon, up to `budget` things; how many it looked at.
-    fn prune(&self, budget: usize) -> usize {
-        if self.pruning.borrow().is_empty() {
-            return 0;
-        }
-        let horizon = self.graph.oldest_snapshot();
-        let mut done = 0;
-        while done < budget {
-            let next = {
-                let mut pruning = self.pruning.borrow_mut();
-                // Each core settles its own transactions in about their order; a later number in front only waits.
-                match pruning.front() {
-                    Some(&(seq, _)) if seq <= horizon => pruning.pop_front(),
-                    _ => None,
-                }
-            };
-            let Some((_, write)) = next else { break };
-            let guard = self.heap.enter();
-            for_parts(self, &[write], |_, part| {
-                self.prune_part(part, horizon, &guard)
-            });
-            done += 1;
-        }
-        done
-    }
-
-    fn prune_part(&self, part: Part, horizon: CommitSeq, guard: &Guard<'_>) {
-        let Some(slot) = self.graph.slot(part.place(), guard) else {
-            return;
-        };
-        match part {
-            Part::Vertex(id) => self.prune_vertex(id, slot, horizon, guard),
-            Part::EdgeVersions(edge) => {
-                if let Some(versions) = edge_versions(slot, edge, guard) {
-                    let settled = version::chain(versions, guard)
-                        .find(|v| is_below(v.header().stamp(), horizon));
-                    if let Some(settled) = settled {
-                        version::retire_chain(&settled.header().previous, &self.heap);
-                    }
-                }
-            }
-            Part::Outgoing(edge, mark) => {
-                let gone = mark == EdgeMark::Deleted
-                    && adjacency::find(&slot.outgoing, Key::outgoing(edge), guard)
-                        .is_none_or(|entry| is_below(entry.deleted(guard), horizon));
-                if gone && let Some(versions) = edge_versions(slot, edge, guard) {
-                    version::retire_chain(versions, &self.heap);
-                }
-            }
-            // Lists wait in a queue of their own.
-            Part::Incoming(..) => {}
-        }
-    }
-
-    /// Drops what lies behind the newest version that everyone sees; that one becomes a row when its page is folded.
-    fn prune_vertex(&self, id: VertexId, slot: &Slot, horizon: CommitSeq, guard: &Guard<'_>) {
-        let settled =
-            version::chain(&slot.recent, guard).find(|v| is_below(v.header().stamp(), horizon));
-        let Some(settled) = settled else { return };
-        let dropped = settled.header().previous.load(guard);
-        version::retire_chain(&settled.header().previous, &self.heap);
-        // Retired, but alive for this epoch.
-        let mut next = dropped;
-        while let Some(version) = next {
-            self.graph.unindex_record(id, &version, guard);
-            next = version.header().previous.load(guard);
-        }
-    }
-
     /// See [`crate::core::Core::maintain`].
     pub(crate) fn maintain(&self, budget: usize) -> bool {
         let mut left = budget;
@@ -349,16 +291,15 @@ impl CoreState {
         left -= self.fold_due(left);
         left -= self.quiet.merge(left, &self.graph, &self.heap, self.number);
         self.quiet.kept_house();
-        // Freeing costs far less than pruning.
-        self.heap.collect(left.saturating_mul(16).max(64));
+        // Freeing costs far less than the rest, which gives it its work.
+        let freeing = left.saturating_mul(16).max(FREED_AT_ONCE);
+        let freed = self.heap.collect(freeing);
         self.recover_cells(&mut self.cells.borrow_mut());
-        !self.settling.borrow().is_empty()
+        let pruning = self.pruning.borrow();
+        freed == freeing
+            || !self.settling.borrow().is_empty()
             || self.quiet.more(&self.graph)
-            || self
-                .pruning
-                .borrow()
-                .front()
-                .is_some_and(|&(seq, _)| seq <= self.graph.oldest_snapshot())
+            || (!pruning.is_empty() && pruning.is_due(&self.graph.active_snapshots()))
             || self.folds_are_due()
     }
 }

@@ -1,0 +1,196 @@
+//! Pruning: forgetting what nobody can see any more (design D6).
+//!
+//! Owned here: [`Pruning`] (what a core is going to look at), and what is forgotten of vertices and of edges' properties. Called by
+//! `settle` and `apply` (things to look at), `core` (housekeeping).
+//! A thing is looked at when its commit is visible: what lies between two active snapshots goes at once, so a chain of versions is
+//! no longer than the active snapshots are many, however long the oldest has been there. What older snapshots still
+//! need is kept in mind, each thing once, and looked at again when the horizon has come that far.
+//! Always holds: what is forgotten is what no active snapshot sees and none that begins can see (`horizon::Active`); all of it
+//! is done under the token of the shard; the list of things to look at is bounded by what has changed since the horizon.
+//! Left to others: when there is time for it (`Core::maintain`), lists of edges (`adjacency::quiet`), when the last version of a chain
+//! becomes a row (`housekeeping`).
+
+use crate::adjacency::{self, Key};
+use crate::core::CoreState;
+use crate::horizon::Active;
+use crate::ids::{CommitSeq, VertexId};
+use crate::memory::Guard;
+use crate::page::Slot;
+use crate::settle::edge_versions;
+use crate::shard::Hold;
+use crate::stamp::is_below;
+use crate::value::Edge;
+use crate::version::{self, Version, Versions};
+use crate::waiting::Waiting;
+
+/// Something that may hold what can be forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Thing {
+    /// The versions of a vertex, or the vertex itself.
+    Vertex(VertexId),
+    /// The property versions of an edge.
+    EdgeVersions(Edge),
+}
+
+impl Thing {
+    /// The vertex in whose shard it lies.
+    fn place(self) -> VertexId {
+        match self {
+            Thing::Vertex(id) => id,
+            Thing::EdgeVersions(edge) => edge.source(),
+        }
+    }
+}
+
+/// What a core is going to look at.
+#[derive(Default)]
+pub(crate) struct Pruning {
+    /// Changed by commits that are to become visible.
+    changed: Waiting<Thing>,
+    /// Of which older snapshots need something; with the commit that the horizon has to reach.
+    held_back: Waiting<Thing>,
+}
+
+impl Pruning {
+    /// Has been changed by commit `seq`.
+    pub(crate) fn changed(&mut self, seq: CommitSeq, thing: Thing) {
+        self.changed.push(seq, thing);
+    }
+
+    fn pop(&mut self, active: &Active) -> Option<Thing> {
+        self.held_back
+            .pop(active.horizon())
+            .or_else(|| self.changed.pop(active.open()))
+    }
+
+    /// Whether there is something to look at.
+    pub(crate) fn is_due(&self, active: &Active) -> bool {
+        self.held_back.is_due(active.horizon()) || self.changed.is_due(active.open())
+    }
+
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.changed.is_empty() && self.held_back.is_empty()
+    }
+}
+
+impl CoreState {
+    /// Forgets what no snapshot needs, looking at up to `budget` things; how many it was.
+    pub(crate) fn prune(&self, budget: usize) -> usize {
+        if self.pruning.borrow().is_empty() {
+            return 0;
+        }
+        let active = self.graph.active_snapshots();
+        let mut done = 0;
+        while done < budget {
+            let Some(thing) = self.pruning.borrow_mut().pop(&active) else {
+                break;
+            };
+            let guard = self.heap.enter();
+            let shard = self.graph.shard_of(thing.place());
+            let mut hold = Hold::take(&self.graph.shards, self.number, [shard]);
+            if self.prune_thing(&mut hold, thing, &active, &guard) {
+                // Whatever is held back is visible, so this is soon enough.
+                let mut pruning = self.pruning.borrow_mut();
+                pruning.held_back.push(active.open(), thing);
+            }
+            done += 1;
+        }
+        done
+    }
+
+    /// Whether something is left of it that goes once the horizon has come further.
+    fn prune_thing(
+        &self,
+        hold: &mut Hold<'_>,
+        thing: Thing,
+        active: &Active,
+        guard: &Guard<'_>,
+    ) -> bool {
+        let Some(slot) = self.graph.slot(thing.place(), guard) else {
+            return false;
+        };
+        match thing {
+            Thing::Vertex(id) => self.prune_vertex(hold, id, active, guard),
+            Thing::EdgeVersions(edge) => self.prune_edge_versions(slot, edge, active, guard),
+        }
+    }
+
+    fn prune_edge_versions(
+        &self,
+        slot: &Slot,
+        edge: Edge,
+        active: &Active,
+        guard: &Guard<'_>,
+    ) -> bool {
+        let Some(versions) = edge_versions(slot, edge, guard) else {
+            return false;
+        };
+        let entry = adjacency::find(&slot.outgoing, Key::outgoing(edge), guard);
+        if entry.is_none_or(|entry| is_below(entry.deleted(guard), active.horizon())) {
+            version::retire_chain(versions, &self.heap);
+            return false;
+        }
+        let deleted = entry.is_some_and(|entry| is_below(entry.deleted(guard), active.open()));
+        self.prune_chain(versions, active, guard, |_| {}) > 1 || deleted
+    }
+
+    fn prune_vertex(
+        &self,
+        hold: &mut Hold<'_>,
+        id: VertexId,
+        active: &Active,
+        guard: &Guard<'_>,
+    ) -> bool {
+        let Some(page) = self.graph.directory.page(id.page(), guard) else {
+            return false;
+        };
+        let word = &page.items()[id.slot()].recent;
+        let left = self.prune_chain(word, active, guard, |gone| {
+            self.graph.unindex_record(id, &gone, guard)
+        });
+        let Some(head) = word.load(guard) else {
+            return false;
+        };
+        // A deletion with nothing behind it, not even a row, says what an empty slot says, to those who see it and to those who do not.
+        let forgotten = head.header().deleted
+            && is_below(head.header().stamp(), active.open())
+            && page.states(id.slot(), guard).nth(1).is_none();
+        if forgotten {
+            version::retire_chain(word, &self.heap);
+            page.header().columns.unmark(id.slot());
+            self.graph.unindex_record(id, &head, guard);
+            self.forget(hold, page, id.slot(), guard);
+        }
+        left > 1
+    }
+
+    /// Takes out of a chain each version that no snapshot sees, since one that all of them see, or none of those that see this
+    /// one, stands in front of it; `gone` is told of each when it has left. Answers how many are left.
+    fn prune_chain<'g>(
+        &self,
+        versions: &Versions,
+        active: &Active,
+        guard: &'g Guard<'_>,
+        mut gone: impl FnMut(Version<'g>),
+    ) -> usize {
+        let Some(mut newer) = versions.load(guard) else {
+            return 0;
+        };
+        let mut left = 1;
+        while let Some(version) = newer.header().previous.load(guard) {
+            // A stamp in flight is above every number: what it replaces stays, and so does what it marks.
+            if active.needs(version.header().stamp(), newer.header().stamp()) {
+                newer = version;
+                left += 1;
+                continue;
+            }
+            let behind = version.header().previous.load(guard);
+            if let Some(old) = newer.header().previous.splice(behind) {
+                self.heap.retire_block(old);
+            }
+            gone(version);
+        }
+        left
+    }
+}
