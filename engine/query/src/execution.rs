@@ -7,16 +7,14 @@
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 
-use quoit_cypher::ast::SchemaStatement;
-use quoit_cypher::ast::schema::{EntityKind, IndexKind, IndexTarget};
 use quoit_cypher::error::{Detail, Error, ErrorKind, Phase};
-use quoit_cypher::span::Span;
 use quoit_graph::value::Value;
-use quoit_graph::{Core, IndexDefinition, Statement, Txn, View, WriteStats};
+use quoit_graph::{Core, Statement, Txn, View, WriteStats};
 
-use crate::operator::{Batch, Context, Pull, Running, State, build, delete_postponed, write_error};
+use crate::operator::{Batch, Context, Pull, Running, State, build, delete_postponed};
 use crate::planner::ParameterSource;
 use crate::prepared::{Kind, Mode, Parameters, Prepared};
+use crate::schema::{Notice, SchemaRun};
 
 /// Bytes of intermediate results that one execution may hold if nothing else is said: 1 GiB.
 pub const HELD_BYTES_MAX: u64 = 1 << 30;
@@ -65,6 +63,8 @@ pub struct Summary {
     pub stats: WriteStats,
     /// The plan, one line an operator, if it was asked for.
     pub plan: Vec<String>,
+    /// What its author should know.
+    pub notices: Vec<Notice>,
 }
 
 /// One run of a statement.
@@ -81,6 +81,8 @@ pub struct Execution {
     /// What it sees, fixed at its first step, so that later statements of the transaction do not change its rows.
     statement: Option<Statement>,
     before: Option<WriteStats>,
+    /// The schema statement that it is, while it runs.
+    schema: Option<SchemaRun>,
 }
 
 impl Execution {
@@ -155,6 +157,7 @@ impl Execution {
             done: false,
             statement: None,
             before: None,
+            schema: None,
             prepared,
         })
     }
@@ -211,10 +214,15 @@ impl Execution {
         if self.before.is_none() {
             self.before = Some(txn.stats());
             if let (Some(schema), Mode::Run) = (self.prepared.schema(), self.prepared.mode()) {
-                change_schema(schema, txn)?;
-                self.done = true;
-                return Ok(Step::Done);
+                self.schema = Some(SchemaRun::begin(schema, txn)?);
             }
+        }
+        if let Some(schema) = &mut self.schema {
+            if !schema.step(should_yield)? {
+                return Ok(Step::Yield);
+            }
+            self.done = true;
+            return Ok(Step::Done);
         }
         let statement = self
             .statement
@@ -291,88 +299,10 @@ impl Execution {
             rows: self.rows,
             stats,
             plan,
+            notices: self
+                .schema
+                .as_ref()
+                .map_or_else(Vec::new, |schema| schema.notices().to_vec()),
         }
     }
-}
-
-/// Refuses schema statements that cannot be carried out yet; called when a statement is prepared.
-pub(crate) fn check_schema(schema: &SchemaStatement, span: Span) -> Result<(), Error> {
-    let unsupported =
-        |what: &str| Err(Error::unsupported(format!("{what} is not available yet")).at(span));
-    match schema {
-        SchemaStatement::CreateIndex(create) if create.options.is_some() => {
-            unsupported("an index with options")
-        }
-        SchemaStatement::CreateIndex(create) => index_of(&create.target, span).map(|_| ()),
-        SchemaStatement::DropIndex(target) => index_of(target, span).map(|_| ()),
-        SchemaStatement::DropIndexByName { .. } => unsupported("dropping an index by its name"),
-        SchemaStatement::DropAllIndexes => unsupported("DROP ALL INDEXES"),
-        SchemaStatement::CreateConstraint(_)
-        | SchemaStatement::DropConstraint(_)
-        | SchemaStatement::DropConstraintByName { .. }
-        | SchemaStatement::DropAllConstraints => unsupported("a constraint"),
-        SchemaStatement::DropGraph => unsupported("DROP GRAPH"),
-        SchemaStatement::AnalyzeGraph { .. } => unsupported("ANALYZE GRAPH"),
-        SchemaStatement::CreateEnum { .. }
-        | SchemaStatement::AddEnumValue { .. }
-        | SchemaStatement::UpdateEnumValue { .. }
-        | SchemaStatement::RemoveEnumValue { .. }
-        | SchemaStatement::DropEnum { .. } => unsupported("an enum"),
-    }
-}
-
-/// Label and keys of an index on vertices.
-fn index_of(target: &IndexTarget, span: Span) -> Result<(&str, Vec<&str>), Error> {
-    let unsupported =
-        |what: &str| Err(Error::unsupported(format!("{what} is not available yet")).at(span));
-    if target.kind != IndexKind::Range {
-        return unsupported("this kind of index");
-    }
-    if target.entity != EntityKind::Node {
-        return unsupported("an index on relationships");
-    }
-    let [label] = target.labels.as_slice() else {
-        return unsupported("an index on no or several labels");
-    };
-    let mut keys = Vec::with_capacity(target.properties.len());
-    for path in &target.properties {
-        match path.as_slice() {
-            [key] => keys.push(&*key.name),
-            _ => return unsupported("an index on a property within a map"),
-        }
-    }
-    if keys.is_empty() {
-        return unsupported("an index on a label alone (labels are always found by their pages)");
-    }
-    Ok((&label.name, keys))
-}
-
-fn change_schema(schema: &SchemaStatement, txn: &mut Txn) -> Result<(), Error> {
-    let (target, create) = match schema {
-        SchemaStatement::CreateIndex(create) => (&create.target, true),
-        SchemaStatement::DropIndex(target) => (&**target, false),
-        _ => {
-            return Err(Error::internal(
-                "a schema statement was not refused when it was prepared",
-            ));
-        }
-    };
-    let (label, keys) = index_of(target, Span::default())?;
-    let label_id = txn.label(label).map_err(write_error)?;
-    let mut key_ids = Vec::with_capacity(keys.len());
-    for key in keys {
-        key_ids.push(txn.key(key).map_err(write_error)?);
-    }
-    let definition = IndexDefinition::on_label(label_id, &key_ids);
-    if create {
-        // An index that is there already is no error, as in Memgraph.
-        txn.create_index(definition, None).map_err(write_error)?;
-    } else if !txn.drop_index(&definition).map_err(write_error)? {
-        return Err(Error::runtime(
-            ErrorKind::SchemaError,
-            Detail::DoesNotExist,
-            format!("there is no such index on :{label}"),
-        ));
-    }
-    Ok(())
 }

@@ -25,6 +25,7 @@ pub mod execution;
 pub mod prepared;
 pub mod procedure;
 pub mod query_core;
+mod schema;
 
 mod accumulator;
 mod expression;
@@ -39,3 +40,4 @@ pub use operator::{Context, write_error};
 pub use prepared::{Kind, Mode, Parameters, Prepared};
 pub use procedure::{Field, FieldType, Procedure};
 pub use query_core::{QueryCore, QueryOptions};
+pub use schema::Notice;

@@ -4,12 +4,13 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use quoit_cypher::ast::{AdminStatement, SchemaStatement, Statement, StatementBody, StatementMode};
+use quoit_cypher::ast::{AdminStatement, Statement, StatementBody, StatementMode};
 use quoit_cypher::check::Effects;
 use quoit_graph::value::Value;
 
 use crate::plan::describe::describe;
 use crate::planner::PlannedQuery;
+use crate::schema::SchemaPlan;
 
 /// What a statement does, without running it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub(crate) struct Inner {
     pub parameters: Vec<Arc<str>>,
     /// For queries.
     pub planned: Option<PlannedQuery>,
+    /// For schema statements.
+    pub schema: Option<SchemaPlan>,
     /// What the plan rests on.
     pub schema_version: u64,
     pub vertices: u64,
@@ -117,11 +120,13 @@ impl Prepared {
         }
     }
 
-    pub(crate) fn schema(&self) -> Option<&SchemaStatement> {
-        match &self.inner.statement.body {
-            StatementBody::Schema(schema) => Some(schema),
-            _ => None,
-        }
+    /// Whether it changes constraints; other schema statements change indexes.
+    pub fn is_about_constraints(&self) -> bool {
+        self.schema().is_some_and(SchemaPlan::is_about_constraints)
+    }
+
+    pub(crate) fn schema(&self) -> Option<&SchemaPlan> {
+        self.inner.schema.as_ref()
     }
 
     /// The plan that really runs, one line an operator, topmost first; empty for what is no query.

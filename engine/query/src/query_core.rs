@@ -14,13 +14,13 @@ use quoit_cypher::check::{ProcedureSignature, Procedures as Signatures, ValueTyp
 use quoit_cypher::error::Error;
 use quoit_cypher::normalise::{Normalised, normalise};
 use quoit_cypher::parser::{parse, parse_with_extracted};
-use quoit_graph::Core;
 use quoit_graph::value::Value;
+use quoit_graph::{Core, SchemaState};
 
-use crate::execution::check_schema;
 use crate::planner::{Catalog, literal_value, plan_query};
 use crate::prepared::{Inner, Mode, Prepared, mode_of};
 use crate::procedure::{FieldType, Procedure, Procedures};
+use crate::schema::SchemaPlan;
 
 /// Texts longer than this are planned each time, in bytes.
 const CACHED_TEXT_BYTES_MAX: usize = 64 << 10;
@@ -141,7 +141,7 @@ impl QueryCore {
             // What is refused with literals taken out may be right with them in place.
             let parsed = parse_with_extracted(text, normalised.positions());
             if let Ok(planned) = parsed.and_then(|statement| self.plan(statement, literals, core)) {
-                if planned.mode() == Mode::Run {
+                if planned.inner.planned.is_some() && planned.mode() == Mode::Run {
                     plans.keep(normalised.key(), &planned, self.options.plans_max);
                 }
                 return Ok(planned);
@@ -169,7 +169,12 @@ impl QueryCore {
         let schema_version = core.graph().schema_version();
         let catalog = Catalog {
             graph: core.graph().clone(),
-            indexes: core.graph().indexes(),
+            indexes: core
+                .graph()
+                .indexes()
+                .into_iter()
+                .filter(|index| index.state == SchemaState::Online)
+                .collect(),
             statistics: core.graph().statistics(),
         };
         let mut columns: Vec<Arc<str>> = checked
@@ -177,13 +182,15 @@ impl QueryCore {
             .iter()
             .map(|column| Arc::from(&*column.name))
             .collect();
-        let planned = match &checked.statement.body {
-            StatementBody::Query(query) => Some(plan_query(query, &catalog, &self.procedures)?),
-            StatementBody::Schema(schema) => {
-                check_schema(schema, checked.statement.span)?;
-                None
+        let (planned, schema) = match &checked.statement.body {
+            StatementBody::Query(query) => {
+                (Some(plan_query(query, &catalog, &self.procedures)?), None)
             }
-            StatementBody::Admin(_) => None,
+            StatementBody::Schema(schema) => {
+                let plan = SchemaPlan::of(schema, checked.statement.span)?;
+                (None, Some(plan))
+            }
+            StatementBody::Admin(_) => (None, None),
         };
         if mode == Mode::Explain && planned.is_none() {
             return Err(Error::unsupported(
@@ -205,6 +212,7 @@ impl QueryCore {
             mode,
             columns,
             planned,
+            schema,
             schema_version,
             vertices: catalog.statistics.vertices,
             uses: Cell::new(0),

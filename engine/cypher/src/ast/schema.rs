@@ -12,7 +12,7 @@ pub enum SchemaStatement {
     /// `CREATE ... INDEX`.
     CreateIndex(Box<CreateIndex>),
     /// `DROP INDEX ON ...` and its kin: by what is indexed.
-    DropIndex(Box<IndexTarget>),
+    DropIndex(Box<DropIndex>),
     /// `DROP INDEX name [IF EXISTS]`: by name (also text and vector indexes).
     DropIndexByName {
         /// Which kind was named, if any: `DROP VECTOR INDEX name`.
@@ -124,6 +124,17 @@ pub struct CreateIndex {
     pub span: Span,
 }
 
+/// `DROP ... INDEX ON ...`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DropIndex {
+    /// What is indexed.
+    pub target: IndexTarget,
+    /// `WITH CONFIG {...}`: only the index made so.
+    pub options: Option<Expr>,
+    /// Where the statement stands.
+    pub span: Span,
+}
+
 /// What an index is over.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IndexTarget {
@@ -146,6 +157,8 @@ pub struct CreateConstraint {
     pub if_not_exists: bool,
     /// What must hold.
     pub target: ConstraintTarget,
+    /// `OPTIONS {...}`: a map or a parameter.
+    pub options: Option<Expr>,
 }
 
 /// What a constraint asks.

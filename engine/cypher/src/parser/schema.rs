@@ -5,12 +5,12 @@ use nom::branch::alt;
 use nom::combinator::{cut, map, opt, value};
 use nom::multi::separated_list1;
 
-use super::atom::variable;
+use super::atom::{atom, variable};
 use super::expression::{expression, type_name};
 use super::input::{Input, Miss, Parsed, comma_list, ident, named, token, word, words};
 use super::subquery::{property_path, property_paths};
 use crate::ast::schema::*;
-use crate::ast::{Expr, Ident, PropertyPath};
+use crate::ast::{Expr, ExprKind, Ident, Literal, LiteralValue, PropertyPath};
 use crate::error::{Detail, Error};
 use crate::token::TokenKind;
 
@@ -123,11 +123,47 @@ fn create_index<'a>(
     ))
 }
 
+/// `WITH CONFIG {...}`, `OPTIONS {...}`, or nothing.
 fn index_options(input: Input<'_>) -> Parsed<'_, Option<Expr>> {
     match alt((words(&["WITH", "CONFIG"]), word("OPTIONS"))).parse(input) {
-        Ok((at, _)) => map(expression, Some).parse(at),
+        Ok((at, _)) => map(cut(configuration), Some).parse(at),
         Err(_) => Ok((input, None)),
     }
+}
+
+/// A map whose keys may be quoted, as in JSON, or any other expression.
+fn configuration(input: Input<'_>) -> Parsed<'_, Expr> {
+    if input.kind(0) != TokenKind::LeftBrace || input.kind(1) == TokenKind::RightBrace {
+        return expression(input);
+    }
+    let (at, entries) = comma_list(input.next(), configured)?;
+    let (rest, _) = token(TokenKind::RightBrace).parse(at)?;
+    Ok((rest, Expr::new(ExprKind::Map(entries), input.span_to(rest))))
+}
+
+fn configured(input: Input<'_>) -> Parsed<'_, (Ident, Expr)> {
+    let (at, key) = match input.kind(0) {
+        TokenKind::String => {
+            let (at, key) = atom(input)?;
+            match key.kind {
+                ExprKind::Literal(Literal {
+                    value: LiteralValue::String(name),
+                    ..
+                }) => (
+                    at,
+                    Ident {
+                        name,
+                        span: key.span,
+                    },
+                ),
+                _ => return input.miss("a key"),
+            }
+        }
+        _ => named(input, "a key")?,
+    };
+    let (at, _) = token(TokenKind::Colon).parse(at)?;
+    let (rest, value) = expression(at)?;
+    Ok((rest, (key, value)))
 }
 
 /// `ON :L(p, q)`, `ON :L`, `ON :(p)`.
@@ -234,14 +270,15 @@ fn create_constraint<'a>(start: Input<'a>, input: Input<'a>) -> Parsed<'a, Schem
     let (at, (name, if_not_exists)) = name_and_condition(input)?;
     let (at, neo4j) = alt((value(false, word("ON")), value(true, word("FOR")))).parse(at)?;
     let (at, target) = constraint(start, at)?;
-    let rest = match neo4j {
-        true => index_options(at)?.0,
-        false => at,
+    let (rest, options) = match neo4j {
+        true => index_options(at)?,
+        false => (at, None),
     };
     let constraint = CreateConstraint {
         name,
         if_not_exists,
         target,
+        options,
     };
     Ok((
         rest,
@@ -340,11 +377,14 @@ fn drop_index<'a>(
     words: IndexWords,
 ) -> Parsed<'a, SchemaStatement> {
     if input.is_word(0, "ON") && input.kind(1) == TokenKind::Colon {
-        return map(
-            |at| memgraph_target(at, words),
-            |target| SchemaStatement::DropIndex(Box::new(target)),
-        )
-        .parse(input);
+        let (at, target) = memgraph_target(input, words)?;
+        let (rest, options) = index_options(at)?;
+        let drop = DropIndex {
+            target,
+            options,
+            span: start.span_to(rest),
+        };
+        return Ok((rest, SchemaStatement::DropIndex(Box::new(drop))));
     }
     let (at, name) = ident(input)?;
     let (rest, if_exists) = opt(nom::Parser::map(words_if_exists(), |_| ())).parse(at)?;

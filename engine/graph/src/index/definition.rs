@@ -94,6 +94,16 @@ impl IndexDefinition {
         }
     }
 
+    /// The same in another order; an index on a label or a type alone has none.
+    pub fn ordered(mut self, by: Order) -> IndexDefinition {
+        match &mut self {
+            IndexDefinition::LabelProperties { order, .. }
+            | IndexDefinition::EdgeTypeProperties { order, .. } => *order = by,
+            IndexDefinition::Label(_) | IndexDefinition::EdgeType(_) => {}
+        }
+        self
+    }
+
     /// Whether both are of the same index: the same thing by the same properties, in whatever order.
     pub fn is_same(&self, other: &IndexDefinition) -> bool {
         self.label() == other.label()

@@ -9,6 +9,7 @@ mod apply;
 mod batch;
 mod context;
 mod expand;
+mod index_scan;
 mod procedure;
 mod row;
 mod scan;
@@ -98,8 +99,8 @@ pub fn build(plan: &Plan) -> Running {
     match &plan.op {
         Op::Unit(width) | Op::Argument(width) => Box::new(row::Argument::new(width.get())),
         Op::Scan(scan) => Box::new(scan::Scan::new(scan.clone(), input())),
-        Op::IndexSeek(seek) => Box::new(scan::IndexSeek::new(seek.clone(), input())),
-        Op::IndexRange(range) => Box::new(scan::IndexRange::new(range.clone(), input())),
+        Op::IndexScan(scan) => Box::new(index_scan::IndexScan::new(scan.clone(), input())),
+        Op::EdgeScan(scan) => Box::new(index_scan::EdgeScan::new(scan.clone(), input())),
         Op::IdSeek(seek) => Box::new(scan::IdSeek::new(seek.clone(), input())),
         Op::Expand(expand) => Box::new(expand::Expand::new(expand.clone(), input())),
         Op::VarExpand(expand) => Box::new(var_expand::VarExpand::new(expand.clone(), input())),

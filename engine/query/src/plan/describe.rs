@@ -1,8 +1,8 @@
 //! The text of a plan, for `EXPLAIN`: one line an operator, topmost first, inner plans indented behind `|\`.
 
-use quoit_graph::Direction;
+use quoit_graph::{Direction, Order};
 
-use super::{Op, Plan};
+use super::{KeyValue, NextKeyPlan, Op, Plan, RangePlan};
 use crate::expression::NameRef;
 
 /// The lines of a plan whose rows begin with the columns, which are the query's own.
@@ -45,6 +45,37 @@ fn names(names: &[NameRef], between: &str) -> String {
         .join(between)
 }
 
+/// What of an index is read.
+fn part(range: &RangePlan) -> String {
+    let mut words: Vec<String> = range
+        .equal
+        .iter()
+        .map(|value| match value {
+            KeyValue::Is(_) => "=".into(),
+            KeyValue::AnyOf(_) => "IN".into(),
+        })
+        .collect();
+    match &range.next {
+        NextKeyPlan::Any => {}
+        NextKeyPlan::Present => words.push("IS NOT NULL".into()),
+        NextKeyPlan::StartsWith(_) => words.push("STARTS WITH".into()),
+        NextKeyPlan::Between(lower, upper) => {
+            let sign = |included: bool, sign: &str| match included {
+                true => format!("{sign}="),
+                false => sign.to_owned(),
+            };
+            let lower = lower.iter().map(|(_, included)| sign(*included, ">"));
+            let upper = upper.iter().map(|(_, included)| sign(*included, "<"));
+            words.push(lower.chain(upper).collect::<Vec<_>>().join(" "));
+        }
+    }
+    let order = match range.order {
+        Order::Ascending => "",
+        Order::Descending => ", descending",
+    };
+    format!(", {}{order}", words.join(", "))
+}
+
 fn hop(direction: Direction, types: &[NameRef], range: &str) -> String {
     let types = if types.is_empty() {
         String::new()
@@ -65,28 +96,33 @@ fn operator(op: &Op) -> String {
         Op::Argument(_) => "Argument".into(),
         Op::Scan(scan) => match &scan.label {
             None => format!("ScanAll (#{})", scan.slot),
-            Some(label) => format!("ScanByLabel (#{} :{})", scan.slot, label.name),
+            Some(label) => format!("ScanAllByLabel (#{} :{})", scan.slot, label.name),
         },
-        Op::IndexSeek(seek) => {
-            format!(
-                "IndexSeek (#{} :{} {{{}}})",
-                seek.slot,
-                seek.label.name,
-                names(&seek.keys, ", ")
-            )
-        }
-        Op::IndexRange(range) => {
-            let how = if range.prefix.is_some() {
-                "prefix"
-            } else {
-                "range"
+        Op::IndexScan(scan) => format!(
+            "ScanAllByLabelProperties (#{} :{} {{{}}}){}",
+            scan.slot,
+            scan.label.name,
+            names(&scan.keys, ", "),
+            part(&scan.range)
+        ),
+        Op::EdgeScan(scan) => {
+            let name = match scan.keys.is_empty() {
+                true => "ScanAllByEdgeType",
+                false => "ScanAllByEdgeTypeProperties",
+            };
+            let keys = match scan.keys.is_empty() {
+                true => String::new(),
+                false => format!(" {{{}}}", names(&scan.keys, ", ")),
             };
             format!(
-                "IndexRange (#{} :{} {{{}}}, {how})",
-                range.slot, range.label.name, range.key.name
+                "{name} (#{}){}(#{}){}",
+                scan.from,
+                hop(scan.direction, std::slice::from_ref(&scan.type_), &keys),
+                scan.to,
+                scan.range.as_ref().map(part).unwrap_or_default()
             )
         }
-        Op::IdSeek(seek) => format!("SeekById (#{})", seek.slot),
+        Op::IdSeek(seek) => format!("ScanAllById (#{})", seek.slot),
         Op::Expand(expand) => {
             let name = if expand.into { "ExpandInto" } else { "Expand" };
             format!(

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use quoit_cypher::functions::Function;
-use quoit_graph::Direction;
+use quoit_graph::{Direction, Order};
 
 use crate::expression::{Expr, LabelTest, NameRef, Place, Slot};
 use crate::procedure::Procedure;
@@ -41,10 +41,10 @@ pub enum Op {
     Argument(Width),
     /// All vertices, or those of a label, for each row.
     Scan(Rc<Scan>),
-    /// Vertices by an index and equality.
-    IndexSeek(Rc<IndexSeek>),
-    /// Vertices by an index and a range or prefix.
-    IndexRange(Rc<IndexRange>),
+    /// Vertices by an index on a label and properties.
+    IndexScan(Rc<IndexScan>),
+    /// Edges and their ends by an index on a type, or on a type and properties.
+    EdgeScan(Rc<EdgeScan>),
     /// A vertex by `id(n) = x`.
     IdSeek(Rc<IdSeek>),
     /// Edges of a bound vertex.
@@ -104,34 +104,82 @@ pub struct Scan {
     pub label: Option<NameRef>,
 }
 
-/// See [`Op::IndexSeek`].
+/// See [`Op::IndexScan`].
 #[derive(Debug)]
-pub struct IndexSeek {
+pub struct IndexScan {
     /// Gets the vertex.
     pub slot: Slot,
     /// The index's label.
     pub label: NameRef,
     /// The index's keys.
     pub keys: Vec<NameRef>,
-    /// One value a key.
-    pub values: Vec<Expr>,
+    /// What of it is read.
+    pub range: RangePlan,
 }
 
-/// See [`Op::IndexRange`]. Bounds that are null or cannot be compared find nothing.
+/// See [`Op::EdgeScan`].
 #[derive(Debug)]
-pub struct IndexRange {
-    /// Gets the vertex.
-    pub slot: Slot,
-    /// The index's label.
-    pub label: NameRef,
-    /// The index's key.
-    pub key: NameRef,
-    /// Lower bound, and whether it is included.
-    pub lower: Option<(Expr, bool)>,
-    /// Upper bound, and whether it is included.
-    pub upper: Option<(Expr, bool)>,
-    /// A prefix of text, in place of bounds.
-    pub prefix: Option<Expr>,
+pub struct EdgeScan {
+    /// Gets the edge.
+    pub edge: Slot,
+    /// Gets the end before the arrow.
+    pub from: Slot,
+    /// Gets the end behind the arrow.
+    pub to: Slot,
+    /// Seen from `from`; both: each edge is given once in each direction.
+    pub direction: Direction,
+    /// The index's type.
+    pub type_: NameRef,
+    /// The index's keys; none: all edges of the type.
+    pub keys: Vec<NameRef>,
+    /// What of it is read, if it has keys.
+    pub range: Option<RangePlan>,
+    /// Edges it must differ from.
+    pub unique: Vec<Other>,
+}
+
+/// A part of an index. Values that are null find nothing.
+#[derive(Debug)]
+pub struct RangePlan {
+    /// What the first keys are.
+    pub equal: Vec<KeyValue>,
+    /// What the key behind them is.
+    pub next: NextKeyPlan,
+    /// In which direction it is read.
+    pub order: Order,
+}
+
+impl RangePlan {
+    /// All of an index.
+    pub fn whole() -> RangePlan {
+        RangePlan {
+            equal: Vec::new(),
+            next: NextKeyPlan::Any,
+            order: Order::Ascending,
+        }
+    }
+}
+
+/// What a leading key of an index is.
+#[derive(Debug)]
+pub enum KeyValue {
+    /// Equal to a value.
+    Is(Expr),
+    /// Equal to an element of a list.
+    AnyOf(Expr),
+}
+
+/// What the key behind the leading ones is.
+#[derive(Debug)]
+pub enum NextKeyPlan {
+    /// Anything.
+    Any,
+    /// Not null.
+    Present,
+    /// Between a lower and an upper bound, each with whether it is included.
+    Between(Option<(Expr, bool)>, Option<(Expr, bool)>),
+    /// Text with this prefix.
+    StartsWith(Expr),
 }
 
 /// See [`Op::IdSeek`].

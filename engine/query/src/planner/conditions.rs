@@ -10,6 +10,9 @@ use quoit_cypher::error::Error;
 use quoit_cypher::functions::Function;
 use quoit_cypher::span::Span;
 
+use smallvec::SmallVec;
+
+use super::scope::Scope;
 use super::unsupported;
 use super::used::{self, Variables};
 use crate::plan::Other;
@@ -43,12 +46,25 @@ pub(super) struct PatternStep<'a> {
 }
 
 /// What an ordered index can answer.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) enum Comparable {
     Equal,
+    /// Equal to one of a list.
+    In,
     Above(bool),
     Below(bool),
     Prefix,
+    /// Not null.
+    Present,
+}
+
+/// `id.key OP value`.
+#[derive(Clone, Copy)]
+pub(super) struct Comparison<'a> {
+    pub(super) key: &'a str,
+    pub(super) op: Comparable,
+    /// The other side; none for [`Comparable::Present`].
+    pub(super) value: Option<&'a ast::Expr>,
 }
 
 /// The state of planning one `MATCH`.
@@ -208,41 +224,82 @@ impl<'a> Predicate<'a> {
         }
     }
 
-    /// `id.key OP value`, if that is what it says.
-    pub(super) fn comparison(&self, id: VarId) -> Option<(&'a str, Comparable, &'a ast::Expr)> {
+    /// Whether all that it mentions is known once the variable is.
+    pub(super) fn is_ready(&self, id: VarId, scope: &Scope) -> bool {
+        !self.done
+            && self
+                .needs
+                .iter()
+                .all(|needed| *needed == id || scope.slot(*needed).is_some())
+    }
+
+    /// What it says of the properties of a variable, if it is made of nothing else: a chain says several things. Values
+    /// do not mention the variable.
+    pub(super) fn comparisons(&self, id: VarId) -> SmallVec<[Comparison<'a>; 2]> {
+        let mut found = SmallVec::new();
+        let mut add = |key: Option<&'a str>, op: Comparable, value: Option<&'a ast::Expr>| {
+            if let Some(key) = key.filter(|_| !value.is_some_and(|value| mentions(value, id))) {
+                found.push(Comparison { key, op, value });
+            }
+        };
         match &self.kind {
             PredicateKind::Property(of, key, value) if *of == id => {
-                Some((&key.name, Comparable::Equal, value))
+                add(Some(&key.name), Comparable::Equal, Some(value));
             }
             PredicateKind::Condition(expr) => match &expr.kind {
                 ExprKind::Comparison(comparison) => {
-                    let [(op, right)] = comparison.rest.as_slice() else {
-                        return None;
-                    };
-                    let (key, op, value) =
-                        match (property_of(&comparison.first, id), property_of(right, id)) {
-                            (Some(key), None) => (key, *op, right),
-                            (None, Some(key)) => (key, mirrored(*op), &comparison.first),
-                            _ => return None,
+                    let mut left = &comparison.first;
+                    for (op, right) in &comparison.rest {
+                        let (key, op, value) = match property_of(left, id) {
+                            Some(key) => (Some(key), *op, right),
+                            None => (property_of(right, id), mirrored(*op), left),
                         };
-                    let comparable = match op {
-                        ComparisonOp::Equal => Comparable::Equal,
-                        ComparisonOp::Greater => Comparable::Above(false),
-                        ComparisonOp::GreaterEqual => Comparable::Above(true),
-                        ComparisonOp::Less => Comparable::Below(false),
-                        ComparisonOp::LessEqual => Comparable::Below(true),
-                        ComparisonOp::NotEqual => return None,
-                    };
-                    Some((key, comparable, value))
+                        match op {
+                            ComparisonOp::Equal => add(key, Comparable::Equal, Some(value)),
+                            ComparisonOp::Greater => {
+                                add(key, Comparable::Above(false), Some(value))
+                            }
+                            ComparisonOp::GreaterEqual => {
+                                add(key, Comparable::Above(true), Some(value));
+                            }
+                            ComparisonOp::Less => add(key, Comparable::Below(false), Some(value)),
+                            ComparisonOp::LessEqual => {
+                                add(key, Comparable::Below(true), Some(value))
+                            }
+                            ComparisonOp::NotEqual => {}
+                        }
+                        left = right;
+                    }
                 }
-                ExprKind::StringMatch(pair) if pair.op == StringOp::StartsWith => Some((
-                    property_of(&pair.left, id)?,
-                    Comparable::Prefix,
-                    &pair.right,
-                )),
-                _ => None,
+                ExprKind::StringMatch(pair) if pair.op == StringOp::StartsWith => {
+                    add(
+                        property_of(&pair.left, id),
+                        Comparable::Prefix,
+                        Some(&pair.right),
+                    );
+                }
+                ExprKind::In(pair) => {
+                    add(property_of(&pair.0, id), Comparable::In, Some(&pair.1));
+                }
+                ExprKind::IsNull {
+                    operand,
+                    negated: true,
+                } => add(property_of(operand, id), Comparable::Present, None),
+                _ => {}
             },
-            _ => None,
+            _ => {}
+        }
+        found
+    }
+
+    /// Whether one comparison is all that it says.
+    pub(super) fn is_single(&self) -> bool {
+        match &self.kind {
+            PredicateKind::Condition(expr) => match &expr.kind {
+                ExprKind::Comparison(comparison) => comparison.rest.len() == 1,
+                _ => true,
+            },
+            _ => true,
         }
     }
 }
@@ -301,6 +358,15 @@ pub(super) fn mentions(expr: &ast::Expr, id: VarId) -> bool {
 pub(super) fn split_condition<'a>(expr: &'a ast::Expr, out: &mut Vec<Predicate<'a>>) {
     match &expr.kind {
         ExprKind::And(parts) => parts.iter().for_each(|part| split_condition(part, out)),
+        ExprKind::HasLabels(test) => {
+            let kind = match &test.operand.kind {
+                ExprKind::Variable(variable) => {
+                    PredicateKind::Labels(variable.id, &test.labels, expr.span)
+                }
+                _ => PredicateKind::Condition(expr),
+            };
+            out.push(Predicate::new(kind));
+        }
         _ => out.push(Predicate::new(PredicateKind::Condition(expr))),
     }
 }

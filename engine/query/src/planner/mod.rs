@@ -6,6 +6,8 @@
 
 mod conditions;
 mod expression;
+mod index;
+mod order;
 mod pattern;
 mod projection;
 mod scope;
@@ -19,6 +21,7 @@ use std::sync::Arc;
 use quoit_cypher::ast::{self, Clause, ClauseKind, Imports, Query, SingleQuery, UnionKind, Yield};
 use quoit_cypher::error::{Detail, Error};
 use quoit_cypher::span::Span;
+use quoit_graph::ids::{LabelId, TypeId};
 use quoit_graph::{Graph, IndexInfo, Statistics};
 
 pub use expression::literal_value;
@@ -26,6 +29,7 @@ pub use expression::literal_value;
 use crate::expression::{Expr, Place};
 use crate::plan::{Apply, Op, Plan, ProcedureCall, Project, Unwind};
 use crate::procedure::Procedures;
+use index::WantedOrder;
 use scope::Scope;
 
 /// A query's plan and what an execution of it needs.
@@ -62,6 +66,22 @@ pub struct Catalog {
     pub statistics: Statistics,
 }
 
+impl Catalog {
+    /// Vertices with a label.
+    fn vertices_with(&self, label: LabelId) -> f64 {
+        let counts = &self.statistics.vertices_by_label;
+        let found = counts.iter().find(|(known, _)| *known == label);
+        found.map_or(0.0, |(_, count)| *count as f64)
+    }
+
+    /// Edges of a type.
+    fn edges_of(&self, type_: TypeId) -> f64 {
+        let counts = &self.statistics.edges_by_type;
+        let found = counts.iter().find(|(known, _)| *known == type_);
+        found.map_or(0.0, |(_, count)| *count as f64)
+    }
+}
+
 /// Plans a checked query.
 ///
 /// # Errors
@@ -80,6 +100,8 @@ pub fn plan_query(
         is_volatile: false,
         subquery_depth: 0,
         hidden_variables: 0,
+        wanted_order: WantedOrder::default(),
+        hinted: Vec::new(),
     };
     let (mut plan, columns) = planner.query(query, &Scope::new())?;
     if columns == 0 {
@@ -106,6 +128,10 @@ struct Planner<'c> {
     /// Depths of the subqueries within expressions, added up: any of them may run at the end of the deepest pull.
     subquery_depth: u32,
     hidden_variables: u32,
+    /// What the clause behind the `MATCH` at work sorts by.
+    wanted_order: WantedOrder,
+    /// Labels or types, and properties, of indexes that the query's author asks for.
+    hinted: Vec<(Box<str>, Vec<Box<str>>)>,
 }
 
 /// Operators that may stand below one another, subqueries added: bounds the stack that a pull takes.
@@ -143,9 +169,14 @@ impl Planner<'_> {
 
     /// Plans a query or the body of a subquery; its rows begin with the columns, whose number is the second result.
     fn query(&mut self, query: &Query, outer: &Scope) -> Result<(Plan, usize), Error> {
-        if let Some(hint) = query.hints.first() {
+        for hint in &query.hints {
             match hint {
-                ast::QueryHint::Index { .. } => {}
+                ast::QueryHint::Index { label, properties } => {
+                    let owner = label.iter().map(|label| label.name.clone());
+                    let keys = properties.iter().filter_map(|path| path.first());
+                    let keys: Vec<_> = keys.map(|key| key.name.clone()).collect();
+                    self.hinted.extend(owner.map(|owner| (owner, keys.clone())));
+                }
                 ast::QueryHint::HopsLimit(expr) | ast::QueryHint::PeriodicCommit(expr) => {
                     return Err(unsupported("this USING hint", expr.span));
                 }
@@ -179,7 +210,8 @@ impl Planner<'_> {
     fn single_query(&mut self, query: &SingleQuery, outer: &Scope) -> Result<Plan, Error> {
         let mut scope = outer.next_frame();
         let mut plan = Plan::leaf(Op::Unit(scope.width()));
-        for clause in &query.clauses {
+        for (at, clause) in query.clauses.iter().enumerate() {
+            self.wanted_order = order::wanted_by(&query.clauses[at + 1..]);
             plan = self.clause(plan, clause, &mut scope)?;
             if plan.depth + self.subquery_depth > PLAN_DEPTH_MAX {
                 return Err(Error::syntax(

@@ -6,8 +6,8 @@
 use std::rc::Rc;
 
 use quoit_cypher::ast::{
-    self, ComparisonOp, Expansion, ExprKind, LabelName, Match, PathPattern, RelationshipPattern,
-    VarId,
+    self, ComparisonOp, Expansion, ExprKind, LabelName, Match, MatchHint, PathPattern,
+    RelationshipPattern, VarId,
 };
 use quoit_cypher::error::Error;
 use quoit_cypher::span::Span;
@@ -33,6 +33,15 @@ impl Planner<'_> {
     ) -> Result<Plan, Error> {
         if matching.repeatable {
             return Err(unsupported("REPEATABLE ELEMENTS", span));
+        }
+        for hint in &matching.hints {
+            if let MatchHint::Index {
+                label, properties, ..
+            } = hint
+            {
+                let keys = properties.iter().map(|key| key.name.clone()).collect();
+                self.hinted.push((label.name.clone(), keys));
+            }
         }
         if !matching.optional {
             return self.match_patterns(plan, &matching.patterns, matching.filter.as_ref(), scope);
@@ -158,11 +167,14 @@ impl Planner<'_> {
             predicate.done = true;
             planned.push(match &predicate.kind {
                 PredicateKind::Condition(expr) => self.expr(expr, scope)?,
-                PredicateKind::Labels(id, labels, span) => Expr::HasLabels(
-                    Box::new(Expr::Slot(scope.bind(*id))),
-                    self.label_test(labels)?,
-                    Place(*span),
-                ),
+                PredicateKind::Labels(id, labels, span) => {
+                    let labelled = scope.resolve(*id);
+                    Expr::HasLabels(
+                        Box::new(labelled.unwrap_or_else(|| Expr::Slot(scope.bind(*id)))),
+                        self.label_test(labels)?,
+                        Place(*span),
+                    )
+                }
                 PredicateKind::Property(id, key, value) => {
                     let place = Place(key.span);
                     let property = Expr::Property(
@@ -219,24 +231,18 @@ impl Planner<'_> {
     }
 
     /// Edges expected at one vertex.
-    fn fan_out(&self, step: &PatternStep<'_>) -> f64 {
+    pub(super) fn fan_out(&self, step: &PatternStep<'_>) -> f64 {
         let statistics = &self.catalog.statistics;
         let vertices = statistics.vertices.max(1) as f64;
         let edges = match static_types(step.relationship) {
             Some(types) if !types.is_empty() => types
                 .iter()
                 .filter_map(|name| self.catalog.graph.names().edge_type(name))
-                .filter_map(|id| {
-                    statistics
-                        .edges_by_type
-                        .iter()
-                        .find(|(known, _)| *known == id)
-                })
-                .map(|(_, count)| *count)
-                .sum::<u64>(),
-            _ => statistics.edges,
+                .map(|id| self.catalog.edges_of(id))
+                .sum::<f64>(),
+            _ => statistics.edges as f64,
         };
-        let one = (edges as f64 / vertices).max(0.1)
+        let one = (edges / vertices).max(0.1)
             * if step.relationship.direction == ast::Direction::Either {
                 2.0
             } else {
@@ -365,7 +371,7 @@ impl Planner<'_> {
 }
 
 /// The types of a relationship pattern if they are plain alternatives; none: any type.
-fn static_types(relationship: &RelationshipPattern) -> Option<Vec<&str>> {
+pub(super) fn static_types(relationship: &RelationshipPattern) -> Option<Vec<&str>> {
     let Some(types) = &relationship.types else {
         return Some(Vec::new());
     };

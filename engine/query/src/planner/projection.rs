@@ -203,7 +203,7 @@ impl Planner<'_> {
             .as_ref()
             .map(|limit| self.expr(limit, &mut empty))
             .transpose()?;
-        if !order.is_empty() {
+        if !order.is_empty() && !self.comes_in_order(&mut plan, &order) {
             let top = limit
                 .iter()
                 .flat_map(|limit| std::iter::once(limit).chain(&skip))

@@ -1,98 +1,145 @@
-//! Where a `MATCH` begins: the cheapest way to find the candidates of a vertex, by id, index, label, or all.
+//! Where a `MATCH` begins: the cheapest way to find the candidates of a vertex (by id, index, label, or all), or of an edge with both its
+//! ends (by an index on its type).
 
 use std::rc::Rc;
 
-use quoit_cypher::ast::{LabelName, VarId};
+use quoit_cypher::ast::{self, LabelName, VarId};
 use quoit_cypher::error::Error;
-use quoit_graph::SchemaState;
-use quoit_graph::ids::LabelId;
+use quoit_graph::{Direction, IndexDefinition, Order};
 
 use super::Planner;
-use super::conditions::{Comparable, Predicate, PredicateKind, Solver, id_condition, mentions};
+use super::conditions::{PredicateKind, Solver, id_condition, mentions};
+use super::index::IndexAccess;
+use super::pattern::static_types;
 use super::scope::Scope;
 use crate::expression::{Expr, LabelTest, NameRef, Place};
-use crate::plan::{IdSeek, IndexRange, IndexSeek, Op, Plan, Scan, all_labels};
+use crate::plan::{EdgeScan, IdSeek, IndexScan, Op, Other, Plan, Scan, all_labels};
 
-/// A way to find the candidates of a vertex, and the rows it is expected to give.
+/// Entries of an index cost so much of what vertices of a page do.
+const ENTRY_COST: f64 = 1.2;
+/// What sorting would cost is saved, so to say.
+const ORDERED: f64 = 0.6;
+/// ... and most rows are not read at all, where only the first are wanted.
+const ORDERED_AND_CUT: f64 = 0.05;
+/// What an index costs that the query's author asks for.
+const HINTED: f64 = 1e-6;
+
+/// A way to find the candidates of a vertex.
 pub(super) struct Access {
-    pub(super) kind: AccessKind,
-    pub(super) cost: f64,
+    kind: AccessKind,
+    cost: f64,
+    rows: f64,
+    order: Order,
     /// The predicate with the label and the label that the access already ensures.
-    pub(super) label: Option<(usize, String)>,
+    label: Option<(usize, String)>,
 }
 
-pub(super) enum AccessKind {
+enum AccessKind {
     All,
     Label,
     /// By the predicate of that number.
     Id(usize),
-    /// By an index and one predicate a key.
-    Seek(usize, Vec<usize>),
-    /// By an index and predicates on its key.
-    Range(usize, Vec<usize>),
+    Index(IndexAccess),
+}
+
+/// The first thing that is found.
+pub(super) enum Start {
+    /// A vertex.
+    Vertex(VarId, Access),
+    /// An edge and its ends, by the number of its step.
+    Edge(usize, EdgeAccess),
+}
+
+/// A way to find the candidates of an edge.
+pub(super) struct EdgeAccess {
+    /// The index, by its number in the catalog.
+    index: usize,
+    /// None: all edges of the type.
+    keys: Option<IndexAccess>,
+    cost: f64,
+    rows: f64,
+    order: Order,
 }
 
 impl Planner<'_> {
     /// Whether an index or id finds few candidates for a vertex.
     pub(super) fn seekable(&mut self, id: VarId, solver: &Solver<'_>, scope: &Scope) -> bool {
-        matches!(self.access(id, solver, scope), Some(access) if access.cost <= 2.0)
+        match self.access(id, solver, scope).kind {
+            AccessKind::Id(_) => true,
+            AccessKind::Index(access) => {
+                access.is_look_up(self.catalog.indexes[access.index].definition.keys().len())
+            }
+            AccessKind::All | AccessKind::Label => false,
+        }
     }
 
-    /// The vertex to start from next, and how to find it.
+    /// What to start from next, and how to find it.
     pub(super) fn next_start(
         &mut self,
         nodes: &[VarId],
         solver: &Solver<'_>,
         scope: &Scope,
-    ) -> Option<(VarId, Access)> {
+    ) -> Option<Start> {
         let mut best: Option<(VarId, Access)> = None;
         for id in nodes.iter().filter(|id| scope.slot(**id).is_none()) {
-            if let Some(access) = self.access(*id, solver, scope)
-                && best
-                    .as_ref()
-                    .is_none_or(|(_, known)| access.cost < known.cost)
+            let access = self.access(*id, solver, scope);
+            if best
+                .as_ref()
+                .is_none_or(|(_, known)| access.cost < known.cost)
             {
                 best = Some((*id, access));
             }
         }
-        best
+        let (id, access) = best?;
+        let mut cost = access.cost;
+        let mut start = Start::Vertex(id, access);
+        for at in 0..solver.steps.len() {
+            // From a vertex the edge is found by looking at all edges there.
+            let from_vertex = cost * (1.0 + self.fan_out(&solver.steps[at]));
+            if let Some(edge) = self.edge_access(at, solver, scope)
+                && edge.cost
+                    < if matches!(start, Start::Vertex(..)) {
+                        from_vertex
+                    } else {
+                        cost
+                    }
+            {
+                cost = edge.cost;
+                start = Start::Edge(at, edge);
+            }
+        }
+        Some(start)
     }
 
     /// The cheapest way to find the candidates of an unbound vertex.
-    pub(super) fn access(&self, id: VarId, solver: &Solver<'_>, scope: &Scope) -> Option<Access> {
+    fn access(&self, id: VarId, solver: &Solver<'_>, scope: &Scope) -> Access {
         let statistics = &self.catalog.statistics;
-        let ready = |predicate: &Predicate<'_>| {
-            !predicate.done
-                && predicate
-                    .needs
-                    .iter()
-                    .all(|needed| *needed == id || scope.slot(*needed).is_some())
-        };
+        let all = statistics.vertices.max(1) as f64;
         let mut best = Access {
             kind: AccessKind::All,
-            cost: statistics.vertices.max(1) as f64,
+            cost: all,
+            rows: all,
+            order: Order::Ascending,
             label: None,
         };
         let predicates = || {
-            solver
-                .predicates
-                .iter()
-                .enumerate()
-                .filter(|(_, predicate)| ready(predicate))
+            let ready = |at: &usize| solver.predicates[*at].is_ready(id, scope);
+            (0..solver.predicates.len()).filter(ready)
         };
-        for (at, predicate) in predicates() {
-            if let PredicateKind::Condition(expr) = &predicate.kind
+        for at in predicates() {
+            if let PredicateKind::Condition(expr) = &solver.predicates[at].kind
                 && id_condition(expr, id).is_some_and(|value| !mentions(value, id))
             {
                 best = Access {
                     kind: AccessKind::Id(at),
-                    cost: 1.0,
-                    label: None,
+                    cost: 0.5,
+                    rows: 1.0,
+                    ..best
                 };
             }
         }
-        for (at, predicate) in predicates() {
-            let PredicateKind::Labels(labelled, labels, _) = &predicate.kind else {
+        for at in predicates() {
+            let PredicateKind::Labels(labelled, labels, _) = &solver.predicates[at].kind else {
                 continue;
             };
             if *labelled != id {
@@ -103,131 +150,156 @@ impl Planner<'_> {
                     continue;
                 };
                 let label = self.catalog.graph.names().label(&name.name);
-                let count = label.map_or(0, |label| {
-                    statistics
-                        .vertices_by_label
-                        .iter()
-                        .find(|(known, _)| *known == label)
-                        .map_or(0, |(_, count)| *count)
-                });
-                let cost = (count as f64).max(1.5);
-                let known = Some((at, name.name.to_string()));
+                let count = label.map_or(0.0, |label| self.catalog.vertices_with(label));
+                let ensured = Some((at, name.name.to_string()));
+                let cost = count.max(1.5);
                 if cost < best.cost || matches!(best.kind, AccessKind::All) {
                     best = Access {
                         kind: AccessKind::Label,
                         cost,
-                        label: known.clone(),
+                        rows: count,
+                        order: Order::Ascending,
+                        label: ensured.clone(),
                     };
                 }
-                if let Some(label) = label {
-                    for access in self.index_accesses(id, label, count, solver, &ready) {
-                        if access.cost < best.cost {
-                            best = Access {
-                                label: known.clone(),
-                                ..access
-                            };
-                        }
+                let Some(label) = label else { continue };
+                for number in 0..self.catalog.indexes.len() {
+                    let definition = &self.catalog.indexes[number].definition;
+                    if definition.label() != Some(label) || definition.keys().is_empty() {
+                        continue;
+                    }
+                    let Some(found) = self.index_access(number, id, count, solver, scope) else {
+                        continue;
+                    };
+                    let (mut cost, order) = self.index_cost(&found, id);
+                    if found.is_look_up(definition.keys().len()) {
+                        // Never worse than all of the label, which may be small yet: the plan may be used when there is more.
+                        cost = cost.min(count.max(1.5) * 0.9);
+                    }
+                    if cost < best.cost {
+                        best = Access {
+                            cost,
+                            rows: found.rows,
+                            kind: AccessKind::Index(found),
+                            order,
+                            label: ensured.clone(),
+                        };
                     }
                 }
             }
         }
-        Some(best)
+        best
     }
 
-    /// Ways through the indexes on a label that the predicates allow.
-    pub(super) fn index_accesses(
-        &self,
-        id: VarId,
-        label: LabelId,
-        count: u64,
-        solver: &Solver<'_>,
-        ready: &dyn Fn(&Predicate<'_>) -> bool,
-    ) -> Vec<Access> {
-        let mut accesses = Vec::new();
-        for (number, index) in self
-            .catalog
-            .indexes
-            .iter()
-            .enumerate()
-            .filter(|(_, index)| {
-                index.definition.label() == Some(label)
-                    && !index.definition.keys().is_empty()
-                    && index.state == SchemaState::Online
-            })
-        {
-            let mut equal = Vec::new();
-            for key in index.definition.keys() {
-                let name = self.catalog.graph.names().key_name(*key);
-                let found = solver.predicates.iter().position(|predicate| {
-                    ready(predicate)
-                        && name.is_some_and(|name| {
-                            predicate.comparison(id).is_some_and(|(key, op, value)| {
-                                *key == **name && op == Comparable::Equal && !mentions(value, id)
-                            })
-                        })
-                });
-                equal.extend(found);
-            }
-            if equal.len() == index.definition.keys().len() {
-                let cost = 1.0 + count as f64 * 0.0001 / index.definition.keys().len() as f64;
-                accesses.push(Access {
-                    kind: AccessKind::Seek(number, equal),
-                    cost: cost.min(1.9),
-                    label: None,
-                });
+    /// What a way through an index costs, and in which direction it is read.
+    fn index_cost(&self, access: &IndexAccess, id: VarId) -> (f64, Order) {
+        let mut cost = 1.0 + access.rows * ENTRY_COST;
+        let definition = &self.catalog.indexes[access.index].definition;
+        if self.is_hinted(definition) {
+            cost *= HINTED;
+        }
+        match self.reading_order(access, id) {
+            Some(order) if self.wanted_order.is_cut => (cost * ORDERED_AND_CUT, order),
+            Some(order) => (cost * ORDERED, order),
+            None => (cost, definition.order()),
+        }
+    }
+
+    /// The cheapest way through an index on its type to find an edge of which neither end is bound.
+    fn edge_access(&self, at: usize, solver: &Solver<'_>, scope: &Scope) -> Option<EdgeAccess> {
+        let step = &solver.steps[at];
+        let id = step.relationship.id;
+        let bound = |id: VarId| scope.slot(id).is_some();
+        if step.done || step.range.is_some() || bound(id) || bound(step.from) || bound(step.to) {
+            return None;
+        }
+        let types = static_types(step.relationship)?;
+        let [name] = types.as_slice() else {
+            return None;
+        };
+        let type_ = self.catalog.graph.names().edge_type(name)?;
+        let count = self.catalog.edges_of(type_);
+        let mut best: Option<EdgeAccess> = None;
+        for (number, index) in self.catalog.indexes.iter().enumerate() {
+            let definition = &index.definition;
+            if definition.edge_type() != Some(type_) {
                 continue;
             }
-            let [key] = index.definition.keys() else {
-                continue;
+            let access = match definition.keys() {
+                [] => EdgeAccess {
+                    index: number,
+                    keys: None,
+                    cost: 1.0 + count * ENTRY_COST,
+                    rows: count,
+                    order: Order::Ascending,
+                },
+                _ => match self.index_access(number, id, count, solver, scope) {
+                    Some(found) => {
+                        let (cost, order) = self.index_cost(&found, id);
+                        EdgeAccess {
+                            index: number,
+                            cost,
+                            rows: found.rows,
+                            keys: Some(found),
+                            order,
+                        }
+                    }
+                    None => continue,
+                },
             };
-            let Some(name) = self.catalog.graph.names().key_name(*key) else {
-                continue;
-            };
-            let range: Vec<usize> = (0..solver.predicates.len())
-                .filter(|at| {
-                    let predicate = &solver.predicates[*at];
-                    ready(predicate)
-                        && predicate.comparison(id).is_some_and(|(key, op, value)| {
-                            *key == **name && op != Comparable::Equal && !mentions(value, id)
-                        })
-                })
-                .collect();
-            if !range.is_empty() {
-                let cost = (count as f64 * 0.3).max(2.0);
-                accesses.push(Access {
-                    kind: AccessKind::Range(number, range),
-                    cost,
-                    label: None,
-                });
+            if best.as_ref().is_none_or(|known| access.cost < known.cost) {
+                best = Some(access);
             }
         }
-        accesses
+        best
+    }
+
+    /// Whether the query's author asked for an index.
+    fn is_hinted(&self, definition: &IndexDefinition) -> bool {
+        let names = self.catalog.graph.names();
+        let owner = match (definition.label(), definition.edge_type()) {
+            (Some(label), _) => names.label_name(label),
+            (_, Some(type_)) => names.type_name(type_),
+            _ => None,
+        };
+        self.hinted.iter().any(|(label, keys)| {
+            owner.is_some_and(|owner| **owner == **label)
+                && keys.len() == definition.keys().len()
+                && keys
+                    .iter()
+                    .zip(definition.keys())
+                    .all(|(name, key)| **name == *self.key_text(*key))
+        })
     }
 
     pub(super) fn start(
         &mut self,
         plan: Plan,
-        (id, access): (VarId, Access),
+        start: Start,
         solver: &mut Solver<'_>,
         scope: &mut Scope,
     ) -> Result<Plan, Error> {
-        let names = self.catalog.graph.names();
-        let estimate = plan.estimate * access.cost;
-        let key_name = |key: quoit_graph::ids::KeyId| {
-            NameRef::new(names.key_name(key).map_or("", |name| name))
-        };
+        match start {
+            Start::Vertex(id, access) => self.start_vertex(plan, id, access, solver, scope),
+            Start::Edge(at, access) => self.start_edge(plan, at, access, solver, scope),
+        }
+    }
+
+    fn start_vertex(
+        &mut self,
+        plan: Plan,
+        id: VarId,
+        access: Access,
+        solver: &mut Solver<'_>,
+        scope: &mut Scope,
+    ) -> Result<Plan, Error> {
+        let estimate = plan.estimate * access.rows;
+        let label = access.label.as_ref().map(|(_, name)| NameRef::new(name));
         let op = match &access.kind {
-            AccessKind::All => Op::Scan(Rc::new(Scan {
+            AccessKind::All | AccessKind::Label => Op::Scan(Rc::new(Scan {
                 slot: scope.bind(id),
-                label: None,
+                label,
             })),
-            AccessKind::Label => {
-                let label = access.label.as_ref().map(|(_, name)| NameRef::new(name));
-                Op::Scan(Rc::new(Scan {
-                    slot: scope.bind(id),
-                    label,
-                }))
-            }
             AccessKind::Id(at) => {
                 let predicate = &mut solver.predicates[*at];
                 predicate.done = true;
@@ -241,62 +313,13 @@ impl Planner<'_> {
                     id: value,
                 }))
             }
-            AccessKind::Seek(number, equal) => {
-                let index = &self.catalog.indexes[*number];
-                let keys = index
-                    .definition
-                    .keys()
-                    .iter()
-                    .map(|key| key_name(*key))
-                    .collect();
-                let mut values = Vec::with_capacity(equal.len());
-                for at in equal {
-                    let predicate = &mut solver.predicates[*at];
-                    predicate.done = true;
-                    let (_, _, value) =
-                        predicate.comparison(id).expect("it was found there before");
-                    values.push(self.expr(value, scope)?);
-                }
-                let label = NameRef::new(access.label.as_ref().map_or("", |(_, name)| name));
-                Op::IndexSeek(Rc::new(IndexSeek {
+            AccessKind::Index(found) => {
+                let range = self.range_plan(found, id, access.order, solver, scope)?;
+                Op::IndexScan(Rc::new(IndexScan {
                     slot: scope.bind(id),
-                    label,
-                    keys,
-                    values,
-                }))
-            }
-            AccessKind::Range(number, range) => {
-                let index = &self.catalog.indexes[*number];
-                let (mut lower, mut upper, mut prefix) = (None, None, None);
-                // Predicates stay as filters: the index narrows, they decide.
-                for at in range {
-                    let (_, op, value) = solver.predicates[*at]
-                        .comparison(id)
-                        .expect("it was found there before");
-                    let value = self.expr(value, scope)?;
-                    match op {
-                        Comparable::Above(included) if lower.is_none() => {
-                            lower = Some((value, included))
-                        }
-                        Comparable::Below(included) if upper.is_none() => {
-                            upper = Some((value, included))
-                        }
-                        Comparable::Prefix if prefix.is_none() => prefix = Some(value),
-                        _ => {}
-                    }
-                }
-                if prefix.is_some() {
-                    (lower, upper) = (None, None);
-                }
-                let label = NameRef::new(access.label.as_ref().map_or("", |(_, name)| name));
-                let key = key_name(index.definition.keys()[0]);
-                Op::IndexRange(Rc::new(IndexRange {
-                    slot: scope.bind(id),
-                    label,
-                    key,
-                    lower,
-                    upper,
-                    prefix,
+                    label: label.unwrap_or_else(|| NameRef::new("")),
+                    keys: self.key_names(&self.catalog.indexes[found.index].definition),
+                    range,
                 }))
             }
         };
@@ -326,5 +349,50 @@ impl Planner<'_> {
             }
         }
         Ok(plan)
+    }
+
+    fn start_edge(
+        &mut self,
+        plan: Plan,
+        at: usize,
+        access: EdgeAccess,
+        solver: &mut Solver<'_>,
+        scope: &mut Scope,
+    ) -> Result<Plan, Error> {
+        let estimate = plan.estimate * access.rows.max(1.0);
+        let id = solver.steps[at].relationship.id;
+        let range = match &access.keys {
+            Some(keys) => Some(self.range_plan(keys, id, access.order, solver, scope)?),
+            None => None,
+        };
+        let definition = &self.catalog.indexes[access.index].definition;
+        let type_ = definition
+            .edge_type()
+            .and_then(|type_| self.catalog.graph.names().type_name(type_))
+            .map_or_else(|| NameRef::new(""), |name| NameRef::new(name));
+        let keys = self.key_names(definition);
+        let step = &mut solver.steps[at];
+        step.done = true;
+        let direction = match step.relationship.direction {
+            ast::Direction::Outgoing => Direction::Out,
+            ast::Direction::Incoming => Direction::In,
+            ast::Direction::Either => Direction::Both,
+        };
+        let edge = scope.bind(id);
+        let scan = EdgeScan {
+            edge,
+            from: scope.bind(step.from),
+            to: scope.bind(step.to),
+            direction,
+            type_,
+            keys,
+            range,
+            unique: solver.used.clone(),
+        };
+        solver.used.push(Other {
+            slot: edge,
+            list: false,
+        });
+        Ok(Plan::over(Op::EdgeScan(Rc::new(scan)), plan).expecting(estimate))
     }
 }

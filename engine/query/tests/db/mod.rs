@@ -103,3 +103,47 @@ pub fn people() -> Db {
     db.run("MATCH (a:Person), (b:Person) WHERE b.id = a.id + 1 OR b.id = a.id * 2 CREATE (a)-[:KNOWS {since: a.id}]->(b)");
     db
 }
+
+/// The same with indexes.
+pub fn indexed_people() -> Db {
+    let db = people();
+    for index in ["id", "name", "score"] {
+        db.run(&format!("CREATE INDEX ON :Person({index})"));
+    }
+    db
+}
+
+/// Queries that an index may answer, with parameters by their names.
+pub const INDEXED: &[&str] = &[
+    "MATCH (n:Person {id: 17}) RETURN n.name",
+    "MATCH (n:Person) WHERE n.id = $id RETURN n.name",
+    "MATCH (n:Person) WHERE n.id = 3.0 RETURN n.name",
+    "MATCH (n:Person) WHERE n.id = null RETURN n.name",
+    "MATCH (n:Person) WHERE n.id = 'x' RETURN n.name",
+    "MATCH (n:Person) WHERE n.id > 290 RETURN n.id",
+    "MATCH (n:Person) WHERE 10 <= n.id AND n.id < 13.5 RETURN n.id",
+    "MATCH (n:Person) WHERE n.id > 'x' RETURN n.id",
+    "MATCH (n:Person) WHERE n.id > null RETURN n.id",
+    "MATCH (n:Person) WHERE n.name STARTS WITH 'name1' RETURN n.id, n.name",
+    "MATCH (n:Person) WHERE n.name >= 'name4' AND n.name < 'name6' RETURN n.id",
+    "MATCH (n:Person) WHERE n.score >= 100 AND n.score <= 101 RETURN n.id",
+    "UNWIND [1, 5, 5, 1000, null] AS i MATCH (n:Person {id: i}) RETURN i, n.name",
+    "MATCH (a:Person {id: 4})-[r:KNOWS]->(b:Person) WHERE b.id > 4 RETURN b.id, r.since",
+    "MATCH (a:Person {id: 1}), (b:Person {id: 2}) OPTIONAL MATCH (a)-[r]->(b) RETURN count(r)",
+    "MATCH (a:Person {id: 3})-[:KNOWS*1..3]->(b:Person {id: 8}) RETURN count(*)",
+    "MATCH (a:Person {id: 3}) WHERE a.age = 3 AND NOT a.name = 'nobody' RETURN a.id",
+    "MATCH (n:Person) WHERE n.id IN [1, 2] RETURN n.id",
+    "MATCH (n:Person {name: 'name7', age: 1}) RETURN n.id",
+    "MATCH (n:Person) WHERE 10 <= n.id < 13 RETURN n.id",
+    "MATCH (n:Person) WHERE n.id > 280 AND n.id > 290 AND n.id < 299 AND n.id <= 297 RETURN n.id",
+    "MATCH (n) WHERE n:Person AND n.id = 17 RETURN n.name",
+    "MATCH (n:Person) WHERE n.id IN [1, 1.0, 2, null, 'x', 2] RETURN n.id",
+    "MATCH (n:Person) WHERE n.id IN $ids RETURN n.id",
+    "MATCH (n:Person) WHERE n.id IN null RETURN n.id",
+    "MATCH (n:Person) WHERE n.id IN [] RETURN n.id",
+    "UNWIND [[1, 2], [2, 3], null] AS ids MATCH (n:Person) WHERE n.id IN ids RETURN ids, n.id",
+    "MATCH (n:Person) WHERE n.name STARTS WITH 'name' AND n.name ENDS WITH '7' RETURN n.id",
+    "MATCH (n:Person) WHERE n.name STARTS WITH null RETURN n.id",
+    "MATCH (n:Person) WHERE n.name STARTS WITH 1 RETURN n.id",
+    "MATCH (a:Person {id: 3}), (b:Person) WHERE b.id = a.id + 1 RETURN b.name",
+];

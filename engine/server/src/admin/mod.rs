@@ -5,6 +5,7 @@
 
 mod isolation;
 mod replication;
+mod schema;
 mod show;
 
 pub(crate) use show::durability;

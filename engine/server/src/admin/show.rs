@@ -10,20 +10,15 @@ use crate::node::{DATABASE, Node};
 use crate::options::Options;
 use quoit_cypher::ast::admin::ShowKind;
 use quoit_cypher::error::Error;
-use quoit_graph::IndexDefinition;
 use quoit_graph::value::Value;
 use quoit_log::Durability;
 use std::rc::Rc;
-use std::sync::Arc;
 
 /// Answers a `SHOW` without arguments.
 pub(super) fn run(node: &Rc<Node>, kind: ShowKind, chosen: &Chosen) -> Result<Answer, Error> {
     Ok(match kind {
-        ShowKind::Indexes => indexes(node),
-        ShowKind::Constraints => Answer::table(
-            ["constraint type", "label", "properties", "data_type"],
-            Vec::new(),
-        ),
+        ShowKind::Indexes => super::schema::indexes(node),
+        ShowKind::Constraints => super::schema::constraints(node),
         ShowKind::Triggers => Answer::table(
             [
                 "trigger name",
@@ -83,42 +78,6 @@ pub(super) fn run(node: &Rc<Node>, kind: ShowKind, chosen: &Chosen) -> Result<An
             )));
         }
     })
-}
-
-fn indexes(node: &Rc<Node>) -> Answer {
-    let graph = node.core.graph();
-    let names = graph.names();
-    let text =
-        |name: Option<&Arc<str>>| name.map_or(Value::Null, |name| Value::String(name.clone()));
-    let rows = graph.indexes().into_iter().map(|index| {
-        let definition = &index.definition;
-        let kind = match definition {
-            IndexDefinition::Label(_) => "label",
-            IndexDefinition::LabelProperties { .. } => "label+property",
-            IndexDefinition::EdgeType(_) => "edge-type",
-            IndexDefinition::EdgeTypeProperties { .. } => "edge-type+property",
-        };
-        let label = definition.label().and_then(|label| names.label_name(label));
-        let type_ = definition
-            .edge_type()
-            .and_then(|type_| names.type_name(type_));
-        let keys: Vec<Value> = definition
-            .keys()
-            .iter()
-            .map(|key| text(names.key_name(*key)))
-            .collect();
-        [
-            Value::string(kind),
-            text(label.or(type_)),
-            if keys.is_empty() {
-                Value::Null
-            } else {
-                Value::list(keys)
-            },
-            Value::Int(index.count as i64),
-        ]
-    });
-    Answer::table(["index type", "label", "property", "count"], rows.collect())
 }
 
 enum Named {

@@ -187,6 +187,8 @@ fn counts(stats: &WriteStats) -> Stats {
         labels_removed: stats.labels_removed,
         indexes_added: stats.indexes_added,
         indexes_removed: stats.indexes_removed,
+        constraints_added: stats.constraints_added,
+        constraints_removed: stats.constraints_removed,
         ..Stats::default()
     }
 }
@@ -210,6 +212,20 @@ pub(crate) fn notification(notice: Notice) -> Notification<'static> {
             Severity::Information
         },
         category: Category::Topology,
+        position: None,
+    }
+}
+
+/// What a schema statement tells its author.
+pub(super) fn schema_notification(notice: quoit_query::Notice) -> Notification<'static> {
+    Notification {
+        code: Cow::Borrowed(notice.code),
+        gql_status: Cow::Borrowed("00N00"),
+        status_description: Cow::Owned(format!("info: {}", notice.title)),
+        title: Cow::Owned(notice.title),
+        description: Cow::Borrowed(""),
+        severity: Severity::Information,
+        category: Category::Schema,
         position: None,
     }
 }

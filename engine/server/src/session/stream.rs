@@ -5,6 +5,7 @@
 //! before; between two batches nothing borrows storage; a statement that met a conflict begins again only while none of
 //! its rows has been written.
 
+use super::answer;
 use super::intake::{Intake, Notices};
 use super::settle::Ask;
 use super::statement::AdminRun;
@@ -187,9 +188,15 @@ impl Session {
             return Ok(Next::Work);
         }
         if explicit && prepared.kind() == Kind::Schema {
+            let what = match prepared.is_about_constraints() {
+                true => "Constraint",
+                false => "Index",
+            };
             return Err(Error::of(
                 ErrorKind::SchemaError,
-                "Index manipulation not allowed in multicommand transactions. Run the statement on its own.",
+                format!(
+                    "{what} manipulation not allowed in multicommand transactions. Run the statement on its own."
+                ),
             ));
         }
         if prepared.writes() {
@@ -419,6 +426,10 @@ impl Session {
             let summary = query.execution.summary(&tx.txn);
             stream.rows = stream.rows.max(summary.rows);
             stream.plan = admin::plan_node(&summary.plan);
+            let notices = summary.notices.into_iter();
+            stream
+                .notices
+                .extend(notices.map(answer::schema_notification));
         }
         let read_only = match &self.transaction {
             Some(tx) => {
@@ -699,6 +710,8 @@ fn add_difference(sum: &mut WriteStats, after: &WriteStats, before: &WriteStats)
     sum.labels_removed += after.labels_removed - before.labels_removed;
     sum.indexes_added += after.indexes_added - before.indexes_added;
     sum.indexes_removed += after.indexes_removed - before.indexes_removed;
+    sum.constraints_added += after.constraints_added - before.constraints_added;
+    sum.constraints_removed += after.constraints_removed - before.constraints_removed;
 }
 
 #[cfg(test)]

@@ -1,0 +1,714 @@
+//! Schema statements: what they ask, checked; what they change; what their author is told.
+//!
+//! [`SchemaPlan`] is made when a statement is prepared and refuses what cannot be, by its place; [`SchemaRun`] carries it out, step by step,
+//! so that others have their turns while an index is filled. Called by [`crate::query_core`] and [`crate::execution`]. What always
+//! holds: an index or constraint that is there already, or is not there to be dropped, is a notice and no error, as in Memgraph, but for
+//! what is called by a name. Left to others: how an index is filled, what a constraint checks (`quoit-graph`).
+
+use std::sync::Arc;
+
+use quoit_cypher::ast::schema::{
+    ConstraintRule, ConstraintTarget, CreateConstraint, CreateIndex, DropIndex, EntityKind,
+    IndexKind, IndexTarget,
+};
+use quoit_cypher::ast::{Expr, ExprKind, Ident, LiteralValue, SchemaStatement};
+use quoit_cypher::error::{Detail, Error, ErrorKind};
+use quoit_cypher::span::Span;
+use quoit_graph::ids::{KeyId, LabelId, TypeId};
+use quoit_graph::names::Names;
+use quoit_graph::{
+    ConstraintDefinition, IndexDefinition, Order, PropertyType, SchemaBuild, SchemaState, Txn,
+};
+use smallvec::SmallVec;
+
+use crate::operator::write_error;
+
+/// Properties of one index or constraint.
+const KEYS_MAX: usize = 16;
+
+/// Vertices that are looked at between two looks at the clock while an index is filled.
+const FILLED_AT_ONCE: usize = 256;
+
+/// What the author of a statement that succeeded should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// One word, as Memgraph's clients know it: `IndexAlreadyExists`.
+    pub code: &'static str,
+    /// One sentence.
+    pub title: String,
+}
+
+/// A schema statement that can be carried out.
+#[derive(Clone, Debug)]
+pub(crate) enum SchemaPlan {
+    CreateIndex {
+        index: IndexPlan,
+        name: Option<Name>,
+        /// `IF NOT EXISTS`.
+        may_exist: bool,
+    },
+    /// The order, if given, is that of the index to drop.
+    DropIndex {
+        index: IndexPlan,
+        order: Option<Order>,
+    },
+    CreateConstraint {
+        constraint: ConstraintPlan,
+        name: Option<Name>,
+        /// `IF NOT EXISTS`.
+        may_exist: bool,
+    },
+    DropConstraint(ConstraintPlan),
+    DropNamed {
+        name: Name,
+        what: Named,
+        if_exists: bool,
+    },
+    DropAllIndexes,
+    DropAllConstraints,
+    /// What Neo4j has and here is always there: look-ups by label.
+    AlwaysThere,
+}
+
+/// What a `DROP` by name drops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    Index,
+    Constraint,
+}
+
+/// A name that was given, and where.
+#[derive(Clone, Debug)]
+pub(crate) struct Name {
+    text: Arc<str>,
+    span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct IndexPlan {
+    entity: EntityKind,
+    /// Label or type.
+    owner: Arc<str>,
+    keys: Vec<Arc<str>>,
+    order: Order,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct ConstraintPlan {
+    label: Arc<str>,
+    keys: Vec<Arc<str>>,
+    rule: Rule,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    Exists,
+    Unique,
+    Typed(PropertyType),
+}
+
+fn unsupported(what: &str, span: Span) -> Error {
+    Error::unsupported(format!("{what} is not available yet")).at(span)
+}
+
+fn refused(span: Span, message: impl Into<String>) -> Error {
+    Error::syntax(Detail::UnexpectedSyntax, span, message)
+}
+
+impl SchemaPlan {
+    /// Checks a statement that stands at `span`.
+    ///
+    /// # Errors
+    /// What cannot be had, or cannot be meant, at its place.
+    pub(crate) fn of(statement: &SchemaStatement, span: Span) -> Result<SchemaPlan, Error> {
+        Ok(match statement {
+            SchemaStatement::CreateIndex(create) => return create_index(create),
+            SchemaStatement::DropIndex(drop) => return drop_index(drop),
+            SchemaStatement::DropIndexByName {
+                kind,
+                name,
+                if_exists,
+            } => {
+                if let Some(kind) = kind.filter(|kind| !is_ordinary(*kind)) {
+                    return Err(unsupported(kind_text(kind), span));
+                }
+                SchemaPlan::DropNamed {
+                    name: named(name),
+                    what: Named::Index,
+                    if_exists: *if_exists,
+                }
+            }
+            SchemaStatement::DropAllIndexes => SchemaPlan::DropAllIndexes,
+            SchemaStatement::CreateConstraint(create) => return create_constraint(create),
+            SchemaStatement::DropConstraint(target) => {
+                SchemaPlan::DropConstraint(constraint_plan(target)?)
+            }
+            SchemaStatement::DropConstraintByName { name, if_exists } => SchemaPlan::DropNamed {
+                name: named(name),
+                what: Named::Constraint,
+                if_exists: *if_exists,
+            },
+            SchemaStatement::DropAllConstraints => SchemaPlan::DropAllConstraints,
+            SchemaStatement::DropGraph => return Err(unsupported("DROP GRAPH", span)),
+            SchemaStatement::AnalyzeGraph { .. } => {
+                return Err(unsupported("ANALYZE GRAPH", span));
+            }
+            SchemaStatement::CreateEnum { .. }
+            | SchemaStatement::AddEnumValue { .. }
+            | SchemaStatement::UpdateEnumValue { .. }
+            | SchemaStatement::RemoveEnumValue { .. }
+            | SchemaStatement::DropEnum { .. } => return Err(unsupported("an enum", span)),
+        })
+    }
+
+    /// Whether it is about constraints, not indexes.
+    pub(crate) fn is_about_constraints(&self) -> bool {
+        matches!(
+            self,
+            SchemaPlan::CreateConstraint { .. }
+                | SchemaPlan::DropConstraint(_)
+                | SchemaPlan::DropAllConstraints
+                | SchemaPlan::DropNamed {
+                    what: Named::Constraint,
+                    ..
+                }
+        )
+    }
+}
+
+fn named(name: &Ident) -> Name {
+    Name {
+        text: Arc::from(&*name.name),
+        span: name.span,
+    }
+}
+
+fn is_ordinary(kind: IndexKind) -> bool {
+    matches!(kind, IndexKind::Range | IndexKind::Lookup)
+}
+
+fn kind_text(kind: IndexKind) -> &'static str {
+    match kind {
+        IndexKind::Range => "an ordered index",
+        IndexKind::Point => "a point index",
+        IndexKind::Text | IndexKind::Fulltext => "a text index",
+        IndexKind::Vector => "a vector index",
+        IndexKind::Lookup => "a look-up index",
+    }
+}
+
+fn create_index(create: &CreateIndex) -> Result<SchemaPlan, Error> {
+    if create.target.kind == IndexKind::Lookup {
+        return Ok(SchemaPlan::AlwaysThere);
+    }
+    let mut index = index_plan(&create.target, create.span)?;
+    if let Some(options) = &create.options {
+        index.order = order_of(options, &index)?.unwrap_or_default();
+    }
+    Ok(SchemaPlan::CreateIndex {
+        index,
+        name: create.name.as_ref().map(named),
+        may_exist: create.if_not_exists,
+    })
+}
+
+fn drop_index(drop: &DropIndex) -> Result<SchemaPlan, Error> {
+    let index = index_plan(&drop.target, drop.span)?;
+    let order = match &drop.options {
+        Some(options) => order_of(options, &index)?,
+        None => None,
+    };
+    Ok(SchemaPlan::DropIndex { index, order })
+}
+
+fn index_plan(target: &IndexTarget, span: Span) -> Result<IndexPlan, Error> {
+    if !is_ordinary(target.kind) {
+        return Err(unsupported(kind_text(target.kind), span));
+    }
+    let owner = match target.labels.as_slice() {
+        [label] => Arc::from(&*label.name),
+        [] => return Err(unsupported("an index on no label or type", span)),
+        [_, second, ..] => return Err(unsupported("an index on several labels", second.span)),
+    };
+    let mut keys: Vec<&Ident> = Vec::with_capacity(target.properties.len());
+    for path in &target.properties {
+        match path.as_slice() {
+            [key] => keys.push(key),
+            [first, .., last] => {
+                return Err(unsupported(
+                    "an index on a property within a map",
+                    first.span.to(last.span),
+                ));
+            }
+            [] => {}
+        }
+    }
+    Ok(IndexPlan {
+        entity: target.entity,
+        owner,
+        keys: distinct(&keys)?,
+        order: Order::Ascending,
+    })
+}
+
+/// Names of properties, of which each may stand once.
+fn distinct(keys: &[&Ident]) -> Result<Vec<Arc<str>>, Error> {
+    for (at, key) in keys.iter().enumerate() {
+        if keys[..at].iter().any(|known| known.name == key.name) {
+            return Err(refused(
+                key.span,
+                format!("property `{}` stands here twice", key.name),
+            )
+            .hint("name each property once"));
+        }
+        if at == KEYS_MAX {
+            return Err(refused(
+                key.span,
+                format!("an index or a constraint has at most {KEYS_MAX} properties"),
+            )
+            .hint("leave out those that narrow the search least"));
+        }
+    }
+    Ok(keys.iter().map(|key| Arc::from(&*key.name)).collect())
+}
+
+/// The order in `WITH CONFIG {"order": "DESC"}`. Neo4j's options name a provider and its configuration, of which there is one here.
+fn order_of(options: &Expr, index: &IndexPlan) -> Result<Option<Order>, Error> {
+    let ExprKind::Map(entries) = &options.kind else {
+        return Err(unsupported("options that are no map literal", options.span));
+    };
+    let mut order = None;
+    for (key, value) in entries {
+        let text = match &value.kind {
+            ExprKind::Literal(literal) => match &literal.value {
+                LiteralValue::String(text) => Some(&**text),
+                _ => None,
+            },
+            _ => None,
+        };
+        if key.name.eq_ignore_ascii_case("order") {
+            if index.keys.is_empty() {
+                return Err(refused(
+                    key.span,
+                    "an index on a label or a type alone has no order",
+                ));
+            }
+            order = Some(match text {
+                Some(text) if text.eq_ignore_ascii_case("ASC") => Order::Ascending,
+                Some(text) if text.eq_ignore_ascii_case("DESC") => Order::Descending,
+                _ => {
+                    return Err(refused(
+                        value.span,
+                        "the order of an index is \"ASC\" or \"DESC\"",
+                    ));
+                }
+            });
+        } else if !["indexProvider", "indexConfig"].contains(&&*key.name) {
+            return Err(
+                refused(key.span, format!("an index has no option `{}`", key.name))
+                    .hint("its one option is \"order\""),
+            );
+        }
+    }
+    Ok(order)
+}
+
+fn create_constraint(create: &CreateConstraint) -> Result<SchemaPlan, Error> {
+    Ok(SchemaPlan::CreateConstraint {
+        constraint: constraint_plan(&create.target)?,
+        name: create.name.as_ref().map(named),
+        may_exist: create.if_not_exists,
+    })
+}
+
+fn constraint_plan(target: &ConstraintTarget) -> Result<ConstraintPlan, Error> {
+    if target.entity != EntityKind::Node {
+        return Err(unsupported("a constraint on relationships", target.span));
+    }
+    let keys: Vec<&Ident> = target.properties.iter().collect();
+    let keys = distinct(&keys)?;
+    let single = |what: &str| match target.properties.as_slice() {
+        [] | [_] => Ok(()),
+        [_, second, ..] => Err(refused(
+            second.span,
+            format!("Exactly one property must be used for {what} constraints."),
+        )
+        .hint("make one constraint for each property")),
+    };
+    let rule = match &target.rule {
+        ConstraintRule::Unique => Rule::Unique,
+        ConstraintRule::Exists => {
+            single("existence")?;
+            Rule::Exists
+        }
+        ConstraintRule::Typed(name) => {
+            single("IS TYPED")?;
+            Rule::Typed(PropertyType::from_name(name).ok_or_else(|| {
+                refused(
+                    target.span,
+                    format!("properties cannot be held to the type {name}"),
+                )
+                .hint("the types are BOOLEAN, STRING, INTEGER, FLOAT, LIST, MAP, DATE, LOCALTIME, LOCALDATETIME, ZONEDTIME, ZONEDDATETIME, DURATION, POINT")
+            })?)
+        }
+        ConstraintRule::Key => {
+            return Err(unsupported("a key constraint", target.span)
+                .hint("make two: one IS UNIQUE, and one IS NOT NULL for each property"));
+        }
+    };
+    Ok(ConstraintPlan {
+        label: Arc::from(&*target.label.name),
+        keys,
+        rule,
+    })
+}
+
+impl IndexPlan {
+    /// Its definition, if all its names are known.
+    fn find(&self, names: &Names) -> Option<IndexDefinition> {
+        let keys = self
+            .keys
+            .iter()
+            .map(|key| names.key(key))
+            .collect::<Option<SmallVec<[KeyId; 4]>>>()?;
+        Some(match self.entity {
+            EntityKind::Node => self.on_label(names.label(&self.owner)?, &keys),
+            EntityKind::Relationship => self.on_type(names.edge_type(&self.owner)?, &keys),
+        })
+    }
+
+    /// Its definition; names are made as need be.
+    fn define(&self, txn: &mut Txn) -> Result<IndexDefinition, Error> {
+        let mut keys: SmallVec<[KeyId; 4]> = SmallVec::new();
+        for key in &self.keys {
+            keys.push(txn.key(key).map_err(write_error)?);
+        }
+        Ok(match self.entity {
+            EntityKind::Node => {
+                let label = txn.label(&self.owner).map_err(write_error)?;
+                self.on_label(label, &keys)
+            }
+            EntityKind::Relationship => {
+                let type_ = txn.edge_type(&self.owner).map_err(write_error)?;
+                self.on_type(type_, &keys)
+            }
+        })
+    }
+
+    fn on_label(&self, label: LabelId, keys: &[KeyId]) -> IndexDefinition {
+        IndexDefinition::on_label(label, keys).ordered(self.order)
+    }
+
+    fn on_type(&self, type_: TypeId, keys: &[KeyId]) -> IndexDefinition {
+        IndexDefinition::on_type(type_, keys).ordered(self.order)
+    }
+
+    /// As Memgraph writes it.
+    fn text(&self) -> String {
+        let owner = match self.entity {
+            EntityKind::Node => format!("label {}", self.owner),
+            EntityKind::Relationship => format!("edge-type {}", self.owner),
+        };
+        match self.keys.as_slice() {
+            [] => owner,
+            keys => format!("{owner} on properties {}", keys.join(", ")),
+        }
+    }
+}
+
+impl ConstraintPlan {
+    fn definition(&self, label: LabelId, keys: &[KeyId]) -> ConstraintDefinition {
+        match (self.rule, keys) {
+            (Rule::Exists, [key, ..]) => ConstraintDefinition::Exists { label, key: *key },
+            (Rule::Typed(type_), [key, ..]) => ConstraintDefinition::Type {
+                label,
+                key: *key,
+                type_,
+            },
+            _ => ConstraintDefinition::Unique {
+                label,
+                keys: keys.iter().copied().collect(),
+            },
+        }
+    }
+
+    fn find(&self, names: &Names) -> Option<ConstraintDefinition> {
+        let keys = self
+            .keys
+            .iter()
+            .map(|key| names.key(key))
+            .collect::<Option<SmallVec<[KeyId; 4]>>>()?;
+        Some(self.definition(names.label(&self.label)?, &keys))
+    }
+
+    fn define(&self, txn: &mut Txn) -> Result<ConstraintDefinition, Error> {
+        let label = txn.label(&self.label).map_err(write_error)?;
+        let mut keys: SmallVec<[KeyId; 4]> = SmallVec::new();
+        for key in &self.keys {
+            keys.push(txn.key(key).map_err(write_error)?);
+        }
+        Ok(self.definition(label, &keys))
+    }
+
+    fn text(&self) -> String {
+        let rule = match self.rule {
+            Rule::Exists => "EXISTS".to_owned(),
+            Rule::Unique => "UNIQUE".to_owned(),
+            Rule::Typed(type_) => format!("IS TYPED {type_}"),
+        };
+        format!(
+            "{rule} constraint on label {} on properties {}",
+            self.label,
+            self.keys.join(", ")
+        )
+    }
+}
+
+/// A schema statement being carried out.
+#[derive(Default)]
+pub(crate) struct SchemaRun {
+    build: Option<SchemaBuild>,
+    notices: Vec<Notice>,
+}
+
+impl SchemaRun {
+    /// Makes the change, but for what is done step by step.
+    ///
+    /// # Errors
+    /// The change cannot be made now; the transaction must be rolled back.
+    pub(crate) fn begin(plan: &SchemaPlan, txn: &mut Txn) -> Result<SchemaRun, Error> {
+        let mut run = SchemaRun::default();
+        match plan {
+            SchemaPlan::AlwaysThere => run.note(
+                "IndexAlreadyExists",
+                "Nodes are found by their labels and relationships by their types without an index.",
+            ),
+            SchemaPlan::CreateIndex {
+                index,
+                name,
+                may_exist,
+            } => {
+                if run.is_free(name.as_ref(), *may_exist, txn)? {
+                    let definition = index.define(txn)?;
+                    let name = name.as_ref().map(|name| &*name.text);
+                    run.build = txn
+                        .create_index(definition, name)
+                        .map_err(write_error)?;
+                    match run.build {
+                        Some(_) => {
+                            run.note("CreateIndex", format!("Created index on {}.", index.text()))
+                        }
+                        None => run.note(
+                            "IndexAlreadyExists",
+                            format!("Index on {} already exists.", index.text()),
+                        ),
+                    }
+                }
+            }
+            SchemaPlan::DropIndex { index, order } => {
+                let graph = txn.core().graph().clone();
+                let known = index.find(graph.names()).and_then(|definition| {
+                    graph
+                        .indexes()
+                        .into_iter()
+                        .map(|known| known.definition)
+                        .find(|known| known.is_same(&definition))
+                });
+                let meant = known.filter(|known| order.is_none_or(|order| known.order() == order));
+                let dropped = match meant {
+                    Some(definition) => txn.drop_index(&definition).map_err(write_error)?,
+                    None => false,
+                };
+                match dropped {
+                    true => run.note("DropIndex", format!("Dropped index on {}.", index.text())),
+                    false => run.note(
+                        "IndexDoesNotExist",
+                        format!("Index on {} doesn't exist.", index.text()),
+                    ),
+                }
+            }
+            SchemaPlan::CreateConstraint {
+                constraint,
+                name,
+                may_exist,
+            } => {
+                if run.is_free(name.as_ref(), *may_exist, txn)? {
+                    let definition = constraint.define(txn)?;
+                    let name_text = name.as_ref().map(|name| &*name.text);
+                    run.build = txn
+                        .create_constraint(definition, name_text)
+                        .map_err(write_error)?;
+                    match (&run.build, constraint.rule) {
+                        (Some(_), _) => run.note(
+                            "CreateConstraint",
+                            format!("Created {}.", constraint.text()),
+                        ),
+                        (None, Rule::Typed(_)) if !may_exist => {
+                            return Err(Error::runtime(
+                                ErrorKind::SchemaError,
+                                Detail::AlreadyExists,
+                                format!("Constraint {} already exists.", constraint.text()),
+                            ));
+                        }
+                        (None, _) => run.note(
+                            "ConstraintAlreadyExists",
+                            format!("Constraint {} already exists.", constraint.text()),
+                        ),
+                    }
+                }
+            }
+            SchemaPlan::DropConstraint(constraint) => {
+                let graph = txn.core().graph().clone();
+                let dropped = match constraint.find(graph.names()) {
+                    Some(definition) => txn.drop_constraint(&definition).map_err(write_error)?,
+                    None => false,
+                };
+                match dropped {
+                    true => run.note("DropConstraint", format!("Dropped {}.", constraint.text())),
+                    false => run.note(
+                        "ConstraintDoesNotExist",
+                        format!("Constraint {} doesn't exist.", constraint.text()),
+                    ),
+                }
+            }
+            SchemaPlan::DropNamed {
+                name,
+                what,
+                if_exists,
+            } => run.drop_named(name, *what, *if_exists, txn)?,
+            SchemaPlan::DropAllIndexes => {
+                for index in txn.core().graph().clone().indexes() {
+                    if index.state == SchemaState::Online {
+                        txn.drop_index(&index.definition).map_err(write_error)?;
+                    }
+                }
+            }
+            SchemaPlan::DropAllConstraints => {
+                for constraint in txn.core().graph().clone().constraints() {
+                    if constraint.state == SchemaState::Online {
+                        txn.drop_constraint(&constraint.definition)
+                            .map_err(write_error)?;
+                    }
+                }
+            }
+        }
+        Ok(run)
+    }
+
+    /// Goes on with what is done step by step; whether all is done.
+    ///
+    /// # Errors
+    /// What is there does not fulfil the new constraint, or there is no memory for the index.
+    pub(crate) fn step(&mut self, should_yield: &dyn Fn() -> bool) -> Result<bool, Error> {
+        let Some(build) = &mut self.build else {
+            return Ok(true);
+        };
+        while build.step(FILLED_AT_ONCE).map_err(write_error)? {
+            if should_yield() {
+                return Ok(false);
+            }
+        }
+        self.build = None;
+        Ok(true)
+    }
+
+    /// What its author is told.
+    pub(crate) fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+
+    fn note(&mut self, code: &'static str, title: impl Into<String>) {
+        self.notices.push(Notice {
+            code,
+            title: title.into(),
+        });
+    }
+
+    /// Whether something new may be called so. A name that is taken is an error, or a notice where the statement allows for it.
+    fn is_free(&mut self, name: Option<&Name>, may_exist: bool, txn: &Txn) -> Result<bool, Error> {
+        let Some(name) = name else { return Ok(true) };
+        let graph = txn.core().graph();
+        let is_index = graph
+            .indexes()
+            .iter()
+            .any(|index| index.name.as_deref() == Some(&*name.text));
+        let is_constraint = graph
+            .constraints()
+            .iter()
+            .any(|constraint| constraint.name.as_deref() == Some(&*name.text));
+        let (code, what) = match (is_index, is_constraint) {
+            (false, false) => return Ok(true),
+            (true, _) => ("IndexAlreadyExists", "an index"),
+            (false, true) => ("ConstraintAlreadyExists", "a constraint"),
+        };
+        let message = format!("{what} named `{}` already exists", name.text);
+        if may_exist {
+            self.note(code, message);
+            return Ok(false);
+        }
+        Err(Error::runtime(ErrorKind::SchemaError, Detail::AlreadyExists, message).at(name.span))
+    }
+
+    fn drop_named(
+        &mut self,
+        name: &Name,
+        what: Named,
+        if_exists: bool,
+        txn: &mut Txn,
+    ) -> Result<(), Error> {
+        let graph = txn.core().graph().clone();
+        let is_called = |known: &Option<Arc<str>>| known.as_deref() == Some(&*name.text);
+        let (word, dropped) = match what {
+            Named::Index => {
+                let mut indexes = graph.indexes().into_iter();
+                let dropped = match indexes.find(|index| is_called(&index.name)) {
+                    Some(index) => txn.drop_index(&index.definition).map_err(write_error)?,
+                    None => false,
+                };
+                ("index", dropped)
+            }
+            Named::Constraint => {
+                let mut constraints = graph.constraints().into_iter();
+                let dropped = match constraints.find(|constraint| is_called(&constraint.name)) {
+                    Some(constraint) => txn
+                        .drop_constraint(&constraint.definition)
+                        .map_err(write_error)?,
+                    None => false,
+                };
+                ("constraint", dropped)
+            }
+        };
+        match (dropped, what) {
+            (true, Named::Index) => {
+                self.note("DropIndex", format!("Dropped index {}.", name.text));
+            }
+            (true, Named::Constraint) => {
+                self.note(
+                    "DropConstraint",
+                    format!("Dropped constraint {}.", name.text),
+                );
+            }
+            (false, _) => {
+                let message = format!("there is no {word} named `{}`", name.text);
+                if !if_exists {
+                    return Err(Error::runtime(
+                        ErrorKind::SchemaError,
+                        Detail::DoesNotExist,
+                        message,
+                    )
+                    .at(name.span)
+                    .hint(match what {
+                        Named::Index => "SHOW INDEXES lists them",
+                        Named::Constraint => "SHOW CONSTRAINTS lists them",
+                    }));
+                }
+                let code = match what {
+                    Named::Index => "IndexDoesNotExist",
+                    Named::Constraint => "ConstraintDoesNotExist",
+                };
+                self.note(code, message);
+            }
+        }
+        Ok(())
+    }
+}
