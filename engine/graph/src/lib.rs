@@ -74,7 +74,7 @@ mod write;
 pub use crate::core::{Core, Epoch};
 pub use apply::AppliedSetting;
 pub use column::kernel::Summary;
-pub use constraint::{ConstraintDefinition, PropertyType, Violation};
+pub use constraint::{ConstraintDefinition, PropertyType, UniqueRef, Violation};
 pub use error::{ApplyError, CommitError, Entity, WriteError};
 pub use graph::{Graph, GraphConfig};
 pub use index::{

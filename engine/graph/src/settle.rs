@@ -289,6 +289,7 @@ impl CoreState {
         left -= self.settle(left);
         left -= self.prune(left);
         left -= self.fold_due(left);
+        left -= self.sweep_unique_keys(left);
         left -= self.quiet.merge(left, &self.graph, &self.heap, self.number);
         self.quiet.kept_house();
         // Freeing costs far less than the rest, which gives it its work.

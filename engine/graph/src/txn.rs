@@ -567,11 +567,6 @@ impl Txn {
         if definition.keys().is_empty() {
             return Err(WriteError::Schema("a constraint has 1 to 16 keys"));
         }
-        if !matches!(definition, ConstraintDefinition::Exists { .. }) {
-            return Err(WriteError::Schema(
-                "this kind of constraint is not available yet",
-            ));
-        }
         self.define_target(Some(definition.label()), None, definition.keys())?;
         let core = self.core.clone();
         let made = SchemaChange::create_constraint(&core, definition.clone(), name)?;
@@ -926,6 +921,7 @@ fn replacement(
     changes: &mut Vec<u8>,
     out: &mut Vec<u8>,
 ) -> bool {
+    changes.clear();
     let new = Properties::trusted(bytes);
     let mut removed: Vec<(KeyId, &[u8])> = present
         .raw()

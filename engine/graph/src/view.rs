@@ -7,6 +7,7 @@
 //! Left to others: what to read.
 
 use crate::adjacency::{self, Key, Walk};
+use crate::constraint::UniqueRef;
 use crate::graph::Graph;
 use crate::ids::{EdgeId, KeyId, LabelId, PageId, TypeId, VertexId};
 use crate::index::{EdgeIndexRef, IndexDefinition, IndexRef};
@@ -16,7 +17,6 @@ use crate::stamp::Sight;
 use crate::state::{PropertiesRef, State};
 use crate::value::{Edge, ValueRef};
 use crate::version::{self, Record};
-use std::sync::atomic::Ordering;
 
 /// See the module.
 #[derive(Clone, Copy)]
@@ -199,6 +199,16 @@ impl<'e> View<'e> {
         let schema = self.graph.schema.load(self.guard);
         let index = schema.find_index(&IndexDefinition::on_label(label, keys))?;
         Some(IndexRef { index, view: *self }).filter(|_| !keys.is_empty())
+    }
+
+    /// The unique constraint of a label and keys in this order, if there is one: the shortest way to a vertex by its key.
+    pub fn unique(&self, label: LabelId, keys: &[KeyId]) -> Option<UniqueRef<'e>> {
+        let schema = self.graph.schema.load(self.guard);
+        let constraint = schema.find_unique(label, keys)?;
+        Some(UniqueRef {
+            constraint,
+            view: *self,
+        })
     }
 
     /// The index of an edge type and keys in this order (none: of the type alone), if there is one that can be read.

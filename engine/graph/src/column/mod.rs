@@ -85,17 +85,15 @@ impl<const ORDER: u8> Columns<ORDER> {
 
     /// Every state of a slot, newest first, in flight and undone ones included. For the holder of the token, to whom it stands still.
     pub(crate) fn states<'g>(
-        &self,
+        &'g self,
         at: usize,
         word: &Versions,
         guard: &'g Guard<'_>,
     ) -> impl Iterator<Item = State<'g>> + use<'g, ORDER> {
         let chain = version::chain(word, guard).map(State::Recent);
-        let row = self
-            .table(guard)
-            .and_then(|table| table.row(at))
-            .map(State::Settled);
-        chain.chain(row)
+        // Only when the chain has been walked to its end: a fold publishes the table before it cuts a chain.
+        let row = std::iter::once_with(move || self.table(guard)?.row(at)).flatten();
+        chain.chain(row.map(State::Settled))
     }
 
     /// The newest state of a slot, in flight or not. For the holder of the token.

@@ -1,13 +1,18 @@
 //! Constraints: what vertices with a label have to fulfil, and who checks it when (design D8).
 //!
-//! Owned here: [`Constraint`] and its checks; what is asked and how a violation is told ([`definition`]). Called by `write` (types, under
-//! the vertex's token, before anything changes), `txn` (existence, when a transaction ends), `schema` (all that is there already).
+//! Owned here: [`Constraint`] and what is wrong with a single state; who else has a key ([`claim`]); the table of unique keys ([`unique`]);
+//! what is asked and how a violation is told ([`definition`]). Called by `write` (types and unique keys, under tokens, before anything
+//! changes), `txn` (existence, when a transaction ends), `schema` (all that is there already), `view` (look-ups by unique key).
 //! Always holds: from the moment a constraint stands in the schema no writer commits what it forbids, and it comes online only after
-//! every vertex has been looked at; so no committed state forbids it. What comes from the log is not checked: its MAIN has.
+//! every vertex has been looked at; so no committed state violates it. What comes from the log is not checked: its MAIN has.
 //! Left to others: which answer waits for the commit that a violation rests on (`server`).
 
+mod claim;
 pub(crate) mod definition;
+mod unique;
 
+pub use claim::UniqueRef;
+pub(crate) use claim::{Claims, let_go};
 pub use definition::{ConstraintDefinition, PropertyType, Violation};
 
 use crate::error::{Entity, WriteError};
@@ -17,10 +22,30 @@ use crate::memory::Guard;
 use crate::stamp::{Fate, NEVER, in_flight};
 use crate::value::ValueRef;
 use crate::version::Record;
+use unique::UniqueTable;
 
 /// A constraint at work.
 pub(crate) struct Constraint {
     pub(crate) definition: ConstraintDefinition,
+    /// Of a unique constraint.
+    pub(crate) unique: Option<UniqueTable>,
+}
+
+/// What has become of the transaction behind a stamp.
+fn fate(graph: &Graph, stamp: u64) -> Fate {
+    match in_flight(stamp) {
+        _ if stamp == NEVER => Fate::Aborted,
+        Some((cell, _)) => graph.cells.fate(cell),
+        None => Fate::Committed(CommitSeq(stamp)),
+    }
+}
+
+/// A violation that was found because its constraint was being made.
+fn while_making(mut error: WriteError) -> WriteError {
+    if let WriteError::Constraint { violation, .. } = &mut error {
+        violation.making = true;
+    }
+    error
 }
 
 /// What is wrong with a state, as far as it can be seen from that state.
@@ -33,8 +58,12 @@ pub(crate) enum Fault {
 }
 
 impl Constraint {
-    pub(crate) fn new(definition: ConstraintDefinition, _graph: &Graph) -> Constraint {
-        Constraint { definition }
+    pub(crate) fn new(definition: ConstraintDefinition, graph: &Graph) -> Constraint {
+        let is_unique = matches!(definition, ConstraintDefinition::Unique { .. });
+        Constraint {
+            definition,
+            unique: is_unique.then(|| UniqueTable::new(graph.shard_count(), graph.account.clone())),
+        }
     }
 
     /// What is wrong with something that has the label and these properties, when it is written.
@@ -110,7 +139,7 @@ impl Constraint {
         labels.binary_search(&self.definition.label()).is_ok()
     }
 
-    /// Looks at a vertex that was there before the constraint; its token is held. What is committed and wrong is a violation; what is in
+    /// Looks at a vertex that was there before the constraint; its token is held, and for a unique constraint all tokens. What is committed and wrong is a violation; what is in
     /// flight and wrong may go away, so it is a conflict.
     pub(crate) fn look(
         &self,
@@ -118,12 +147,11 @@ impl Constraint {
         vertex: VertexId,
         guard: &Guard<'_>,
     ) -> Result<(), WriteError> {
+        if let Some(table) = &self.unique {
+            return self.look_for_others(table, graph, vertex, guard);
+        }
         for state in graph.states(vertex, guard) {
-            let fate = match in_flight(state.stamp()) {
-                _ if state.stamp() == NEVER => Fate::Aborted,
-                Some((cell, _)) => graph.cells.fate(cell),
-                None => Fate::Committed(CommitSeq(state.stamp())),
-            };
+            let fate = fate(graph, state.stamp());
             let fault = self
                 .is_on(graph, &state)
                 .then(|| {
@@ -141,11 +169,7 @@ impl Constraint {
                 }
                 (None, Fate::Committed(_)) => return Ok(()),
                 (Some(fault), Fate::Committed(seq)) => {
-                    let mut error = self.error(graph, Some(vertex), fault, seq);
-                    if let WriteError::Constraint { violation, .. } = &mut error {
-                        violation.making = true;
-                    }
-                    return Err(error);
+                    return Err(while_making(self.error(graph, Some(vertex), fault, seq)));
                 }
             }
         }

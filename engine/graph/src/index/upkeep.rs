@@ -8,6 +8,7 @@
 
 use super::Index;
 use crate::adjacency;
+use crate::constraint::let_go;
 use crate::graph::Graph;
 use crate::ids::{LabelId, VertexId};
 use crate::memory::Guard;
@@ -60,6 +61,7 @@ impl Graph {
                 index.remove(usize::from(self.shard_of(id).0), &entry, guard);
             }
         }
+        let_go(self, id, record, guard);
     }
 
     /// The entries of an index that the states of a vertex ask for.

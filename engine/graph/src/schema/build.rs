@@ -124,7 +124,13 @@ impl Filling {
             (self.pages, self.page, self.slot) = (None, 0, 0);
             return Ok(Some(0));
         };
-        let _hold = Hold::take(&graph.shards, core.number(), [ShardId(self.shard)]);
+        // Unique keys lie in any shard.
+        let everywhere = match &self.item.kind {
+            ItemKind::Constraint(constraint) => constraint.unique.is_some(),
+            ItemKind::Index(_) => false,
+        };
+        let shards = (0..graph.shard_count()).filter(|&shard| everywhere || shard == self.shard);
+        let _hold = Hold::take(&graph.shards, core.number(), shards.map(ShardId));
         // A page whose vertices are all gone is gone too.
         let page = graph.directory.page(id, &guard);
         let used = page.map_or(0, |page| {

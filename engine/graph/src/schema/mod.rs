@@ -16,7 +16,7 @@ use crate::constraint::{Constraint, ConstraintDefinition};
 use crate::core::Core;
 use crate::error::WriteError;
 use crate::graph::Graph;
-use crate::ids::{CommitSeq, LabelId, ShardId, TypeId};
+use crate::ids::{CommitSeq, KeyId, LabelId, ShardId, TypeId};
 use crate::index::{Index, IndexDefinition};
 use crate::shard::Hold;
 use std::cell::RefCell;
@@ -230,6 +230,15 @@ impl Schema {
         online
             .filter_map(|item| item.index())
             .find(|index| index.definition.is_same(definition))
+    }
+
+    /// The unique constraint of a label and keys in this order, if there is one that holds for everything.
+    pub(crate) fn find_unique(&self, label: LabelId, keys: &[KeyId]) -> Option<&Constraint> {
+        let items = of(&self.constraints, label).iter().map(|(_, item)| item);
+        let online = items.filter(|item| item.state() == SchemaState::Online);
+        online
+            .filter_map(|item| item.constraint())
+            .find(|constraint| constraint.unique.is_some() && constraint.definition.keys() == keys)
     }
 
     /// Every entry, in the order it was made.

@@ -13,15 +13,18 @@ mod vertex;
 pub(crate) use vertex::Touch;
 
 use crate::adjacency::Keeper;
+use crate::constraint::Claims;
 use crate::core::CoreState;
 use crate::error::{Entity, WriteError};
 use crate::graph::Graph;
-use crate::ids::{ShardId, VertexId};
+use crate::ids::{KeyId, LabelId, ShardId, VertexId};
 use crate::memory::Guard;
 use crate::page::{Page, Slot};
+use crate::schema::Schema;
 use crate::shard::Hold;
 use crate::stamp::{Author, Standing};
 use crate::state::State;
+use crate::value::ValueRef;
 use crate::version::Record;
 
 /// An author with its core, for the length of an operation.
@@ -49,6 +52,34 @@ impl<'a> Pen<'a> {
     /// Takes every token.
     pub(crate) fn hold_all(&self) -> Hold<'a> {
         self.hold((0..self.graph().shard_count()).map(ShardId))
+    }
+
+    fn schema(&self) -> &'a Schema {
+        self.graph().schema.load(self.guard)
+    }
+
+    /// Whether a state with these labels and properties may be written; its tokens and those of its claims are held. What the log
+    /// says may always.
+    fn admit<'v>(
+        &self,
+        vertex: Option<VertexId>,
+        labels: &[LabelId],
+        property: impl Fn(KeyId) -> Option<ValueRef<'v>>,
+        claims: &Claims<'_>,
+    ) -> Result<(), WriteError> {
+        if self.author.cell.is_none() {
+            return Ok(());
+        }
+        for item in self.schema().constraints(labels) {
+            let Some(constraint) = item.constraint() else {
+                continue;
+            };
+            if let Some(fault) = constraint.fault_when_written(&property) {
+                let since = item.since().unwrap_or_default();
+                return Err(constraint.error(self.graph(), vertex, fault, since));
+            }
+        }
+        claims.check(self.graph(), vertex, &self.author, self.guard)
     }
 
     /// For the lists that the operation changes.

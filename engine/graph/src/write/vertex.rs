@@ -2,15 +2,17 @@
 
 use super::Pen;
 use crate::adjacency::{self, List};
+use crate::constraint::Claims;
 use crate::delta::Labels;
 use crate::error::{Entity, WriteError};
-use crate::ids::{LabelSetId, ShardId, VertexId};
+use crate::ids::{LabelId, LabelSetId, ShardId, VertexId};
 use crate::page::Slot;
 use crate::shard::Hold;
 use crate::stamp::{Standing, in_flight};
 use crate::state::State;
 use crate::value::codec::Properties;
 use crate::version::{self, Record};
+use smallvec::{SmallVec, smallvec};
 
 /// Whether a version is the author's first of a vertex: then settling and undoing have to come by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,13 +29,35 @@ impl<'a> Pen<'a> {
         labels: LabelSetId,
         properties: Properties<'_>,
     ) -> Result<VertexId, WriteError> {
-        let mut hold = self.hold([shard]);
+        let all = self.graph().label_sets.labels(labels);
+        let (mut hold, claims) = self.hold_for_new(shard, all, properties);
+        self.admit(None, all, |key| properties.get(key), &claims)?;
         let (id, slot) = hold
             .shard(shard)
             .next_slot(self.graph(), labels, self.guard)
             .ok_or(WriteError::LimitExceeded("all vertex ids have been used"))?;
         self.link_first(id, slot, labels, properties);
+        claims.take(self.graph(), id, self.guard);
         Ok(id)
+    }
+
+    /// Takes the tokens of a shard and of the unique keys of a vertex that is going to be made in it.
+    fn hold_for_new(
+        &self,
+        shard: ShardId,
+        labels: &'a [LabelId],
+        properties: Properties<'_>,
+    ) -> (Hold<'a>, Claims<'a>) {
+        loop {
+            let schema = self.schema();
+            let property = |key| properties.get(key);
+            let claims = Claims::new(self.graph(), schema, labels, property, None);
+            let hold = self.hold(claims.shards().chain([shard]));
+            // It changes only while all tokens are held, so not any more.
+            if std::ptr::eq(schema, self.schema()) {
+                return (hold, claims);
+            }
+        }
     }
 
     /// A vertex that the log names; `false` if there is one already.
@@ -43,20 +67,18 @@ impl<'a> Pen<'a> {
         labels: LabelSetId,
         properties: Properties<'_>,
     ) -> bool {
-        let mut hold = self.hold_vertex(id);
+        let all = self.graph().label_sets.labels(labels);
+        let shard = self.graph().shard_of(id);
+        let (mut hold, claims) = self.hold_for_new(shard, all, properties);
         let present = self.page(id).map(|page| page.newest(id.slot(), self.guard));
         if present.flatten().is_some() {
             return false;
         }
-        let shard = hold.shard(self.graph().shard_of(id));
+        let shard = hold.shard(shard);
         let slot = shard.slot_of(self.graph(), id, labels, self.guard);
-        shard.list_for(
-            self.graph(),
-            id.page(),
-            self.graph().label_sets.labels(labels),
-            self.guard,
-        );
+        shard.list_for(self.graph(), id.page(), all, self.guard);
         self.link_first(id, slot, labels, properties);
+        claims.take(self.graph(), id, self.guard);
         true
     }
 
@@ -141,49 +163,71 @@ impl<'a> Pen<'a> {
         }
     }
 
-    /// New properties, made from the present ones by `change` (which appends to the buffer, and answers whether anything changes).
+    /// New properties, made from the present ones by `change` (which appends to the buffer, and answers whether anything changes; it may
+    /// be asked more than once).
     pub(crate) fn change_properties(
         &self,
         id: VertexId,
-        change: impl FnOnce(Properties<'_>, &mut Vec<u8>) -> bool,
+        mut change: impl FnMut(Properties<'_>, &mut Vec<u8>) -> bool,
     ) -> Result<Option<Touch>, WriteError> {
-        let mut hold = self.hold_vertex(id);
-        let (slot, newest) = self.to_change(&mut hold, id)?;
-        let (mut present, mut bytes) = (Vec::new(), Vec::new());
-        if !change(newest.properties().encoded(&mut present), &mut bytes) {
-            return Ok(None);
-        }
-        Ok(Some(self.push(
-            &mut hold,
-            (id, slot),
-            newest,
-            (newest.label_set(), false),
-            &bytes,
-        )))
+        self.change(id, |newest| {
+            let (mut present, mut bytes) = (Vec::new(), Vec::new());
+            let changed = change(newest.properties().encoded(&mut present), &mut bytes);
+            Ok(changed.then_some((newest.label_set(), bytes)))
+        })
     }
 
-    /// New labels, made from the present ones by `change`; `intern` gives a set its number.
+    /// New labels, made from the present ones by `change`; `intern` gives a set its number. Both may be asked more than once.
     pub(crate) fn change_labels(
         &self,
         id: VertexId,
-        change: impl FnOnce(&mut Labels) -> bool,
-        intern: impl FnOnce(&Labels) -> Option<LabelSetId>,
+        mut change: impl FnMut(&mut Labels) -> bool,
+        intern: impl Fn(&Labels) -> Option<LabelSetId>,
     ) -> Result<Option<Touch>, WriteError> {
-        let mut hold = self.hold_vertex(id);
-        let (slot, newest) = self.to_change(&mut hold, id)?;
-        let mut labels: Labels = self.graph().label_sets.labels(newest.label_set()).into();
-        if !change(&mut labels) {
-            return Ok(None);
+        self.change(id, |newest| {
+            let mut labels: Labels = self.graph().label_sets.labels(newest.label_set()).into();
+            if !change(&mut labels) {
+                return Ok(None);
+            }
+            let set = intern(&labels)
+                .ok_or(WriteError::LimitExceeded("too many combinations of labels"))?;
+            let mut bytes = Vec::new();
+            let same = newest.properties().encoded(&mut bytes).bytes().to_vec();
+            Ok(Some((set, same)))
+        })
+    }
+
+    /// Puts the state that `next` makes from the newest one in front, if it makes one.
+    fn change(
+        &self,
+        id: VertexId,
+        mut next: impl FnMut(State<'a>) -> Result<Option<(LabelSetId, Vec<u8>)>, WriteError>,
+    ) -> Result<Option<Touch>, WriteError> {
+        let mut shards: SmallVec<[ShardId; 4]> = smallvec![self.graph().shard_of(id)];
+        loop {
+            let mut hold = self.hold(shards.iter().copied());
+            let (slot, newest) = self.to_change(&mut hold, id)?;
+            let Some((set, bytes)) = next(newest)? else {
+                return Ok(None);
+            };
+            let labels = self.graph().label_sets.labels(set);
+            let new = Properties::trusted(&bytes);
+            let property = |key| new.get(key);
+            let claims = Claims::new(self.graph(), self.schema(), labels, property, Some(newest));
+            let known = shards.len();
+            shards.extend(claims.shards());
+            if !shards[known..]
+                .iter()
+                .all(|shard| shards[..known].contains(shard))
+            {
+                // Which keys it takes is known only now: all tokens again, in order, and everything anew.
+                continue;
+            }
+            self.admit(Some(id), labels, property, &claims)?;
+            let touch = self.push(&mut hold, (id, slot), newest, (set, false), &bytes);
+            claims.take(self.graph(), id, self.guard);
+            return Ok(Some(touch));
         }
-        let set =
-            intern(&labels).ok_or(WriteError::LimitExceeded("too many combinations of labels"))?;
-        Ok(Some(self.push(
-            &mut hold,
-            (id, slot),
-            newest,
-            (set, false),
-            newest.properties().encoded(&mut Vec::new()).bytes(),
-        )))
     }
 
     /// Deletes a vertex without edges. Answers its labels, or `None` if the author has deleted it already.

@@ -1,0 +1,352 @@
+//! Unique keys: who has one, who may take it, and finding a vertex by it (design D8).
+//!
+//! Owned here: [`Claims`] (the unique keys that a new state takes), the rule of who has a key, [`UniqueRef`]. Called by `write`, `schema`, `view`,
+//! `index` (seeks), `settle` (sweeping).
+//! Always holds: a key is taken under the token of its partition, after looking at everyone who may have it in the newest state there
+//! is; so of two that want it one finds the other. A committed holder is a violation; one in flight (about to take the key, or about to let it
+//! go) is a conflict.
+//! Left to others: taking the tokens before (`write`), which must be all at once and in order.
+
+use super::unique::{KeyHash, UniqueTable};
+use super::{Constraint, fate, while_making};
+use crate::core::CoreState;
+use crate::error::{Entity, WriteError};
+use crate::graph::Graph;
+use crate::ids::{CommitSeq, KeyId, LabelId, ShardId, VertexId};
+use crate::memory::Guard;
+use crate::schema::{Item, Schema};
+use crate::shard::Hold;
+use crate::stamp::{Author, CellId, Fate, in_flight};
+use crate::state::State;
+use crate::value::sort_key::{self, SortKey};
+use crate::value::{Value, ValueRef};
+use crate::version::Record;
+use crate::view::View;
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// One unique key that a state takes.
+struct Claim<'s> {
+    item: &'s Arc<Item>,
+    constraint: &'s Constraint,
+    table: &'s UniqueTable,
+    hash: KeyHash,
+    key: SortKey,
+}
+
+/// The unique keys that a new state of a vertex takes, beyond those its vertex has.
+pub(crate) struct Claims<'s>(SmallVec<[Claim<'s>; 2]>);
+
+/// Who stands in the way of a claim.
+enum Holder {
+    /// A vertex that has the key, or may have it again, depending on a transaction in flight.
+    Undecided,
+    /// A vertex that has it since this commit; of the author's own, since nothing.
+    Certain(CommitSeq),
+}
+
+impl Constraint {
+    /// The unique key of something that has the label and these properties; nothing if it lacks any.
+    fn unique_key<'v>(&self, property: impl Fn(KeyId) -> Option<ValueRef<'v>>) -> Option<SortKey> {
+        let mut key = SortKey::new();
+        for &name in self.definition.keys() {
+            sort_key::append_ref(property(name)?, &mut key);
+        }
+        Some(key)
+    }
+
+    /// The unique key of a state; nothing if the constraint does not ask anything of it.
+    fn unique_key_of(&self, graph: &Graph, state: &State<'_>) -> Option<SortKey> {
+        self.is_on(graph, state)
+            .then(|| self.unique_key(|key| state.get(key)))?
+    }
+
+    /// Whether any state of a vertex has a key of a hash that `has`.
+    fn agrees(
+        &self,
+        graph: &Graph,
+        table: &UniqueTable,
+        vertex: VertexId,
+        guard: &Guard<'_>,
+        has: &dyn Fn(KeyHash) -> bool,
+    ) -> bool {
+        graph.states(vertex, guard).any(|state| {
+            let key = self.unique_key_of(graph, &state);
+            key.is_some_and(|key| has(table.hash(&key)))
+        })
+    }
+
+    /// How a vertex has a key, as `own` transaction sees it in the newest state there is.
+    fn holding(
+        &self,
+        graph: &Graph,
+        key: &SortKey,
+        vertex: VertexId,
+        own: Option<CellId>,
+        guard: &Guard<'_>,
+    ) -> Option<Holder> {
+        for state in graph.states(vertex, guard) {
+            let has = self.unique_key_of(graph, &state).as_ref() == Some(key);
+            let mine = in_flight(state.stamp()).is_some_and(|(cell, _)| own == Some(cell));
+            if mine {
+                return has.then_some(Holder::Certain(CommitSeq(0)));
+            }
+            match fate(graph, state.stamp()) {
+                Fate::Aborted => {}
+                Fate::Active if has => return Some(Holder::Undecided),
+                Fate::Active => {
+                    // It lets the key go, if it had it and if it commits.
+                    let before = self.committed_key(graph, vertex, guard);
+                    return (before.as_ref() == Some(key)).then_some(Holder::Undecided);
+                }
+                Fate::Committed(seq) => return has.then_some(Holder::Certain(seq)),
+            }
+        }
+        None
+    }
+
+    /// The key in the newest committed state.
+    fn committed_key(&self, graph: &Graph, vertex: VertexId, guard: &Guard<'_>) -> Option<SortKey> {
+        let mut states = graph.states(vertex, guard);
+        let state =
+            states.find(|state| matches!(fate(graph, state.stamp()), Fate::Committed(_)))?;
+        self.unique_key_of(graph, &state)
+    }
+
+    /// Another vertex that has a key, and how.
+    fn other(
+        &self,
+        graph: &Graph,
+        (table, hash, key): (&UniqueTable, KeyHash, &SortKey),
+        vertex: Option<VertexId>,
+        own: Option<CellId>,
+        guard: &Guard<'_>,
+    ) -> Option<(VertexId, Holder)> {
+        let mut how = None;
+        let holder = table.find(hash, guard, |holder| {
+            if Some(holder) != vertex {
+                how = self.holding(graph, key, holder, own, guard);
+            }
+            how.is_some()
+        })?;
+        Some((holder, how?))
+    }
+
+    fn taken(
+        &self,
+        graph: &Graph,
+        vertex: Option<VertexId>,
+        holder: VertexId,
+        rests_on: CommitSeq,
+    ) -> WriteError {
+        let mut violation = self.violation(graph, vertex);
+        violation.holder = Some(holder);
+        WriteError::Constraint {
+            violation: Box::new(violation),
+            rests_on,
+        }
+    }
+
+    /// Enters every state of a vertex that was there before the constraint, and looks whether another has the same key; all tokens
+    /// are held.
+    pub(super) fn look_for_others(
+        &self,
+        table: &UniqueTable,
+        graph: &Graph,
+        vertex: VertexId,
+        guard: &Guard<'_>,
+    ) -> Result<(), WriteError> {
+        let mut decided = false;
+        for state in graph.states(vertex, guard) {
+            let Some(key) = self.unique_key_of(graph, &state) else {
+                decided |= matches!(fate(graph, state.stamp()), Fate::Committed(_));
+                continue;
+            };
+            let hash = table.hash(&key);
+            table.insert(hash, vertex, guard, &|other, has| {
+                self.agrees(graph, table, other, guard, has)
+            });
+            let fate = fate(graph, state.stamp());
+            if decided || fate == Fate::Aborted {
+                continue;
+            }
+            decided |= fate != Fate::Active;
+            let other = self.other(graph, (table, hash, &key), Some(vertex), None, guard);
+            match (other, fate) {
+                (None, _) => {}
+                (Some((holder, Holder::Certain(seq))), Fate::Committed(own)) => {
+                    let rests_on = seq.max(own);
+                    return Err(while_making(self.taken(
+                        graph,
+                        Some(vertex),
+                        holder,
+                        rests_on,
+                    )));
+                }
+                (Some(_), _) => {
+                    return Err(WriteError::Conflict {
+                        entity: Entity::Vertex(vertex),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'s> Claims<'s> {
+    /// What a state with these labels and properties takes, beyond what `present` has.
+    pub(crate) fn new<'v>(
+        graph: &Graph,
+        schema: &'s Schema,
+        labels: &'s [LabelId],
+        property: impl Fn(KeyId) -> Option<ValueRef<'v>>,
+        present: Option<State<'_>>,
+    ) -> Claims<'s> {
+        let claims = schema.constraints(labels).filter_map(|item| {
+            let constraint = item.constraint()?;
+            let table = constraint.unique.as_ref()?;
+            let key = constraint.unique_key(&property)?;
+            let before = present.and_then(|state| constraint.unique_key_of(graph, &state));
+            (before.as_ref() != Some(&key)).then(|| Claim {
+                item,
+                constraint,
+                table,
+                hash: table.hash(&key),
+                key,
+            })
+        });
+        Claims(claims.collect())
+    }
+
+    /// The shards whose tokens have to be held to take them.
+    pub(crate) fn shards(&self) -> impl Iterator<Item = ShardId> + '_ {
+        self.0.iter().map(|claim| claim.table.shard(claim.hash))
+    }
+
+    /// Whether the author may take them for a vertex; their shards' tokens are held.
+    pub(crate) fn check(
+        &self,
+        graph: &Graph,
+        vertex: Option<VertexId>,
+        author: &Author<'_>,
+        guard: &Guard<'_>,
+    ) -> Result<(), WriteError> {
+        for claim in &self.0 {
+            let key = (claim.table, claim.hash, &claim.key);
+            match claim
+                .constraint
+                .other(graph, key, vertex, author.cell, guard)
+            {
+                None => {}
+                Some((holder, Holder::Undecided)) => {
+                    return Err(WriteError::Conflict {
+                        entity: Entity::Vertex(holder),
+                    });
+                }
+                Some((holder, Holder::Certain(seq))) => {
+                    let since = claim.item.since().unwrap_or_default();
+                    let rests_on = seq.max(since);
+                    return Err(claim.constraint.taken(graph, vertex, holder, rests_on));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes them, under the same tokens.
+    pub(crate) fn take(&self, graph: &Graph, vertex: VertexId, guard: &Guard<'_>) {
+        for claim in &self.0 {
+            let (constraint, table) = (claim.constraint, claim.table);
+            table.insert(claim.hash, vertex, guard, &|other, has| {
+                constraint.agrees(graph, table, other, guard, has)
+            });
+        }
+    }
+}
+
+/// A state of a vertex has gone: notes the keys that no state of it has any more.
+pub(crate) fn let_go(graph: &Graph, vertex: VertexId, record: &impl Record, guard: &Guard<'_>) {
+    for item in graph
+        .schema
+        .load(guard)
+        .constraints(graph.labels_of(record))
+    {
+        let Some(constraint) = item.constraint() else {
+            continue;
+        };
+        let Some(table) = &constraint.unique else {
+            continue;
+        };
+        let Some(key) = constraint.unique_key(|key| record.property(key)) else {
+            continue;
+        };
+        let hash = table.hash(&key);
+        if !constraint.agrees(graph, table, vertex, guard, &|other| other == hash) {
+            table.note_stale(hash);
+        }
+    }
+}
+
+impl CoreState {
+    /// Looks through the tables of unique keys where much is stale, up to `budget` segments of this core's shards; how many it was.
+    pub(crate) fn sweep_unique_keys(&self, budget: usize) -> usize {
+        let graph = &self.graph;
+        let guard = self.heap.enter();
+        let cores = graph.taken.len();
+        let mut done = 0;
+        for item in graph.schema.load(&guard).items() {
+            let Some(constraint) = item.constraint() else {
+                continue;
+            };
+            let Some(table) = &constraint.unique else {
+                continue;
+            };
+            let own = (0..graph.shard_count())
+                .filter(|shard| usize::from(*shard) % cores == usize::from(self.number));
+            for shard in own.map(ShardId) {
+                while done < budget && table.wants_sweep(shard) {
+                    let _hold = Hold::take(&graph.shards, self.number, [shard]);
+                    table.sweep(shard, &guard, &|other, has| {
+                        constraint.agrees(graph, table, other, &guard, has)
+                    });
+                    done += 1;
+                }
+            }
+        }
+        done
+    }
+}
+
+/// A unique constraint as one transaction sees it: a way to a vertex by its key, in constant time.
+#[derive(Clone, Copy)]
+pub struct UniqueRef<'e> {
+    pub(crate) constraint: &'e Constraint,
+    pub(crate) view: View<'e>,
+}
+
+impl UniqueRef<'_> {
+    /// The visible vertex whose properties equal `values`, one value a key of the constraint, in the sense of Cypher's `=`.
+    #[inline]
+    pub fn seek(&self, values: &[Value]) -> Option<VertexId> {
+        let definition = &self.constraint.definition;
+        debug_assert_eq!(values.len(), definition.keys().len());
+        let table = self.constraint.unique.as_ref()?;
+        let mut key = SortKey::new();
+        for value in values {
+            if value.equals(value) != Some(true) {
+                return None;
+            }
+            sort_key::append(value, &mut key);
+        }
+        table.find(table.hash(&key), self.view.guard(), |id| {
+            self.view.vertex(id).is_some_and(|vertex| {
+                let mut pairs = definition.keys().iter().zip(values);
+                vertex.has_label(definition.label())
+                    && pairs.all(|(&key, value)| {
+                        vertex.property(key).is_some_and(|found| found.is(value))
+                    })
+            })
+        })
+    }
+}
