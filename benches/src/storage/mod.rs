@@ -5,13 +5,14 @@
 //! rounds; a row says what was asked, what was measured and of what.
 //! Left to others: what is measured (the parts).
 
+pub mod adjacency;
 pub mod cores;
 
 /// A part's name and its measurements.
 pub type Part = (&'static str, fn(&mut Report));
 
 /// Every part, in the order of the table.
-pub const PARTS: &[Part] = &[("cores", cores::cores)];
+pub const PARTS: &[Part] = &[("adjacency", adjacency::adjacency), ("cores", cores::cores)];
 
 /// Which side of its limit a figure has to be on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,15 +7,10 @@
 //! are under way at once.
 //! Left to others: what is done with the vertices; edges one by one (`view`).
 
-use crate::adjacency::{self, Side};
+use crate::adjacency::{self, LISTS_AHEAD, SLOTS_AHEAD};
 use crate::ids::{TypeId, VertexId};
 use crate::page::Slot;
 use crate::view::{Direction, View};
-
-/// How far ahead slots are asked for, in vertices.
-const SLOTS_AHEAD: usize = 16;
-/// How far ahead lists are asked for.
-const LISTS_AHEAD: usize = 8;
 
 impl View<'_> {
     /// Gives the other end of every edge of a vertex, once for each edge (a self loop once, in either direction); `types` empty means all.
@@ -40,15 +35,23 @@ impl View<'_> {
         mut give: impl FnMut(usize, VertexId),
     ) {
         let outgoing = direction != Direction::In;
+        let slot = |at: usize| vertices.get(at).and_then(|&vertex| self.slot(vertex));
+        // Slots that were asked for, and found, on the way to being used.
+        let mut coming: [Option<&Slot>; SLOTS_AHEAD] = std::array::from_fn(slot);
         for (at, &vertex) in vertices.iter().enumerate() {
-            if let Some(&far) = vertices.get(at + SLOTS_AHEAD) {
-                self.graph().prefetch_slot(far, self.guard());
+            let present = coming[at % SLOTS_AHEAD];
+            let far = slot(at + SLOTS_AHEAD);
+            if let Some(far) = far {
+                far.prefetch();
             }
-            if let Some(&vertex) = vertices.get(at + LISTS_AHEAD) {
-                self.graph()
-                    .prefetch_list(Side { vertex, outgoing }, self.guard());
+            coming[at % SLOTS_AHEAD] = far;
+            if let Some(near) = coming[(at + LISTS_AHEAD) % SLOTS_AHEAD] {
+                near.list(outgoing).prefetch(2);
             }
-            self.neighbours(vertex, direction, types, |neighbour| give(at, neighbour));
+            if let Some(slot) = present {
+                let give = &mut |neighbour| give(at, neighbour);
+                self.neighbours_of_slot(slot, vertex, direction, types, give);
+            }
         }
     }
 

@@ -5,7 +5,7 @@
 //! while all tokens are held, so a writer under any token sees one schema.
 //! Left to others: transactions (`core`, `txn`), writes (`write`), housekeeping (`settle`).
 
-use crate::adjacency::Side;
+use crate::adjacency::{self, Side};
 use crate::core::Core;
 use crate::delta::NameKind;
 use crate::door::{Door, Journal};
@@ -13,7 +13,7 @@ use crate::horizon::{Active, Horizon};
 use crate::ids::{CommitSeq, LabelId, ShardId, TypeId, VertexId};
 use crate::labels::LabelSets;
 use crate::memory::{
-    Account, Alone, Charged, Guard, Heap, MemoryOwner, MemoryReport, Published, Token, prefetch,
+    Account, Alone, Charged, Guard, Heap, MemoryOwner, MemoryReport, Published, Token,
 };
 use crate::names::Names;
 use crate::page::{Directory, PageLists, Slot};
@@ -209,7 +209,7 @@ impl Graph {
     #[inline]
     pub(crate) fn prefetch_slot(&self, id: VertexId, guard: &Guard<'_>) {
         if let Some(slot) = self.slot(id, guard) {
-            prefetch(slot);
+            slot.prefetch();
         }
     }
 
@@ -218,6 +218,14 @@ impl Graph {
     pub(crate) fn prefetch_list(&self, side: Side, guard: &Guard<'_>) {
         if let Some(slot) = self.slot(side.vertex, guard) {
             slot.list(side.outgoing).prefetch(2);
+        }
+    }
+
+    /// Asks for what is recent in one list of a vertex, whose beginning was asked for before.
+    #[inline]
+    pub(crate) fn prefetch_recent(&self, side: Side, guard: &Guard<'_>) {
+        if let Some(slot) = self.slot(side.vertex, guard) {
+            adjacency::prefetch_recent(slot.list(side.outgoing), guard);
         }
     }
 }

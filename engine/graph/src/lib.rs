@@ -85,6 +85,6 @@ pub use scan::{PageView, Selection};
 pub use schema::{ConstraintInfo, INDEXES_MAX, IndexInfo, SchemaBuild, SchemaState};
 pub use state::PropertiesRef;
 pub use statistics::Statistics;
-pub use txn::{Access, Committed, Isolation, Statement, TXN_BYTES_MAX, Txn, WriteStats};
+pub use txn::{Access, Committed, Isolation, NewEdge, Statement, TXN_BYTES_MAX, Txn, WriteStats};
 pub use value::codec::Properties;
 pub use view::{Direction, EdgeRef, Edges, Incidence, VertexRef, View};

@@ -10,7 +10,7 @@ use crate::adjacency::{self, List};
 use crate::column::Columns;
 use crate::growing::Growing;
 use crate::ids::{LabelId, LabelSetId, PAGE_SLOTS, PageId, VertexId};
-use crate::memory::{Alone, BlockRef, Charged, Guard, Heap, Link, MemoryOwner};
+use crate::memory::{Alone, BlockRef, Charged, Guard, Heap, Link, MemoryOwner, prefetch};
 use crate::stamp::Sight;
 use crate::state::State;
 use crate::version::Versions;
@@ -42,6 +42,12 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    /// Asks for it, to be read soon.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        prefetch(self);
+    }
+
     /// The edges in one direction.
     pub(crate) fn list(&self, outgoing: bool) -> &List {
         if outgoing {

@@ -6,7 +6,7 @@
 //! token of the shard, shard after shard, and may be done at any time after the end.
 //! Left to others: when there is time for it (`Core::maintain`), forgetting what nobody sees (`prune`).
 
-use crate::adjacency::{self, Keeper, Key, Side};
+use crate::adjacency::{self, Keeper, Key, LISTS_AHEAD, SLOTS_AHEAD, Side, TAILS_AHEAD};
 use crate::core::CoreState;
 use crate::graph::Graph;
 use crate::ids::{CommitSeq, ShardId, VertexId};
@@ -96,17 +96,38 @@ fn for_parts(core: &CoreState, writes: &[Write], mut work: impl FnMut(&mut Hold<
         let mut hold = Hold::take(&graph.shards, core.number, [graph.shard_of(id)]);
         return work(&mut hold, Part::Vertex(id));
     }
+    let guard = core.heap.enter();
     for shard in (0..graph.shard_count()).map(ShardId) {
         let mut hold = None;
-        for part in writes.iter().flat_map(|&write| parts(write)) {
-            if graph.shard_of(part.place()) == shard {
-                work(
-                    hold.get_or_insert_with(|| Hold::take(&graph.shards, core.number, [shard])),
-                    part,
-                );
+        for at in 0..writes.len() {
+            ask_ahead(graph, writes, at, &guard);
+            for part in parts(writes[at]) {
+                if graph.shard_of(part.place()) == shard {
+                    work(
+                        hold.get_or_insert_with(|| Hold::take(&graph.shards, core.number, [shard])),
+                        part,
+                    );
+                }
             }
         }
     }
+}
+
+/// Asks for the lists of edges that come after number `at`.
+fn ask_ahead(graph: &Graph, writes: &[Write], at: usize, guard: &Guard<'_>) {
+    let sides = |ahead: usize| {
+        let edge = match writes.get(at + ahead) {
+            Some(&(Write::EdgeCreated(edge) | Write::EdgeDeleted(edge))) => Some(edge),
+            _ => None,
+        };
+        edge.into_iter().flat_map(|edge| {
+            let side = |vertex, outgoing| Side { vertex, outgoing };
+            [side(edge.source(), true), side(edge.target, false)]
+        })
+    };
+    sides(SLOTS_AHEAD).for_each(|side| graph.prefetch_slot(side.vertex, guard));
+    sides(LISTS_AHEAD).for_each(|side| graph.prefetch_list(side, guard));
+    sides(TAILS_AHEAD).for_each(|side| graph.prefetch_recent(side, guard));
 }
 
 /// The chain of an edge's property versions.
@@ -291,6 +312,9 @@ impl CoreState {
         left -= self.fold_due(left);
         left -= self.sweep_unique_keys(left);
         left -= self.quiet.merge(left, &self.graph, &self.heap, self.number);
+        left -= self
+            .quiet
+            .lay_out(left, &self.graph, &self.heap, self.number);
         self.quiet.kept_house();
         // Freeing costs far less than the rest, which gives it its work.
         let freeing = left.saturating_mul(16).max(FREED_AT_ONCE);

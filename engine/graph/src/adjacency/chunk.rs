@@ -14,8 +14,8 @@
 
 use super::merge::Kept;
 use super::recent::RecentHead;
-use super::{Chunk, Key, NO_RECORD, base, tag};
-use crate::ids::VertexId;
+use super::{Chunk, HIGH_BITS, Key, NO_RECORD, base};
+use crate::ids::{TypeId, VertexId};
 use crate::memory::{Charged, Link, MemoryOwner};
 use std::ops::Range;
 use std::sync::atomic::AtomicU64;
@@ -80,6 +80,25 @@ pub(super) struct Run {
     pub(super) tag: u32,
     pub(super) start: usize,
     pub(super) end: usize,
+}
+
+impl Run {
+    /// The type of its entries.
+    #[inline]
+    pub(super) fn type_(&self) -> TypeId {
+        TypeId(self.tag >> HIGH_BITS)
+    }
+
+    /// The neighbour with this lower half.
+    #[inline]
+    pub(super) fn neighbour(&self, low: u32) -> VertexId {
+        VertexId(base(self.tag) | u64::from(low))
+    }
+
+    /// Whether a vertex can be a neighbour here.
+    fn may_hold(&self, vertex: VertexId) -> bool {
+        base(self.tag) == vertex.0 >> 32 << 32
+    }
 }
 
 impl<'g> Settled<'g> {
@@ -206,8 +225,7 @@ impl<'g> Settled<'g> {
 
     /// The entries of a run towards a vertex.
     pub(super) fn towards(&self, run: Run, vertex: VertexId) -> Range<usize> {
-        if tag(crate::ids::TypeId(0), vertex) == run.tag & tag(crate::ids::TypeId(0), VertexId::MAX)
-        {
+        if run.may_hold(vertex) {
             self.between(run, vertex.0 as u32)
         } else {
             0..0
@@ -316,6 +334,16 @@ pub(super) fn pack(kept: &[Kept], words: &mut Vec<u32>) -> ChunkHead {
     }
 }
 
+/// A head like that of `chunk`, at rest: for a copy of its words.
+pub(super) fn head_at_rest(chunk: Chunk<'_>) -> ChunkHead {
+    let head = chunk.header();
+    ChunkHead {
+        recent: Link::default(),
+        tag_or_runs: head.tag_or_runs,
+        shape: head.shape,
+    }
+}
+
 /// The keys of all entries, in order.
 pub(super) fn keys<'g>(settled: Settled<'g>) -> impl Iterator<Item = Key> + use<'g> {
     let (lows, ordinals) = (settled.lows(), settled.ordinals());
@@ -332,8 +360,7 @@ pub(super) fn keys<'g>(settled: Settled<'g>) -> impl Iterator<Item = Key> + use<
 /// The neighbours of a run.
 #[inline]
 pub(super) fn for_each_neighbour(run: Run, lows: &[u32], give: &mut impl FnMut(VertexId)) {
-    let base = base(run.tag);
     for &low in &lows[run.start..run.end] {
-        give(VertexId(base | u64::from(low)));
+        give(run.neighbour(low));
     }
 }

@@ -375,7 +375,8 @@ fn for_chunks(
     }
 }
 
-fn retire_unforked(list: Unlisted, heap: &Heap) {
+/// Retires what a list pointed to.
+pub(super) fn retire_unforked(list: Unlisted, heap: &Heap) {
     match list {
         Either::First(chunk) => retire_chunk(chunk, heap),
         Either::Second(directory) => {

@@ -3,7 +3,7 @@
 //! Owned here, one file a subject: [`chunk`] (the settled part: sorted, dense, without stamps), [`recent`] (what hangs in front of it:
 //! the tail of new entries, and stamps beside settled ones), [`directory`] (the chunks of a long list), [`entry`] (what a writer has found),
 //! [`merge`] (recent becomes settled; chunks split and join), [`walk`] (readers), [`quiet`] (lists that wait to be
-//! merged). Called by `view` (reads), `write`, `settle` and `core` (under the token of the vertex's shard).
+//! merged), [`layout`] (lists of a page side by side). Called by `view` (reads), `write`, `settle` and `core` (under the token of the vertex's shard).
 //!
 //! ```text
 //! list ──▶ chunk ──▶ recent ──▶ beside ──▶ born, died, records      up to CHUNK entries
@@ -22,6 +22,7 @@
 mod chunk;
 mod directory;
 mod entry;
+mod layout;
 
 mod merge;
 mod quiet;
@@ -50,6 +51,13 @@ const CHUNK: usize = 1024;
 
 /// An edge without a property record.
 pub(crate) const NO_RECORD: u32 = u32::MAX;
+
+/// How far ahead of the vertex or edge at hand slots are asked for, where many are worked through.
+pub(crate) const SLOTS_AHEAD: usize = 16;
+/// How far ahead lists are asked for: their slots have come by then.
+pub(crate) const LISTS_AHEAD: usize = 8;
+/// How far ahead writers ask for what is recent: its chunks have come by then.
+pub(crate) const TAILS_AHEAD: usize = 4;
 
 /// Bits of a neighbour beyond 32, which stand with the type.
 const HIGH_BITS: u32 = 3;
@@ -150,6 +158,13 @@ pub(crate) struct Side {
     pub(crate) vertex: VertexId,
     /// Whether it is that of outgoing edges.
     pub(crate) outgoing: bool,
+}
+
+/// Asks for what is recent in a list, whose beginning was asked for before.
+pub(crate) fn prefetch_recent(list: &List, guard: &Guard<'_>) {
+    if let Some(Either::First(chunk)) = list.load(guard) {
+        chunk.header().recent.prefetch(2);
+    }
 }
 
 /// The chunks of a list, in order.

@@ -8,13 +8,13 @@
 //! beside the edges: a tail that grows is merged by its size, and merging each entry by itself would cost more than the memory it saves.
 //! Left to others: merging itself (`merge`), laying out (`layout`).
 
+use super::layout::Layouts;
 use super::merge::{self, Outcome, Place, Scratch};
 use super::{Key, Side};
 use crate::graph::Graph;
-use crate::ids::{CommitSeq, PageId, VertexId};
+use crate::ids::{CommitSeq, VertexId};
 use crate::memory::{Guard, Heap};
 use crate::shard::Hold;
-use hashbrown::HashMap;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
@@ -24,6 +24,8 @@ const WAITING_MIN: u64 = 1 << 12;
 const EDGES_PER_WAITING: u64 = 12;
 /// Lists merged under one token and one epoch.
 const BATCH: usize = 32;
+/// What laying out one slab counts for, in pieces of housekeeping.
+const PIECES_PER_SLAB: usize = 128;
 /// Room in places that an empty queue keeps.
 const ROOM_KEPT: usize = 1 << 12;
 
@@ -37,8 +39,7 @@ pub(crate) struct QuietLists {
     /// Chunks that became recent since the core kept house last.
     woken: Cell<u64>,
     pub(super) scratch: RefCell<Scratch>,
-    /// Lists of each page that were given blocks of their own since the page was laid out.
-    pub(super) scattered: RefCell<HashMap<PageId, u32>>,
+    layouts: RefCell<Layouts>,
 }
 
 /// What a writer of lists has at hand, for the length of an operation or a batch.
@@ -85,11 +86,7 @@ impl QuietLists {
 
     /// A list got a block of its own.
     pub(super) fn scatter(&self, vertex: VertexId) {
-        *self
-            .scattered
-            .borrow_mut()
-            .entry(vertex.page())
-            .or_insert(0) += 1;
+        self.layouts.borrow_mut().scatter(vertex.page());
     }
 
     /// Whether looking at once would find something to merge.
@@ -97,6 +94,7 @@ impl QuietLists {
         let first = self.waiting.borrow().front().map(|&(due, _)| due);
         self.fresh.borrow().len() as u64 > self.allowed(graph)
             || first.is_some_and(|due| due <= graph.oldest_snapshot())
+            || self.layouts.borrow().more()
     }
 
     /// Lists that may go on waiting: none once the core has stopped writing.
@@ -133,6 +131,8 @@ impl QuietLists {
             }
             done += batch.len();
             self.merge_batch(&mut batch, graph, heap, core);
+            // What was replaced makes room for what comes next.
+            heap.collect(4 * BATCH);
         }
         // A queue that was long keeps no room for it.
         let mut fresh = self.fresh.borrow_mut();
@@ -170,6 +170,24 @@ impl QuietLists {
             }
         }
         batch.clear();
+    }
+
+    /// Lays out lists side by side: one slab, or while the core does not write as many as `budget` is good for; how much of it was used.
+    pub(crate) fn lay_out(&self, budget: usize, graph: &Graph, heap: &Heap, core: u16) -> usize {
+        let idle = self.woken.get() == 0;
+        let mut layouts = self.layouts.borrow_mut();
+        if idle && self.fresh.borrow().is_empty() {
+            layouts.settle_for_less();
+        }
+        let mut done = 0;
+        while done < budget && layouts.step(graph, heap, core) {
+            done += PIECES_PER_SLAB;
+            heap.collect(8 * PIECES_PER_SLAB);
+            if !idle {
+                break;
+            }
+        }
+        done.min(budget)
     }
 
     /// The core has kept house: whatever is written from here on says that it is not idle.

@@ -9,7 +9,7 @@
 use super::chunk::{Ordinals, Settled, for_each_neighbour};
 use super::directory::{Branch, Wanted};
 use super::recent::{self, Columns, Tail};
-use super::{Chunk, Key, List, NO_RECORD, chunks};
+use super::{Chunk, Key, List, NO_RECORD};
 use crate::ids::{TypeId, VertexId};
 use crate::memory::{Either, Guard};
 use crate::stamp::Sight;
@@ -116,7 +116,7 @@ impl<'e, 't> Walk<'e, 't> {
         while self.next_run < self.settled.runs() {
             let run = self.settled.run(self.next_run);
             self.next_run += 1;
-            if !self.wanted.type_(TypeId(run.tag >> super::HIGH_BITS)) {
+            if !self.wanted.type_(run.type_()) {
                 continue;
             }
             self.tag = run.tag;
@@ -219,36 +219,61 @@ pub(crate) fn neighbours(
         types,
         towards: None,
     };
-    for chunk in chunks(Some(list), guard) {
-        let settled = Settled::of(chunk);
-        let lows = settled.lows();
-        let recent = recent::of(chunk, guard);
-        let columns = recent.map_or(Columns::default(), |(_, columns)| columns);
-        for at in 0..settled.runs() {
-            let mut run = settled.run(at);
-            if !wanted.type_(TypeId(run.tag >> super::HIGH_BITS)) {
-                continue;
-            }
-            if columns.no_stamps() {
-                for_each_neighbour(run, lows, give);
-                continue;
-            }
-            for at in run.start..run.end {
-                if sight.sees(columns.born(at)) && !sight.sees(columns.died(at)) {
-                    (run.start, run.end) = (at, at + 1);
-                    for_each_neighbour(run, lows, give);
+    match list.load(guard) {
+        None => {}
+        Some(Either::First(chunk)) => neighbours_in(chunk, sight, wanted, guard, give),
+        Some(Either::Second(directory)) => {
+            let branches = directory.items();
+            for at in wanted.first(branches)..branches.len() {
+                if wanted.may_be_in(branches, at) {
+                    neighbours_in(branches[at].chunk(guard), sight, wanted, guard, give);
                 }
             }
         }
-        let tail = recent.map_or(Tail::none(), |(tail, _)| tail);
-        for at in 0..tail.len() {
-            let key = tail.key(at);
-            if wanted.type_(key.type_())
-                && sight.sees(tail.created(at))
-                && !sight.sees(tail.deleted(at))
-            {
-                give(key.neighbour());
+    }
+}
+
+#[inline]
+fn neighbours_in(
+    chunk: Chunk<'_>,
+    sight: &Sight<'_>,
+    wanted: Wanted<'_>,
+    guard: &Guard<'_>,
+    give: &mut impl FnMut(VertexId),
+) {
+    let settled = Settled::of(chunk);
+    let lows = settled.lows();
+    let Some((tail, columns)) = recent::of(chunk, guard) else {
+        for at in 0..settled.runs() {
+            let run = settled.run(at);
+            if wanted.type_(run.type_()) {
+                for_each_neighbour(run, lows, give);
             }
+        }
+        return;
+    };
+    for at in 0..settled.runs() {
+        let run = settled.run(at);
+        if !wanted.type_(run.type_()) {
+            continue;
+        }
+        if columns.no_stamps() {
+            for_each_neighbour(run, lows, give);
+            continue;
+        }
+        for at in run.start..run.end {
+            if sight.sees(columns.born(at)) && !sight.sees(columns.died(at)) {
+                give(run.neighbour(lows[at]));
+            }
+        }
+    }
+    for at in 0..tail.len() {
+        let key = tail.key(at);
+        if wanted.type_(key.type_())
+            && sight.sees(tail.created(at))
+            && !sight.sees(tail.deleted(at))
+        {
+            give(key.neighbour());
         }
     }
 }

@@ -14,6 +14,7 @@
 
 use super::account::MemoryOwner;
 use super::heap::{Freed, Guard, Heap};
+use super::prefetch::prefetch;
 use super::slab::leave_place;
 use crate::sync::{AtomicPtr, Ordering};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
@@ -172,7 +173,6 @@ pub(crate) struct Owned<'h, H: Charged, T> {
 }
 
 impl<'h, H: Charged, T> Owned<'h, H, T> {
-    #[allow(dead_code)] // until lists are laid out
     pub(super) fn of(block: BlockRef<'h, H, T>, heap: &'h Heap) -> Owned<'h, H, T> {
         Owned { block, heap }
     }
@@ -312,6 +312,15 @@ impl<H, T> Link<H, T> {
             raw,
             life: PhantomData,
         })
+    }
+
+    /// Asks the processor to fetch the first `lines` cache lines of what it points to.
+    #[inline]
+    pub(crate) fn prefetch(&self, lines: usize) {
+        let pointer: *mut u8 = self.0.load(Ordering::Relaxed).cast();
+        for line in 0..lines {
+            prefetch(pointer.wrapping_add(line * 64));
+        }
     }
 
     /// Whether it points to nothing.

@@ -16,7 +16,6 @@ pub(crate) mod fork;
 pub(crate) mod heap;
 pub(crate) mod prefetch;
 pub(crate) mod ring;
-#[allow(dead_code)] // until lists are laid out
 pub(crate) mod slab;
 pub(crate) mod token;
 
@@ -27,4 +26,5 @@ pub use budget::MemoryLimitExceeded;
 pub(crate) use fork::{Either, Fork, Unforked};
 pub(crate) use heap::{Guard, Heap};
 pub(crate) use prefetch::prefetch;
+pub(crate) use slab::{SLAB_ROOM, Slab};
 pub(crate) use token::{Token, TokenGuard};

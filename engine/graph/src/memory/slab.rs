@@ -14,11 +14,14 @@ use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 
-/// The most bytes a slab takes up, its head included: a size that allocators have without waste.
-pub(crate) const SLAB_BYTES: usize = 64 << 10;
+/// The most bytes a slab takes up, its head included: a size that allocators have without waste, and half of what fits into a level 2
+/// cache.
+const SLAB_BYTES: usize = 64 << 10;
 /// Where blocks start, in bytes from the slab, and what their starts are multiples of.
 const ALIGN: usize = 8;
 const FIRST: usize = size_of::<SlabHead>();
+/// What all blocks of a slab may take up together, in bytes.
+pub(crate) const SLAB_ROOM: usize = SLAB_BYTES - FIRST;
 
 #[repr(C)]
 struct SlabHead {
@@ -47,7 +50,7 @@ impl<'h> Slab<'h> {
         Raw::<H, T>::layout(len).size().next_multiple_of(ALIGN)
     }
 
-    /// A slab for blocks that take up `room` bytes together; with its head at most [`SLAB_BYTES`].
+    /// A slab for blocks that take up `room` bytes together; at most [`SLAB_ROOM`].
     pub(crate) fn new(room: usize, owner: MemoryOwner, heap: &'h Heap) -> Slab<'h> {
         let bytes = FIRST + room;
         assert!(bytes <= SLAB_BYTES, "a slab of {bytes} bytes is too large");

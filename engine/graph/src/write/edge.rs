@@ -2,17 +2,22 @@
 
 use super::Pen;
 use super::vertex::Touch;
-use crate::adjacency::{self, Key, Side};
+use crate::adjacency::{self, Keeper, Key, LISTS_AHEAD, SLOTS_AHEAD, Side, TAILS_AHEAD};
 use crate::error::{Entity, WriteError};
-use crate::ids::{EdgeId, LabelSetId, TypeId, VertexId};
+use crate::ids::{EdgeId, LabelSetId, ShardId, TypeId, VertexId};
 use crate::memory::Link;
 use crate::page::{EdgeTableHead, Slot};
 use crate::shard::Hold;
 use crate::stamp::{NEVER, Standing, in_flight};
+use crate::txn::NewEdge;
 use crate::value::Edge;
 use crate::value::codec::Properties;
 use crate::version::{self, Record, Versions};
+use smallvec::SmallVec;
 use std::sync::atomic::Ordering;
+
+const TOO_MANY: WriteError =
+    WriteError::LimitExceeded("2^28 relationships have started at one node");
 
 /// Where an edge stands: in the list of its source, and in that of its target.
 fn sides(edge: Edge) -> [(Side, Key); 2] {
@@ -34,6 +39,10 @@ impl<'a> Pen<'a> {
         let newest = self
             .newest(hold, vertex)
             .ok_or(WriteError::VertexDeleted(vertex))?;
+        let standing = self.author.standing(newest.stamp());
+        if matches!(standing, Standing::Mine | Standing::Old) && !newest.is_deleted() {
+            return Ok(slot);
+        }
         let conflict = WriteError::Conflict {
             entity: Entity::Vertex(vertex),
         };
@@ -66,17 +75,75 @@ impl<'a> Pen<'a> {
         let to = self.end(&mut hold, target)?;
         let ordinal = from.ordinals.load(Ordering::Relaxed);
         if ordinal >= EdgeId::ORDINALS {
-            return Err(WriteError::LimitExceeded(
-                "2^28 relationships have started at one node",
-            ));
+            return Err(TOO_MANY);
         }
         let edge = Edge {
             id: EdgeId::new(source, ordinal),
             target,
             type_,
         };
-        self.link_edge(from, to, edge, properties);
+        self.link_edge(from, to, edge, properties, &self.keeper());
         Ok(edge)
+    }
+
+    /// New edges, all or none; their tokens are taken once. `properties` are those of the edge of a number.
+    pub(crate) fn create_edges<'p>(
+        &self,
+        new: &[NewEdge<'_>],
+        properties: impl Fn(usize) -> Properties<'p>,
+    ) -> Result<Vec<Edge>, WriteError> {
+        let graph = self.graph();
+        let mut shards: SmallVec<[ShardId; 8]> = SmallVec::new();
+        for shard in new
+            .iter()
+            .flat_map(|edge| [edge.source, edge.target])
+            .map(|vertex| graph.shard_of(vertex))
+        {
+            if !shards.contains(&shard) {
+                shards.push(shard);
+            }
+        }
+        let mut hold = self.hold(shards);
+        let ends = |at: usize| new.get(at).map(|edge| [edge.source, edge.target]);
+        for (at, edge) in new.iter().enumerate() {
+            for vertex in ends(at + SLOTS_AHEAD).into_iter().flatten() {
+                graph.prefetch_slot(vertex, self.guard);
+            }
+            self.end(&mut hold, edge.target)?;
+            let from = self.end(&mut hold, edge.source)?;
+            // All of them may start there; who is that near the end is not served in a batch.
+            if from.ordinals.load(Ordering::Relaxed) as usize + new.len()
+                > EdgeId::ORDINALS as usize
+            {
+                return Err(TOO_MANY);
+            }
+        }
+        let sides = |at: usize| {
+            ends(at).into_iter().flat_map(|[source, target]| {
+                let side = |vertex, outgoing| Side { vertex, outgoing };
+                [side(source, true), side(target, false)]
+            })
+        };
+        let keeper = self.keeper();
+        let slot = |vertex| self.slot(vertex).expect("a moment ago it was there");
+        let make = |(at, edge): (usize, &NewEdge<'_>)| {
+            for side in sides(at + LISTS_AHEAD) {
+                graph.prefetch_list(side, self.guard);
+            }
+            for side in sides(at + TAILS_AHEAD) {
+                graph.prefetch_recent(side, self.guard);
+            }
+            let (from, to) = (slot(edge.source), slot(edge.target));
+            let ordinal = from.ordinals.load(Ordering::Relaxed);
+            let made = Edge {
+                id: EdgeId::new(edge.source, ordinal),
+                target: edge.target,
+                type_: edge.type_,
+            };
+            self.link_edge(from, to, made, properties(at), &keeper);
+            made
+        };
+        Ok(new.iter().enumerate().map(make).collect())
     }
 
     /// An edge that the log names; the reason if it does not fit.
@@ -97,17 +164,23 @@ impl<'a> Pen<'a> {
         if adjacency::find_where(&from.outgoing, Key::outgoing(edge), self.guard, live).is_some() {
             return Err("an edge is created twice");
         }
-        self.link_edge(from, to, edge, properties);
+        self.link_edge(from, to, edge, properties, &self.keeper());
         Ok(())
     }
 
-    fn link_edge(&self, from: &'a Slot, to: &'a Slot, edge: Edge, properties: Properties<'_>) {
+    fn link_edge(
+        &self,
+        from: &'a Slot,
+        to: &'a Slot,
+        edge: Edge,
+        properties: Properties<'_>,
+        keeper: &Keeper<'_>,
+    ) {
         let ordinal = edge.id.ordinal();
         from.ordinals.fetch_max(ordinal + 1, Ordering::Relaxed);
         let stamp = self.author.stamp;
-        let keeper = self.keeper();
         for (list, (side, key)) in [&from.outgoing, &to.incoming].into_iter().zip(sides(edge)) {
-            adjacency::insert(list, side, key, stamp, None, &keeper);
+            adjacency::insert(list, side, key, stamp, None, keeper);
         }
         if !properties.is_empty() {
             let versions = self.edge_versions(from, ordinal);
