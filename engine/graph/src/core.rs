@@ -10,7 +10,7 @@ use crate::graph::Graph;
 use crate::horizon::Snapshots;
 use crate::housekeeping::Folding;
 use crate::ids::{LabelSetId, ShardId};
-use crate::memory::{Guard, Heap, MemoryLimitExceeded, MemoryOwner};
+use crate::memory::{Guard, Heap};
 use crate::prune::Pruning;
 use crate::settle::Settling;
 use crate::stamp::CellId;
@@ -112,16 +112,6 @@ impl Core {
     /// Does up to `budget` pieces of housekeeping (rewriting stamps, pruning, freeing); whether more could be done at once.
     pub fn maintain(&self, budget: usize) -> bool {
         self.0.maintain(budget)
-    }
-
-    /// Counts `bytes` more (or, below zero, fewer) for something that is kept outside the graph and limited with it.
-    pub fn charge(&self, owner: MemoryOwner, bytes: i64) {
-        self.0.heap.count(owner, bytes);
-    }
-
-    /// Whether `bytes` may be used: asked before something is made, which is then charged as it is made.
-    pub fn admit(&self, bytes: usize) -> Result<(), MemoryLimitExceeded> {
-        self.0.heap.admit(bytes)
     }
 
     pub(crate) fn heap(&self) -> &Heap {

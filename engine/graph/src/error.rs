@@ -6,6 +6,7 @@ use crate::constraint::Violation;
 use crate::delta::{DeltaError, NameKind};
 use crate::door::ReserveError;
 use crate::ids::{CommitSeq, EdgeId, VertexId};
+use crate::memory::MemoryLimitExceeded;
 use crate::names::NameError;
 use crate::value::NotStorable;
 
@@ -51,6 +52,9 @@ pub enum WriteError {
     /// Something has reached its bound.
     #[error("limit exceeded: {0}")]
     LimitExceeded(&'static str),
+    /// The memory limit has been reached; the transaction can be rolled back.
+    #[error(transparent)]
+    MemoryLimit(#[from] MemoryLimitExceeded),
     /// A name could not be interned.
     #[error(transparent)]
     Name(#[from] NameError),

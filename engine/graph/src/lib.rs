@@ -42,6 +42,7 @@ pub mod names;
 
 mod adjacency;
 mod apply;
+mod charge;
 mod column;
 mod constraint;
 mod core;
@@ -73,6 +74,7 @@ mod write;
 
 pub use crate::core::{Core, Epoch};
 pub use apply::AppliedSetting;
+pub use charge::MemoryCharge;
 pub use column::kernel::Summary;
 pub use constraint::{ConstraintDefinition, PropertyType, UniqueRef, Violation};
 pub use error::{ApplyError, CommitError, Entity, WriteError};

@@ -12,7 +12,7 @@ use crate::delta::{DeltaWriter, INDEX_KEYS_MAX, LABELS_MAX, Labels, NAME_BYTES_M
 use crate::error::{CommitError, Entity, WriteError};
 use crate::ids::{CommitSeq, KeyId, LabelId, LabelSetId, TypeId, VertexId};
 use crate::index::IndexDefinition;
-use crate::memory::Guard;
+use crate::memory::{Guard, MemoryOwner};
 use crate::schema::{Filling, Schema, SchemaBuild, SchemaChange};
 use crate::settle::{Settling, Write};
 use crate::stamp::{Author, CellId, NEVER, Sight};
@@ -28,6 +28,13 @@ use std::sync::atomic::{Ordering, fence};
 
 /// The largest frame of one transaction, in bytes.
 pub const TXN_BYTES_MAX: usize = 256 << 20;
+
+/// What a write is admitted to beyond its values, in bytes: a page, the lists and index nodes that it copies.
+const WRITE_BYTES: usize = 64 << 10;
+/// Room in the frame for what stands beside a write's values, in bytes.
+const DELTA_BYTES: usize = 256;
+/// Up to this size a frame grows by doubling, beyond by half, in bytes.
+const FRAME_DOUBLES_TO: usize = 1 << 20;
 
 /// What a transaction may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +141,8 @@ pub struct Txn {
     /// Room for the frame's header, then deltas.
     frame: Vec<u8>,
     writes: Vec<Write>,
+    /// Bytes of the frame and of the list of writes that are counted.
+    charged: usize,
     defined: HashSet<(NameKind, u32)>,
     stats: WriteStats,
     tally: Tally,
@@ -157,6 +166,7 @@ impl Txn {
             cell: None,
             frame: Vec::new(),
             writes: Vec::new(),
+            charged: 0,
             defined: HashSet::new(),
             stats: WriteStats::default(),
             tally: Tally::default(),
@@ -703,6 +713,7 @@ impl Txn {
             Err(error) => return Err((error.into(), Box::new(self))),
         };
         let frame = door.journal().finish_frame(std::mem::take(&mut self.frame));
+        self.charge(0);
         let seq = door.seal(reservation, frame, |seq| {
             if let Some(cell) = self.cell {
                 graph.cells.commit(cell, seq);
@@ -748,6 +759,7 @@ impl Txn {
                 "bytes written by one transaction",
             ));
         }
+        self.make_room(0)?;
         if self.cell.is_none() {
             let cell = self.core.take_cell();
             self.cell =
@@ -756,6 +768,15 @@ impl Txn {
             self.frame.resize(header, 0);
         }
         Ok(())
+    }
+
+    /// Counts what the transaction itself takes.
+    fn charge(&mut self, bytes: usize) {
+        if bytes != self.charged {
+            let more = bytes as i64 - self.charged as i64;
+            self.core.heap().count(MemoryOwner::Transactions, more);
+            self.charged = bytes;
+        }
     }
 
     fn begin_schema_change(
@@ -902,6 +923,7 @@ impl Txn {
         }
         let mut bytes = Vec::new();
         encode_properties(properties, &mut bytes)?;
+        self.make_room(bytes.len())?;
         Ok(bytes)
     }
 
@@ -912,7 +934,30 @@ impl Txn {
         }
         let mut bytes = Vec::new();
         crate::value::codec::encode_changes(changes, &mut bytes)?;
+        self.make_room(bytes.len())?;
         Ok(bytes)
+    }
+
+    /// Sees to it that a write with so many bytes of values may be done: that there is memory for what it keeps in the graph, and
+    /// room in the frame, which is made here so that it is admitted before it is taken.
+    fn make_room(&mut self, values: usize) -> Result<(), WriteError> {
+        self.charge(self.frame.capacity() + self.writes.capacity() * size_of::<Write>());
+        let (len, capacity) = (self.frame.len(), self.frame.capacity());
+        let wanted = len + values + DELTA_BYTES;
+        let mut room = 0;
+        if wanted > capacity {
+            let growth = if capacity < FRAME_DOUBLES_TO {
+                capacity
+            } else {
+                capacity / 2
+            };
+            room = wanted.max(capacity + growth);
+        }
+        self.core.heap().admit(WRITE_BYTES + values + room)?;
+        if room > 0 {
+            self.frame.reserve_exact(room - len);
+        }
+        Ok(())
     }
 
     fn note_vertex(&mut self, vertex: VertexId, touch: Touch) {
@@ -1000,6 +1045,7 @@ const NULL: &[u8] = &[crate::value::codec::tag::NULL];
 
 impl Drop for Txn {
     fn drop(&mut self) {
+        self.charge(0);
         let state = &self.core.0;
         for change in std::mem::take(&mut self.schema) {
             change.rollback(&self.core);

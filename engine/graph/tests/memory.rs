@@ -4,7 +4,10 @@
 use quoit_graph::door::NullJournal;
 use quoit_graph::ids::{KeyId, LabelId, TypeId, VertexId};
 use quoit_graph::value::Value;
-use quoit_graph::{Access, Core, Graph, GraphConfig, IndexDefinition, Isolation, MemoryOwner, Txn};
+use quoit_graph::{
+    Access, Core, Graph, GraphConfig, IndexDefinition, Isolation, MemoryCharge, MemoryOwner, Txn,
+    WriteError,
+};
 use std::sync::Arc;
 
 struct Scene {
@@ -171,4 +174,146 @@ fn what_comes_and_goes_behind_an_old_reader_leaves_nothing() {
             .degree(kept, quoit_graph::Direction::Out, &[s.type_]),
         0
     );
+}
+
+/// Creates vertices with one kilobyte each until there is no more memory; how many, and the refusal.
+fn fill(s: &Scene, core: &Core, txn: &mut Txn) -> (u64, WriteError) {
+    let text = Value::from("x".repeat(1000));
+    for n in 0..1_000_000 {
+        match txn.create_vertex(&[s.label], &[(s.key, text.clone())]) {
+            Ok(_) if n % 100 == 0 => {
+                core.maintain(64);
+            }
+            Ok(_) => {}
+            Err(error) => return (n, error),
+        }
+    }
+    panic!("a gigabyte fits into the limit");
+}
+
+#[test]
+fn at_the_limit_a_write_is_refused_whole_and_rolling_back_makes_room_again() {
+    const LIMIT: u64 = 32 << 20;
+    let s = scene();
+    s.write(|txn| txn.create_vertex(&[s.label], &[(s.key, 1.into())]).unwrap());
+    s.quiet();
+    s.graph.set_memory_limit(Some(LIMIT));
+    let before = s.graph.memory().tracked();
+    let mut fitted = Vec::new();
+    for _ in 0..3 {
+        let mut txn = s.begin();
+        let (made, error) = fill(&s, &s.core, &mut txn);
+        assert!(matches!(error, WriteError::MemoryLimit(_)), "{error}");
+        assert!(
+            error.to_string().starts_with("memory limit exceeded"),
+            "{error}"
+        );
+        let memory = s.graph.memory();
+        assert!(memory.tracked() <= LIMIT - memory.reserve, "{memory:?}");
+        assert_eq!(txn.stats().vertices_created, made, "the refused one counts");
+        let (more, error) = fill(&s, &s.core, &mut s.begin());
+        assert!(
+            more < made && matches!(error, WriteError::MemoryLimit(_)),
+            "{error}"
+        );
+        txn.rollback();
+        s.quiet();
+        fitted.push(made);
+        let left = s.graph.memory().tracked();
+        // Numbers are not given again, so an empty page is being filled.
+        assert!(left <= before + (48 << 10), "{before} bytes became {left}");
+    }
+    // A version and a place in the frame, so about two kilobytes each.
+    assert!(
+        fitted.iter().all(|&n| n > 8_000 && n < 16_000),
+        "{fitted:?}"
+    );
+    assert_eq!(s.graph.vertex_count(), 1);
+    s.graph.set_memory_limit(None);
+    s.write(|txn| {
+        for _ in 0..1000 {
+            txn.create_vertex(&[s.label], &[(s.key, "y".repeat(50_000).as_str().into())])
+                .unwrap();
+        }
+    });
+}
+
+#[test]
+fn one_budget_serves_all_cores_and_ends_on_whichever_asks_for_the_last_of_it() {
+    const LIMIT: u64 = 48 << 20;
+    let s = scene();
+    s.graph.set_memory_limit(Some(LIMIT));
+    let (label, key) = (s.label, s.key);
+    let graph = s.graph.clone();
+    let other = std::thread::spawn(move || {
+        let core = graph.core(1);
+        let mut txn = core.begin(Access::Write, Isolation::Snapshot);
+        let text = Value::from("x".repeat(1000));
+        let mut n = 0;
+        let error = loop {
+            match txn.create_vertex(&[label], &[(key, text.clone())]) {
+                Ok(_) => n += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, WriteError::MemoryLimit(_)), "{error}");
+        txn.rollback();
+        while core.maintain(1000) {}
+        core.maintain(1000);
+        n
+    });
+    let mut txn = s.begin();
+    let (mine, error) = fill(&s, &s.core, &mut txn);
+    assert!(matches!(error, WriteError::MemoryLimit(_)), "{error}");
+    let memory = s.graph.memory();
+    assert!(memory.tracked() <= LIMIT - memory.reserve, "{memory:?}");
+    txn.rollback();
+    let theirs: u64 = other.join().unwrap();
+    assert!(mine > 0 && theirs > 0);
+    s.quiet();
+    let mut txn = s.begin();
+    assert!(fill(&s, &s.core, &mut txn).0 > mine.max(theirs) / 2);
+}
+
+#[test]
+fn what_queries_hold_and_what_the_process_uses_besides_count_against_the_limit() {
+    let s = scene();
+    s.graph.set_memory_limit(Some(64 << 20));
+    let mut charge = MemoryCharge::new(s.core.clone(), MemoryOwner::Queries);
+    charge.grow(40 << 20).unwrap();
+    assert_eq!(s.bytes(MemoryOwner::Queries), 40 << 20);
+    assert!(charge.grow(40 << 20).is_err());
+    assert_eq!(charge.bytes(), 40 << 20, "a refused charge has grown");
+    charge.shrink(30 << 20);
+    charge.grow(40 << 20).unwrap();
+    drop(charge);
+    assert_eq!(s.bytes(MemoryOwner::Queries), 0);
+    // The allocator holds 50 MiB that nobody has charged.
+    s.graph
+        .observe_active_memory(s.graph.memory().tracked() + (50 << 20));
+    let mut charge = MemoryCharge::new(s.core.clone(), MemoryOwner::Queries);
+    let refused = charge.grow(20 << 20).unwrap_err();
+    assert!(refused.used >= 50 << 20, "{refused}");
+    s.graph.observe_active_memory(0);
+    charge.grow(20 << 20).unwrap();
+}
+
+#[test]
+fn a_transactions_own_frame_is_counted_until_it_ends() {
+    let s = scene();
+    let text = Value::from("x".repeat(1 << 20));
+    let id = s.write(|txn| txn.create_vertex(&[s.label], &[]).unwrap());
+    for commits in [true, false] {
+        let mut txn = s.begin();
+        for _ in 0..9 {
+            txn.set_vertex_property(id, s.key, &text).unwrap();
+        }
+        assert!(s.bytes(MemoryOwner::Transactions) >= 8 << 20);
+        if commits {
+            txn.commit().unwrap();
+        } else {
+            txn.rollback();
+        }
+        assert_eq!(s.bytes(MemoryOwner::Transactions), 0);
+    }
 }

@@ -20,6 +20,8 @@ use std::sync::atomic::Ordering;
 
 /// Slots that are looked at while a token is held.
 const SLOTS_AT_ONCE: usize = 64;
+/// What a slot is admitted to: its entries and the nodes that are copied for them, in bytes.
+const SLOT_BYTES: usize = 4 << 10;
 
 /// An index or a constraint that is being made by a transaction of this core. Dropping it changes nothing: a commit does what is left.
 pub struct SchemaBuild {
@@ -115,6 +117,7 @@ impl Filling {
         if self.shard == graph.shard_count() {
             return Ok(None);
         }
+        core.heap().admit(slots * SLOT_BYTES)?;
         let guard = core.heap().enter();
         if self.pages.is_none() {
             self.pages = Some(self.pages(core, &guard));

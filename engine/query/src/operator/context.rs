@@ -12,8 +12,8 @@ use quoit_cypher::error::{Detail, Error, ErrorKind};
 use quoit_graph::ids::{KeyId, LabelId, VertexId};
 use quoit_graph::value::{Edge, Value};
 use quoit_graph::{
-    ConstraintDefinition, Direction, EdgeRef, Entity, Epoch, Incidence, Statement, Txn, VertexRef,
-    View, WriteError,
+    ConstraintDefinition, Direction, EdgeRef, Entity, Epoch, Incidence, MemoryCharge,
+    MemoryLimitExceeded, MemoryOwner, Statement, Txn, VertexRef, View, WriteError,
 };
 use regex::Regex;
 
@@ -37,6 +37,8 @@ pub struct State {
     /// Bytes that buffering operators hold now, as estimated.
     held_bytes: u64,
     held_bytes_max: u64,
+    /// The same bytes, counted with all that the graph's memory limit is for.
+    charge: Option<MemoryCharge>,
     /// Vertices that a `DELETE` named while they had edges.
     postponed: Vec<(VertexId, Place)>,
 }
@@ -59,6 +61,7 @@ impl State {
             statement_time: now(),
             held_bytes: 0,
             held_bytes_max,
+            charge: None,
             postponed: Vec::new(),
         }
     }
@@ -162,8 +165,12 @@ impl<'a> Context<'a> {
     /// Counts bytes that an operator keeps.
     ///
     /// # Errors
-    /// The execution's limit is passed.
+    /// The execution's limit is passed, or that of the server's memory.
     pub fn hold(&mut self, bytes: u64) -> Result<(), Error> {
+        let charge = self.state.charge.get_or_insert_with(|| {
+            MemoryCharge::new(self.txn.core().clone(), MemoryOwner::Queries)
+        });
+        charge.grow(bytes).map_err(memory_limit)?;
         self.state.held_bytes += bytes;
         if self.state.held_bytes > self.state.held_bytes_max {
             return Err(Error::of(
@@ -180,6 +187,9 @@ impl<'a> Context<'a> {
     /// Takes back what [`Context::hold`] counted.
     pub fn release(&mut self, bytes: u64) {
         self.state.held_bytes = self.state.held_bytes.saturating_sub(bytes);
+        if let Some(charge) = &mut self.state.charge {
+            charge.shrink(bytes);
+        }
     }
 
     /// Remembers a vertex that cannot be deleted while it has edges.
@@ -342,6 +352,13 @@ impl<'a> Context<'a> {
     }
 }
 
+/// The memory limit as an error of the language.
+fn memory_limit(error: MemoryLimitExceeded) -> Error {
+    Error::of(ErrorKind::MemoryLimitExceeded, error.to_string()).hint(
+        "do the work in smaller transactions, end transactions that hold memory back (SHOW MEMORY INFO names them), or raise --memory-limit",
+    )
+}
+
 /// A refused write as an error of the language.
 pub fn write_error(error: WriteError) -> Error {
     match error {
@@ -367,6 +384,7 @@ pub fn write_error(error: WriteError) -> Error {
         WriteError::NotStorable(error) => {
             Error::type_error(Detail::InvalidPropertyType, error.to_string())
         }
+        WriteError::MemoryLimit(error) => memory_limit(error),
         WriteError::ReadOnly => Error::of(ErrorKind::AccessMode, "the transaction is read-only"),
         WriteError::Constraint { violation, .. } => {
             let detail = match violation.definition {
