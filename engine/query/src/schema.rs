@@ -343,10 +343,10 @@ fn constraint_plan(target: &ConstraintTarget) -> Result<ConstraintPlan, Error> {
         }
         ConstraintRule::Typed(name) => {
             single("IS TYPED")?;
-            Rule::Typed(PropertyType::from_name(name).ok_or_else(|| {
+            Rule::Typed(PropertyType::from_name(&name.name).ok_or_else(|| {
                 refused(
-                    target.span,
-                    format!("properties cannot be held to the type {name}"),
+                    name.span,
+                    format!("properties cannot be held to the type {}", name.name),
                 )
                 .hint("the types are BOOLEAN, STRING, INTEGER, FLOAT, LIST, MAP, DATE, LOCALTIME, LOCALDATETIME, ZONEDTIME, ZONEDDATETIME, DURATION, POINT")
             })?)

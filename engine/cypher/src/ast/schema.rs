@@ -3,7 +3,7 @@
 //! Both dialects are brought to one shape; what only one of them has (a name, `IF NOT EXISTS`) is optional. What the engine does not
 //! have yet is refused by the engine, not here.
 
-use super::{Expr, Ident, Name, PropertyPath};
+use super::{Expr, Ident, PropertyPath};
 use crate::span::Span;
 
 /// A statement that changes or describes the schema.
@@ -186,5 +186,5 @@ pub enum ConstraintRule {
     /// `IS NODE KEY` / `IS KEY`: both.
     Key,
     /// The value must have a type; its words in upper case.
-    Typed(Name),
+    Typed(Ident),
 }

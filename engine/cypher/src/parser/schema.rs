@@ -319,7 +319,9 @@ fn constraint<'a>(start: Input<'a>, input: Input<'a>) -> Parsed<'a, ConstraintTa
 fn constraint_rule(input: Input<'_>) -> Parsed<'_, ConstraintRule> {
     let (at, _) = word("IS").parse(input)?;
     if let Ok((at, _)) = alt((token(TokenKind::DoubleColon), word("TYPED"))).parse(at) {
-        return map(type_name, |(name, _)| ConstraintRule::Typed(name)).parse(at);
+        let (rest, (name, _)) = type_name(at)?;
+        let span = at.span_to(rest);
+        return Ok((rest, ConstraintRule::Typed(Ident { name, span })));
     }
     let owner = || alt((word("NODE"), word("RELATIONSHIP"), word("REL")));
     alt((

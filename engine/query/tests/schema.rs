@@ -1,0 +1,229 @@
+//! Schema statements in both dialects: what they make, what they tell, what they refuse.
+
+mod db;
+
+use db::{Db, Rows};
+use quoit_cypher::error::{Detail, ErrorKind};
+use quoit_graph::{Order, SchemaState};
+use quoit_query::{Demand, Execution, Kind, Parameters, Step};
+
+/// Runs a schema statement; the code of its one notice, and its title.
+fn notice(db: &Db, text: &str) -> (&'static str, String) {
+    let prepared = db
+        .engine
+        .prepare(text, &db.core)
+        .unwrap_or_else(|error| panic!("{text}: {error:?}"));
+    assert_eq!(prepared.kind(), Kind::Schema);
+    let mut txn = db.begin(true);
+    let mut execution = Execution::new(prepared, &Parameters::new()).unwrap();
+    execution.request(Demand::All);
+    while execution
+        .step(&mut txn, &db.core, &|| false, &mut Rows::default())
+        .unwrap_or_else(|error| panic!("{text}: {error:?}"))
+        != Step::Done
+    {}
+    let mut notices = execution.summary(&txn).notices;
+    txn.commit().unwrap();
+    assert_eq!(notices.len(), 1, "{text}");
+    let notice = notices.remove(0);
+    (notice.code, notice.title)
+}
+
+/// Indexes as `name :owner(keys)`.
+fn indexes(db: &Db) -> Vec<String> {
+    let graph = db.core.graph();
+    let names = graph.names();
+    graph
+        .indexes()
+        .iter()
+        .map(|index| {
+            assert_eq!(index.state, SchemaState::Online);
+            let definition = &index.definition;
+            let owner = match definition.label() {
+                Some(label) => names.label_name(label).unwrap().to_string(),
+                None => format!(
+                    "-{}-",
+                    names.type_name(definition.edge_type().unwrap()).unwrap()
+                ),
+            };
+            let keys: Vec<&str> = definition
+                .keys()
+                .iter()
+                .map(|key| &**names.key_name(*key).unwrap())
+                .collect();
+            let order = match definition.order() {
+                Order::Ascending => "",
+                Order::Descending => " DESC",
+            };
+            format!(
+                "{}:{owner}({}){order}",
+                index.name.as_deref().unwrap_or_default(),
+                keys.join(", ")
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn an_index_is_made_shown_and_dropped_in_either_dialect() {
+    let db = Db::new();
+    for (text, code, shown) in [
+        ("CREATE INDEX ON :L", "CreateIndex", ":L()"),
+        ("CREATE INDEX ON :L(p)", "CreateIndex", ":L(p)"),
+        ("CREATE INDEX ON :L(p)", "IndexAlreadyExists", ":L(p)"),
+        (
+            "CREATE INDEX FOR (n:L) ON (n.p)",
+            "IndexAlreadyExists",
+            ":L(p)",
+        ),
+        (
+            "CREATE INDEX IF NOT EXISTS FOR (n:L) ON (n.p)",
+            "IndexAlreadyExists",
+            ":L(p)",
+        ),
+        (
+            "CREATE RANGE INDEX both FOR (n:L) ON (n.a, n.b)",
+            "CreateIndex",
+            "both:L(a, b)",
+        ),
+        (
+            "CREATE INDEX both IF NOT EXISTS FOR (n:M) ON (n.x)",
+            "IndexAlreadyExists",
+            "both:L(a, b)",
+        ),
+        (
+            "CREATE INDEX ON :L(q) WITH CONFIG {\"order\": \"DESC\"}",
+            "CreateIndex",
+            ":L(q) DESC",
+        ),
+        (
+            "CREATE LOOKUP INDEX FOR (n) ON EACH labels(n)",
+            "IndexAlreadyExists",
+            ":L()",
+        ),
+        (
+            "DROP INDEX ON :L(q) WITH CONFIG {\"order\": \"ASC\"}",
+            "IndexDoesNotExist",
+            ":L(q) DESC",
+        ),
+    ] {
+        assert_eq!(notice(&db, text).0, code, "{text}");
+        assert!(
+            indexes(&db).contains(&shown.to_owned()),
+            "{text}: {:?}",
+            indexes(&db)
+        );
+    }
+    assert_eq!(indexes(&db).len(), 4);
+    assert_eq!(
+        notice(&db, "DROP INDEX ON :L(p)"),
+        (
+            "DropIndex",
+            "Dropped index on label L on properties p.".into()
+        )
+    );
+    assert_eq!(
+        notice(&db, "DROP INDEX ON :L(p)"),
+        (
+            "IndexDoesNotExist",
+            "Index on label L on properties p doesn't exist.".into()
+        )
+    );
+    assert_eq!(
+        notice(&db, "DROP INDEX ON :Never(seen)").0,
+        "IndexDoesNotExist"
+    );
+    assert!(db.core.graph().names().label("Never").is_none());
+    assert_eq!(notice(&db, "DROP INDEX both").0, "DropIndex");
+    assert_eq!(
+        notice(&db, "DROP INDEX both IF EXISTS").0,
+        "IndexDoesNotExist"
+    );
+    assert_eq!(db.error("DROP INDEX both").detail(), Detail::DoesNotExist);
+    db.run("DROP ALL INDEXES");
+    assert_eq!(indexes(&db), Vec::<String>::new());
+}
+
+#[test]
+fn a_name_stands_for_one_thing() {
+    let db = Db::new();
+    db.run("CREATE INDEX taken FOR (n:L) ON (n.p)");
+    let error = db.error("CREATE INDEX taken FOR (n:L) ON (n.q)");
+    assert_eq!(
+        (error.kind(), error.detail()),
+        (ErrorKind::SchemaError, Detail::AlreadyExists)
+    );
+    assert!(error.span().is_some());
+    let error = db.error("CREATE CONSTRAINT taken FOR (n:L) REQUIRE n.p IS NOT NULL");
+    assert_eq!(error.detail(), Detail::AlreadyExists);
+    assert_eq!(indexes(&db), ["taken:L(p)"]);
+}
+
+#[test]
+fn a_statement_that_cannot_be_meant_is_refused_at_its_place() {
+    let db = Db::new();
+    let many: Vec<String> = (0..17).map(|at| format!("p{at}")).collect();
+    let many = format!("CREATE INDEX ON :L({})", many.join(", "));
+    for (text, place) in [
+        ("CREATE INDEX ON :L(p, q, p)", "p)"),
+        ("CREATE INDEX ON :L()", ")"),
+        ("CREATE INDEX ON", ""),
+        (
+            "CREATE INDEX ON :L(p) WITH CONFIG {order: 'SIDEWAYS'}",
+            "'SIDEWAYS'",
+        ),
+        ("CREATE INDEX ON :L(p) WITH CONFIG {foo: 'ASC'}", "foo"),
+        ("CREATE INDEX ON :L WITH CONFIG {order: 'ASC'}", "order"),
+        ("DROP INDEX ON :L WITH CONFIG {order: 'ASC'}", "order"),
+        (&*many, "p16"),
+        (
+            "CREATE CONSTRAINT ON (n:L) ASSERT n.p, n.p IS UNIQUE",
+            "p IS",
+        ),
+        ("CREATE CONSTRAINT ON (n:L) ASSERT EXISTS (n.p, n.q)", "q)"),
+        (
+            "CREATE CONSTRAINT ON (n:L) ASSERT n.p IS TYPED NUMBER",
+            "NUMBER",
+        ),
+    ] {
+        let error = db.error(text);
+        assert_eq!(error.kind(), ErrorKind::SyntaxError, "{text}: {error:?}");
+        let span = error.span().unwrap_or_else(|| panic!("{text}: no place"));
+        assert!(
+            text[span.start as usize..].starts_with(place),
+            "{text}: at {}",
+            &text[span.start as usize..]
+        );
+    }
+    assert_eq!(indexes(&db), Vec::<String>::new());
+}
+
+#[test]
+fn others_have_their_turn_while_an_index_is_filled() {
+    let db = Db::new();
+    db.run("UNWIND range(1, 3000) AS i CREATE (:L {p: i})");
+    let prepared = db
+        .engine
+        .prepare("CREATE INDEX ON :L(p)", &db.core)
+        .unwrap();
+    let mut txn = db.begin(true);
+    let mut execution = Execution::new(prepared, &Parameters::new()).unwrap();
+    let mut turns = 0;
+    while execution
+        .step(&mut txn, &db.core, &|| true, &mut Rows::default())
+        .unwrap()
+        != Step::Done
+    {
+        turns += 1;
+        // Neither read before it is whole, nor in the way of a writer.
+        let text = "MATCH (n:L {p: 7}) RETURN count(n)";
+        assert!(!db.explain(text).contains("Properties"));
+        assert_eq!(db.number(text), turns);
+        db.run("CREATE (:L {p: 7})");
+    }
+    txn.commit().unwrap();
+    assert!(turns > 5, "only {turns} turns");
+    let text = "MATCH (n:L {p: 7}) RETURN count(n)";
+    assert!(db.explain(text).contains("Properties"));
+    assert_eq!(db.number(text), turns + 1);
+}
