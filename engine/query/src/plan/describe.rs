@@ -23,6 +23,8 @@ fn write(plan: &Plan, depth: usize, lines: &mut Vec<String>) {
         plan.estimate.ceil()
     ));
     let (first, inner) = match (&plan.op, plan.inputs.split_first()) {
+        // What it falls back to does not run.
+        (Op::ColumnAggregate(_), _) => (None, [].as_slice()),
         // All inputs of a union are alike.
         (Op::Union, _) => (None, plan.inputs.as_slice()),
         (_, Some((first, inner))) => (Some(first), inner),
@@ -167,6 +169,15 @@ fn operator(op: &Op) -> String {
                 "Aggregate ({} keys, {} results)",
                 aggregate.keys.len(),
                 aggregate.calls.len()
+            )
+        }
+        Op::ColumnAggregate(aggregate) => {
+            let label = aggregate.label.as_ref();
+            format!(
+                "AggregateByColumns ({}{} results, {} conditions)",
+                label.map_or(String::new(), |label| format!(":{}, ", label.name)),
+                aggregate.calls.len(),
+                aggregate.filters.len()
             )
         }
         Op::Distinct(_) => "Distinct".into(),

@@ -4,6 +4,7 @@
 //! become a slot or a local; what the engine cannot do is refused here, with the place and the name of the construct; a plan that writes gives
 //! no row out before all its writes are done.
 
+mod columns;
 mod conditions;
 mod expression;
 mod index;

@@ -11,7 +11,7 @@ use quoit_cypher::error::{Detail, Error};
 use quoit_cypher::span::Span;
 
 use super::scope::Scope;
-use super::{Planner, used};
+use super::{Planner, columns, used};
 use crate::expression::{Expr, Slot};
 use crate::plan::{Aggregate, Op, Plan, Project, Sort};
 
@@ -109,6 +109,7 @@ impl Planner<'_> {
                 width: frame.width(),
             };
             plan = Plan::over(Op::Aggregate(Rc::new(node)), plan).expecting(estimate);
+            plan = columns::improve(plan);
         }
 
         let mut next = scope.next_frame();
