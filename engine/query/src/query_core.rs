@@ -14,8 +14,8 @@ use quoit_cypher::check::{ProcedureSignature, Procedures as Signatures, ValueTyp
 use quoit_cypher::error::Error;
 use quoit_cypher::normalise::{Normalised, normalise};
 use quoit_cypher::parser::{parse, parse_with_extracted};
+use quoit_graph::Core;
 use quoit_graph::value::Value;
-use quoit_graph::{Core, SchemaState};
 
 use crate::planner::{Catalog, literal_value, plan_query};
 use crate::prepared::{Inner, Mode, Prepared, mode_of};
@@ -167,16 +167,7 @@ impl QueryCore {
         })?;
         // Read before what it is the version of: a change in between makes the plan stale, never the other way round.
         let schema_version = core.graph().schema_version();
-        let catalog = Catalog {
-            graph: core.graph().clone(),
-            indexes: core
-                .graph()
-                .indexes()
-                .into_iter()
-                .filter(|index| index.state == SchemaState::Online)
-                .collect(),
-            statistics: core.graph().statistics(),
-        };
+        let catalog = Catalog::of(core.graph());
         let mut columns: Vec<Arc<str>> = checked
             .columns()
             .iter()

@@ -9,7 +9,7 @@ use hashbrown::HashSet;
 use quoit_cypher::error::Error;
 use quoit_graph::ids::{KeyId, TypeId, VertexId};
 use quoit_graph::value::{Edge, Value};
-use quoit_graph::{Bound, Cursor, Direction, EdgeIndexRef, IndexRef, KeyRange, NextKey};
+use quoit_graph::{Bound, Cursor, Direction, EdgeIndexRef, IndexRef, KeyRange, NextKey, UniqueRef};
 use smallvec::SmallVec;
 
 use super::expand::is_used;
@@ -18,6 +18,9 @@ use super::{BATCH_ROWS, Batch, Context, Operator, Pull, Running, next_rows};
 use crate::expression::evaluate::evaluate;
 use crate::expression::{Expr, NameRef};
 use crate::plan::{self, KeyValue, NextKeyPlan, RangePlan};
+
+/// What is found for one look-up without a place to yield.
+const SEEK_MAX: usize = 4 * BATCH_ROWS;
 
 /// Ids of an index's keys.
 type Keys = SmallVec<[KeyId; 4]>;
@@ -37,6 +40,8 @@ struct Reading {
     cursor: Cursor,
     /// Something has been read for this row, so that there is reason to ask for the time.
     has_begun: bool,
+    /// More equals the chosen values than is looked up at once, so that it is read in batches.
+    is_long: bool,
     ended: bool,
 }
 
@@ -50,7 +55,7 @@ impl Reading {
     ) -> Result<(), Error> {
         self.choices.clear();
         self.cursor = Cursor::default();
-        (self.has_begun, self.ended) = (false, false);
+        (self.has_begun, self.is_long, self.ended) = (false, false, false);
         for value in &range.equal {
             let choices = match value {
                 KeyValue::Is(expr) => vec![evaluate(expr, cx, row)?],
@@ -111,6 +116,7 @@ impl Reading {
     /// The next combination of values; ends behind the last.
     fn advance(&mut self) {
         self.cursor = Cursor::default();
+        self.is_long = false;
         for key in (0..self.chosen.len()).rev() {
             self.chosen[key] += 1;
             if self.chosen[key] < self.choices[key].len() {
@@ -184,13 +190,41 @@ impl IndexScan {
         }
     }
 
-    fn index<'e>(&self, cx: &Context<'e>) -> Result<IndexRef<'e>, Error> {
+    fn index<'e>(&self, cx: &Context<'e>) -> Result<Source<'e>, Error> {
         let find = || {
             let label = label_id(&self.plan.label, cx)?;
-            cx.view.index(label, &key_ids(&self.plan.keys, cx)?)
+            let keys = key_ids(&self.plan.keys, cx)?;
+            match self.plan.is_unique {
+                true => cx.view.unique(label, &keys).map(Source::Unique),
+                false => cx.view.index(label, &keys).map(Source::Ordered),
+            }
         };
         find().ok_or_else(|| missing(&self.plan.label))
     }
+
+    /// Finds what equals the chosen values in all keys; false if there is too much of it to be held at once.
+    fn seek(&mut self, source: Source<'_>) -> bool {
+        let (values, found) = (&self.reading.equal, &mut self.rows.found);
+        match source {
+            Source::Unique(unique) => found.extend(unique.seek(values)),
+            Source::Ordered(index) => {
+                found.extend(index.seek(values).take(SEEK_MAX));
+                if found.len() == SEEK_MAX {
+                    found.clear();
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}
+
+/// What is read.
+#[derive(Clone, Copy)]
+enum Source<'e> {
+    Ordered(IndexRef<'e>),
+    /// A unique constraint: look-ups only.
+    Unique(UniqueRef<'e>),
 }
 
 impl Operator for IndexScan {
@@ -228,11 +262,12 @@ impl Operator for IndexScan {
                     None => *index.insert(self.index(cx)?),
                 };
                 self.reading.has_begun = true;
-                let found = &mut self.rows.found;
-                if self.reading.equal.len() == self.plan.keys.len() {
-                    found.extend(index.seek(&self.reading.equal));
+                let is_look_up = self.reading.equal.len() == self.plan.keys.len();
+                if is_look_up && !self.reading.is_long && self.seek(index) {
                     self.reading.advance();
-                } else {
+                } else if let Source::Ordered(index) = index {
+                    self.reading.is_long = true;
+                    let found = &mut self.rows.found;
                     self.reading.read_on(&self.plan.range, |range, cursor| {
                         index.scan(range, cursor, BATCH_ROWS, found);
                     });

@@ -101,11 +101,12 @@ fn operator(op: &Op) -> String {
             Some(label) => format!("ScanAllByLabel (#{} :{})", scan.slot, label.name),
         },
         Op::IndexScan(scan) => format!(
-            "ScanAllByLabelProperties (#{} :{} {{{}}}){}",
+            "ScanAllByLabelProperties (#{} :{} {{{}}}){}{}",
             scan.slot,
             scan.label.name,
             names(&scan.keys, ", "),
-            part(&scan.range)
+            part(&scan.range),
+            if scan.is_unique { ", unique" } else { "" }
         ),
         Op::EdgeScan(scan) => {
             let name = match scan.keys.is_empty() {

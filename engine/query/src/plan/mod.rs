@@ -118,6 +118,8 @@ pub struct IndexScan {
     pub keys: Vec<NameRef>,
     /// What of it is read.
     pub range: RangePlan,
+    /// It is a unique constraint, of whose keys all have values.
+    pub is_unique: bool,
 }
 
 /// See [`Op::EdgeScan`].

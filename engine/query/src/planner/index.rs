@@ -7,11 +7,11 @@
 use quoit_cypher::ast::{self, ExprKind, VarId};
 use quoit_cypher::error::Error;
 use quoit_graph::ids::KeyId;
-use quoit_graph::{IndexDefinition, IndexInfo, Order};
+use quoit_graph::{IndexDefinition, Order};
 
-use super::Planner;
 use super::conditions::{Comparable, Solver};
 use super::scope::Scope;
+use super::{KnownIndex, Planner};
 use crate::expression::NameRef;
 use crate::plan::{KeyValue, NextKeyPlan, RangePlan};
 
@@ -142,6 +142,9 @@ impl Planner<'_> {
         if access.equal.is_empty() && matches!(access.next, NextUse::Any) {
             return None;
         }
+        if index.is_unique && access.equal.len() < definition.keys().len() {
+            return None;
+        }
         if !access.equal.is_empty() {
             access.rows = (rows_of_one_value(index, access.equal.len(), entries) * lists)
                 .min(entries.max(1.0));
@@ -167,10 +170,12 @@ impl Planner<'_> {
     /// Whether what an access finds comes out as wanted, and in which direction the index is read then.
     pub(super) fn reading_order(&self, access: &IndexAccess, id: VarId) -> Option<Order> {
         let wanted = &self.wanted_order;
-        if wanted.of != Some(id) || access.equal.iter().any(|used| used.is_list) {
+        let index = &self.catalog.indexes[access.index];
+        let has_lists = access.equal.iter().any(|used| used.is_list);
+        if wanted.of != Some(id) || has_lists || index.is_unique {
             return None;
         }
-        let names: Vec<&str> = self.catalog.indexes[access.index]
+        let names: Vec<&str> = index
             .definition
             .keys()
             .iter()
@@ -259,8 +264,9 @@ impl Planner<'_> {
 }
 
 /// Entries expected for one value in each of the first keys.
-fn rows_of_one_value(index: &IndexInfo, keys: usize, entries: f64) -> f64 {
+fn rows_of_one_value(index: &KnownIndex, keys: usize, entries: f64) -> f64 {
     match index.distinct.get(keys - 1) {
+        _ if index.is_unique => entries.min(1.0),
         Some(distinct) if *distinct > 0 => entries / *distinct as f64,
         _ => entries * ONE_VALUE,
     }

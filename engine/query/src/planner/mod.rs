@@ -23,7 +23,7 @@ use quoit_cypher::ast::{self, Clause, ClauseKind, Imports, Query, SingleQuery, U
 use quoit_cypher::error::{Detail, Error};
 use quoit_cypher::span::Span;
 use quoit_graph::ids::{LabelId, TypeId};
-use quoit_graph::{Graph, IndexInfo, Statistics};
+use quoit_graph::{ConstraintDefinition, Graph, IndexDefinition, SchemaState, Statistics};
 
 pub use expression::literal_value;
 
@@ -62,12 +62,50 @@ pub struct Catalog {
     /// Names.
     pub graph: Arc<Graph>,
     /// Indexes.
-    pub indexes: Vec<IndexInfo>,
+    pub indexes: Vec<KnownIndex>,
     /// Counts.
     pub statistics: Statistics,
 }
 
+/// A way to find vertices or edges by their properties.
+pub struct KnownIndex {
+    /// What it is of.
+    definition: IndexDefinition,
+    /// For each number of first keys: about how many distinct values they have.
+    distinct: Vec<u64>,
+    /// It is that of a unique constraint: one vertex at most for values of all its keys, and no other way to read it.
+    is_unique: bool,
+}
+
 impl Catalog {
+    /// The graph as it is now.
+    pub fn of(graph: &Arc<Graph>) -> Catalog {
+        let indexes = graph.indexes().into_iter();
+        let indexes = indexes.filter(|index| index.state == SchemaState::Online);
+        let mut known: Vec<KnownIndex> = indexes
+            .map(|index| KnownIndex {
+                definition: index.definition,
+                distinct: index.distinct,
+                is_unique: false,
+            })
+            .collect();
+        let constraints = graph.constraints().into_iter();
+        for constraint in constraints.filter(|known| known.state == SchemaState::Online) {
+            if let ConstraintDefinition::Unique { label, keys } = constraint.definition {
+                known.push(KnownIndex {
+                    definition: IndexDefinition::on_label(label, &keys),
+                    distinct: Vec::new(),
+                    is_unique: true,
+                });
+            }
+        }
+        Catalog {
+            graph: graph.clone(),
+            indexes: known,
+            statistics: graph.statistics(),
+        }
+    }
+
     /// Vertices with a label.
     fn vertices_with(&self, label: LabelId) -> f64 {
         let counts = &self.statistics.vertices_by_label;

@@ -84,8 +84,8 @@ impl Planner<'_> {
         };
         let (slot, keys, range) = match &mut node.op {
             Op::IndexScan(scan) => match Rc::get_mut(scan) {
-                Some(scan) => (scan.slot, &scan.keys, Some(&mut scan.range)),
-                None => return false,
+                Some(scan) if !scan.is_unique => (scan.slot, &scan.keys, Some(&mut scan.range)),
+                _ => return false,
             },
             Op::EdgeScan(scan) => match Rc::get_mut(scan) {
                 Some(scan) => (scan.edge, &scan.keys, scan.range.as_mut()),

@@ -17,6 +17,8 @@ use crate::plan::{EdgeScan, IdSeek, IndexScan, Op, Other, Plan, Scan, all_labels
 
 /// Entries of an index cost so much of what vertices of a page do.
 const ENTRY_COST: f64 = 1.2;
+/// ... and a look-up of a unique key so much.
+const UNIQUE_COST: f64 = 0.5;
 /// What sorting would cost is saved, so to say.
 const ORDERED: f64 = 0.6;
 /// ... and most rows are not read at all, where only the first are wanted.
@@ -194,7 +196,11 @@ impl Planner<'_> {
     /// What a way through an index costs, and in which direction it is read.
     fn index_cost(&self, access: &IndexAccess, id: VarId) -> (f64, Order) {
         let mut cost = 1.0 + access.rows * ENTRY_COST;
-        let definition = &self.catalog.indexes[access.index].definition;
+        let index = &self.catalog.indexes[access.index];
+        let definition = &index.definition;
+        if index.is_unique {
+            cost = 1.0 + access.rows * UNIQUE_COST;
+        }
         if self.is_hinted(definition) {
             cost *= HINTED;
         }
@@ -320,6 +326,7 @@ impl Planner<'_> {
                     label: label.unwrap_or_else(|| NameRef::new("")),
                     keys: self.key_names(&self.catalog.indexes[found.index].definition),
                     range,
+                    is_unique: self.catalog.indexes[found.index].is_unique,
                 }))
             }
         };
