@@ -10,6 +10,7 @@ use crate::graph::Graph;
 use crate::horizon::Snapshots;
 use crate::housekeeping::Folding;
 use crate::ids::{LabelSetId, ShardId};
+use crate::index::Edging;
 use crate::memory::{Guard, Heap};
 use crate::prune::Pruning;
 use crate::settle::Settling;
@@ -36,6 +37,8 @@ pub(crate) struct CoreState {
     pub(crate) settling: RefCell<VecDeque<Settling>>,
     pub(crate) pruning: RefCell<Pruning>,
     pub(crate) folding: RefCell<Folding>,
+    /// Entries of indexes on edges that may have to go.
+    pub(crate) edging: Edging,
     /// Lists that wait to be merged.
     pub(crate) quiet: QuietLists,
     label_sets: RefCell<HashMap<Labels, LabelSetId>>,
@@ -62,6 +65,7 @@ impl Core {
             settling: RefCell::default(),
             pruning: RefCell::default(),
             folding: RefCell::default(),
+            edging: Edging::default(),
             quiet: QuietLists::default(),
             label_sets: RefCell::default(),
             heap: Heap::new(graph.account.clone(), usize::from(number)),

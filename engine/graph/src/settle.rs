@@ -271,6 +271,9 @@ impl CoreState {
             let Some(slot) = self.graph.slot(part.place(), &guard) else {
                 return;
             };
+            if let Part::EdgeVersions(edge) | Part::Outgoing(edge, EdgeMark::Created) = part {
+                self.doubt_all_of_edge(edge, &guard);
+            }
             match part {
                 Part::Vertex(id) => {
                     while slot
@@ -311,6 +314,7 @@ impl CoreState {
         left -= self.prune(left);
         left -= self.fold_due(left);
         left -= self.sweep_unique_keys(left);
+        left -= self.tidy_edge_indexes(left);
         left -= self.quiet.merge(left, &self.graph, &self.heap, self.number);
         left -= self
             .quiet
@@ -326,5 +330,6 @@ impl CoreState {
             || self.quiet.more(&self.graph)
             || (!pruning.is_empty() && pruning.is_due(&self.graph.active_snapshots()))
             || self.folds_are_due()
+            || self.edge_indexes_are_untidy()
     }
 }

@@ -585,11 +585,6 @@ impl Txn {
         name: Option<&str>,
     ) -> Result<Option<SchemaBuild>, WriteError> {
         self.begin_schema_change(definition.keys(), name)?;
-        if definition.edge_type().is_some() {
-            return Err(WriteError::Schema(
-                "an index on relationships is not available yet",
-            ));
-        }
         self.define_target(
             definition.label(),
             definition.edge_type(),

@@ -9,7 +9,7 @@ use quoit_graph::value::sort_key::{self, SortKey};
 use quoit_graph::value::{
     Date, DateTime, Duration, Edge, LocalDateTime, LocalTime, Point, Time, Value,
 };
-use quoit_graph::{IndexDefinition, Properties};
+use quoit_graph::{ConstraintDefinition, IndexDefinition, Order, Properties, PropertyType};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 fn float() -> impl Strategy<Value = f64> {
@@ -204,6 +204,86 @@ proptest! {
     }
 }
 
+type Named = (
+    Result<IndexDefinition, ConstraintDefinition>,
+    Option<&'static str>,
+);
+
+/// One of each kind of index and constraint.
+fn schema_samples() -> Vec<Named> {
+    let (label, key) = (LabelId(0), KeyId(0));
+    let both = [KeyId(0), KeyId(1)];
+    vec![
+        (Ok(IndexDefinition::on_label(label, &[])), None),
+        (
+            Ok(IndexDefinition::LabelProperties {
+                label,
+                keys: both[..].into(),
+                order: Order::Descending,
+            }),
+            Some("by both"),
+        ),
+        (Ok(IndexDefinition::on_type(TypeId(0), &[])), None),
+        (Ok(IndexDefinition::on_type(TypeId(0), &both)), None),
+        (Err(ConstraintDefinition::Exists { label, key }), Some("é")),
+        (
+            Err(ConstraintDefinition::Unique {
+                label,
+                keys: both[..].into(),
+            }),
+            None,
+        ),
+        (
+            Err(ConstraintDefinition::Type {
+                label,
+                key,
+                type_: PropertyType::String,
+            }),
+            None,
+        ),
+    ]
+}
+
+#[test]
+fn indexes_and_constraints_come_back_with_their_names_and_orders() {
+    let mut frame = Vec::new();
+    let mut deltas = DeltaWriter::new(&mut frame);
+    for (definition, name) in schema_samples() {
+        match definition {
+            Ok(index) => deltas.create_index(&index, name),
+            Err(constraint) => deltas.create_constraint(&constraint, name),
+        }
+    }
+    let read = Deltas::new(&frame).map(|delta| match delta.unwrap() {
+        Delta::CreateIndex { definition, name } => (Ok(definition), name.map(str::to_owned)),
+        Delta::CreateConstraint { definition, name } => (Err(definition), name.map(str::to_owned)),
+        other => panic!("{other:?}"),
+    });
+    let written = schema_samples()
+        .into_iter()
+        .map(|(definition, name)| (definition, name.map(str::to_owned)));
+    assert!(read.eq(written));
+}
+
+#[test]
+fn an_index_in_its_first_form_is_still_read() {
+    // 09: label 3, two keys; 0a: the same.
+    let frame = [9, 3, 2, 5, 200, 1, 10, 3, 2, 5, 200, 1];
+    let definition = IndexDefinition::on_label(LabelId(3), &[KeyId(5), KeyId(200)]);
+    let read: Vec<Delta<'_>> = Deltas::new(&frame).collect::<Result<_, _>>().unwrap();
+    assert!(matches!(
+        &read[..],
+        [
+            Delta::CreateIndex { definition: made, name: None },
+            Delta::DropIndex { definition: dropped },
+        ] if *made == definition && *dropped == definition
+    ));
+    let without_keys = [9, 3, 0];
+    assert!(Deltas::new(&without_keys).next().unwrap().is_err());
+    let key_twice = [12, 0, 3, 2, 5, 5, 0];
+    assert!(Deltas::new(&key_twice).next().unwrap().is_err());
+}
+
 fn sample_frame() -> Vec<u8> {
     let mut frame = Vec::new();
     let mut properties = Vec::new();
@@ -234,6 +314,18 @@ fn sample_frame() -> Vec<u8> {
     deltas.delete_vertex(VertexId(0));
     deltas.drop_index(&IndexDefinition::on_label(LabelId(0), &[KeyId(0)]));
     deltas.setting("name", b"value");
+    for (definition, name) in schema_samples() {
+        match definition {
+            Ok(index) => {
+                deltas.create_index(&index, name);
+                deltas.drop_index(&index);
+            }
+            Err(constraint) => {
+                deltas.create_constraint(&constraint, name);
+                deltas.drop_constraint(&constraint);
+            }
+        }
+    }
     frame
 }
 
@@ -241,7 +333,7 @@ fn sample_frame() -> Vec<u8> {
 fn every_kind_of_delta_comes_back() {
     let frame = sample_frame();
     let read: Vec<Delta<'_>> = Deltas::new(&frame).collect::<Result<_, _>>().unwrap();
-    assert_eq!(read.len(), 15);
+    assert_eq!(read.len(), 15 + 2 * schema_samples().len());
     assert!(matches!(
         &read[2],
         Delta::DefineName {

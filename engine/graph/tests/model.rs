@@ -594,90 +594,158 @@ fn read(view: &View<'_>, labels: &[LabelId]) -> State {
     state
 }
 
-fn check_indexes(view: &View<'_>, state: &State, world: &mut World) {
-    let (label, key) = (world.labels[0], world.keys[0]);
-    let index = view.index(label, &[key]).expect("the index is online");
-    let with = |pred: &dyn Fn(&Value) -> bool| -> Vec<(Value, VertexId)> {
-        let mut found: Vec<(Value, VertexId)> = state
-            .vertices
-            .iter()
-            .filter(|(_, (labels, _))| labels.contains(&label))
-            .filter_map(|(id, (_, props))| Some((props.get(&key)?.clone(), *id)))
-            .filter(|(value, _)| pred(value))
-            .collect();
-        found.sort();
-        found
-    };
-    let wanted = world.value();
-    let mut found: Vec<VertexId> = index.seek(std::slice::from_ref(&wanted)).collect();
-    found.sort();
-    let mut model: Vec<VertexId> = with(&|v| v.equals(&wanted) == Some(true))
-        .into_iter()
-        .map(|(_, id)| id)
-        .collect();
-    model.sort();
-    assert_eq!(found, model, "seek {wanted:?}");
+/// What is asked of an index, owned.
+#[derive(Clone, Debug)]
+struct Asked {
+    equal: Vec<Value>,
+    /// Which way the next key is asked for, and with what.
+    way: usize,
+    bounds: [Value; 2],
+    order: Order,
+}
 
-    let bounds = [
-        Value::Int(world.random.below(4) as i64),
-        Value::Float(world.random.below(6) as f64),
-    ];
-    let mut cursor = Cursor::default();
-    let mut found = Vec::new();
-    while !cursor.is_done() {
-        index.scan(
-            &KeyRange {
-                equal: &[],
-                next: NextKey::Between(Bound::Excluded(&bounds[0]), Bound::Included(&bounds[1])),
-                order: Order::Ascending,
-            },
-            &mut cursor,
-            3,
-            &mut found,
-        );
+impl Asked {
+    fn of(world: &mut World, keys: usize) -> Asked {
+        let n = world.random.below(keys + 1);
+        Asked {
+            equal: (0..n).map(|_| world.value()).collect(),
+            way: world.random.below(7),
+            bounds: [world.value(), world.value()],
+            order: *world.random.of(&[Order::Ascending, Order::Descending]),
+        }
     }
-    let within = |v: &Value| {
-        v.compare(&bounds[0]).is_some_and(|o| o.is_gt())
-            && v.compare(&bounds[1]).is_some_and(|o| o.is_le())
-    };
-    let model: Vec<VertexId> = with(&within).into_iter().map(|(_, id)| id).collect();
-    assert_eq!(found, model, "range {bounds:?}");
 
-    let (mut cursor, mut found) = (Cursor::default(), Vec::new());
-    while !cursor.is_done() {
-        let range = KeyRange {
-            equal: &[],
-            next: NextKey::StartsWith("a"),
-            order: Order::Ascending,
+    fn range(&self) -> KeyRange<'_> {
+        let [low, high] = &self.bounds;
+        let next = match self.way {
+            0 => NextKey::Any,
+            1 => NextKey::Present,
+            2 => NextKey::StartsWith("a"),
+            3 => NextKey::StartsWith(""),
+            4 => NextKey::Between(Bound::Excluded(low), Bound::Included(high)),
+            5 => NextKey::Between(Bound::Included(low), Bound::Unbounded),
+            _ => NextKey::Between(Bound::Unbounded, Bound::Excluded(high)),
         };
-        index.scan(&range, &mut cursor, 2, &mut found);
+        KeyRange {
+            equal: &self.equal,
+            next,
+            order: self.order,
+        }
     }
-    let model: Vec<VertexId> = with(&|v| matches!(v, Value::String(s) if s.starts_with('a')))
-        .into_iter()
-        .map(|x| x.1)
-        .collect();
-    assert_eq!(found, model);
 
-    let composite = view
-        .index(world.labels[1], &world.keys[..2])
-        .expect("the index is online");
-    let pair = [world.value(), world.value()];
-    let mut found: Vec<VertexId> = composite.seek(&pair).collect();
-    found.sort();
-    let equal = |props: &Props| {
-        (0..2).all(|i| {
-            props
-                .get(&world.keys[i])
-                .is_some_and(|v| v.equals(&pair[i]) == Some(true))
-        })
-    };
-    let model: Vec<VertexId> = state
-        .vertices
-        .iter()
-        .filter(|(_, (labels, props))| labels.contains(&world.labels[1]) && equal(props))
-        .map(|(id, _)| *id)
-        .collect();
-    assert_eq!(found, model);
+    /// Whether values, null where there is none, are what is asked for.
+    fn meets(&self, values: &[Value]) -> bool {
+        let equal = self
+            .equal
+            .iter()
+            .zip(values)
+            .all(|(asked, value)| value.equals(asked) == Some(true));
+        let Some(next) = values.get(self.equal.len()) else {
+            return equal;
+        };
+        let [low, high] = &self.bounds;
+        let is =
+            |bound: &Value, ok: fn(std::cmp::Ordering) -> bool| next.compare(bound).is_some_and(ok);
+        equal
+            && match self.way {
+                0 => true,
+                1 => !next.is_null(),
+                2 => matches!(next, Value::String(text) if text.starts_with('a')),
+                3 => matches!(next, Value::String(_)),
+                4 => is(low, |o| o.is_gt()) && is(high, |o| o.is_le()),
+                5 => is(low, |o| o.is_ge()),
+                _ => is(high, |o| o.is_lt()),
+            }
+    }
+
+    /// The ids of the things that meet it, in its order. Things that lack the first key are in no index.
+    fn expected<Id: Ord + Copy>(&self, mut things: Vec<(Vec<Value>, Id)>) -> Vec<Id> {
+        things.retain(|(values, _)| !values.first().is_some_and(Value::is_null));
+        things.retain(|(values, _)| self.meets(values));
+        things.sort();
+        if self.order == Order::Descending {
+            things.reverse();
+        }
+        things.into_iter().map(|(_, id)| id).collect()
+    }
+}
+
+fn values(props: &Props, keys: &[KeyId]) -> Vec<Value> {
+    keys.iter()
+        .map(|key| props.get(key).cloned().unwrap_or_default())
+        .collect()
+}
+
+/// Every index, by a range and by a seek.
+fn check_indexes(view: &View<'_>, state: &State, world: &mut World) {
+    for definition in indexes(&world.labels, &world.types, &world.keys) {
+        let keys = definition.keys().to_vec();
+        let asked = Asked::of(world, keys.len());
+        let limit = 1 + world.random.below(4);
+        let (mut cursor, range) = (Cursor::default(), asked.range());
+        let seek = Asked {
+            way: 0,
+            order: Order::Ascending,
+            ..asked.clone()
+        };
+        if let Some(label) = definition.label() {
+            let with = state
+                .vertices
+                .iter()
+                .filter(|(_, (labels, _))| labels.contains(&label));
+            let things: Vec<_> = with
+                .map(|(id, (_, props))| (values(props, &keys), *id))
+                .collect();
+            let index = view.index(label, &keys).expect("the index is online");
+            let mut found = Vec::new();
+            while !cursor.is_done() {
+                index.scan(&range, &mut cursor, limit, &mut found);
+            }
+            assert_eq!(
+                found,
+                asked.expected(things.clone()),
+                "{definition:?} {asked:?}"
+            );
+            let mut found: Vec<_> = index.seek(&asked.equal).collect();
+            let mut expected = seek.expected(things);
+            found.sort();
+            expected.sort();
+            assert_eq!(found, expected, "{definition:?} {seek:?}");
+        }
+        if let Some(type_) = definition.edge_type() {
+            let with = state.edges.values().filter(|(edge, _)| edge.type_ == type_);
+            let things: Vec<_> = with
+                .map(|(edge, props)| (values(props, &keys), *edge))
+                .collect();
+            let index = view.edge_index(type_, &keys).expect("the index is online");
+            let mut found = Vec::new();
+            while !cursor.is_done() {
+                index.scan(&range, &mut cursor, limit, &mut found);
+            }
+            assert_eq!(
+                found,
+                asked.expected(things.clone()),
+                "{definition:?} {asked:?}"
+            );
+            let mut found: Vec<_> = index.seek(&asked.equal).collect();
+            let mut expected = seek.expected(things);
+            found.sort();
+            expected.sort();
+            assert_eq!(found, expected, "{definition:?} {seek:?}");
+        }
+    }
+}
+
+/// The indexes of a run.
+fn indexes(labels: &[LabelId], types: &[TypeId], keys: &[KeyId]) -> Vec<IndexDefinition> {
+    vec![
+        IndexDefinition::on_label(labels[0], &keys[..1]),
+        IndexDefinition::on_label(labels[1], &keys[..2]),
+        IndexDefinition::on_type(types[1], &keys[..1]),
+        IndexDefinition::on_type(types[0], &[]),
+        IndexDefinition::on_type(types[0], &[keys[1], keys[0]]),
+        IndexDefinition::on_label(labels[0], &[keys[2], keys[1], keys[0]]),
+    ]
 }
 
 fn compare(world: &mut World, session: &Session) {
@@ -798,23 +866,14 @@ fn run(seed: u64, steps: usize) {
         .iter()
         .map(|n| txn.key(n).unwrap())
         .collect();
-    assert!(
-        txn.create_index(IndexDefinition::on_label(labels[0], &keys[..1]), None)
-            .unwrap()
-            .is_some()
-    );
-    txn.commit().unwrap();
-    let mut txn = cores[0].begin(Access::Write, Isolation::Snapshot);
-    assert!(
-        txn.create_index(IndexDefinition::on_label(labels[1], &keys[..2]), None)
-            .unwrap()
-            .is_some()
-    );
+    for definition in indexes(&labels, &types, &keys) {
+        assert!(txn.create_index(definition, None).unwrap().is_some());
+    }
     txn.commit().unwrap();
 
     let mut world = World {
         random: Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
-        committed: vec![State::default(); 3],
+        committed: vec![State::default(); 2],
         vertex_touch: BTreeMap::new(),
         edge_touch: BTreeMap::new(),
         all_edges: BTreeMap::new(),
@@ -900,10 +959,49 @@ fn run(seed: u64, steps: usize) {
         compare(&mut world, &session);
         end(&mut world, session, true);
     }
+    let last = world.committed.last().unwrap().clone();
+    for core in &cores {
+        nothing_is_left_over(core, &cores, &last, &world);
+    }
+    for (seq, frame) in &recorder.frames.lock().unwrap()[applied..] {
+        follower.apply(*seq, &frame[5..]).unwrap();
+        replica.door().publish(*seq);
+    }
+    nothing_is_left_over(&follower, std::slice::from_ref(&follower), &last, &world);
     assert!(
         world.committed.len() > steps / 200 && conflicts > 0,
         "the run did little: {conflicts} conflicts"
     );
+}
+
+/// When all has come to rest, an index has one entry for each thing in it.
+fn nothing_is_left_over(core: &Core, all: &[Core], state: &State, world: &World) {
+    while all.iter().any(|core| core.maintain(1_000)) {}
+    // Pages and lists that have been quiet are seen to when nothing else is left to do.
+    for _ in 0..3 {
+        all.iter().for_each(|core| drop(core.maintain(1_000)));
+    }
+    let reader = core.begin(Access::Read, Isolation::Snapshot);
+    let epoch = core.enter();
+    let view = reader.view(&epoch);
+    for definition in indexes(&world.labels, &world.types, &world.keys) {
+        let keys = definition.keys();
+        let has = |props: &Props| keys.first().is_none_or(|key| props.contains_key(key));
+        let (size, expected) = match (definition.label(), definition.edge_type()) {
+            (Some(label), _) => {
+                let vertices = state.vertices.values();
+                let with = vertices.filter(|(labels, props)| labels.contains(&label) && has(props));
+                (view.index(label, keys).unwrap().size(), with.count())
+            }
+            (_, Some(type_)) => {
+                let edges = state.edges.values();
+                let with = edges.filter(|(edge, props)| edge.type_ == type_ && has(props));
+                (view.edge_index(type_, keys).unwrap().size(), with.count())
+            }
+            _ => unreachable!("an index is on vertices or on edges"),
+        };
+        assert_eq!(size, expected as u64, "entries of {definition:?}");
+    }
 }
 
 #[test]

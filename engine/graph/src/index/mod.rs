@@ -11,11 +11,13 @@
 //! what it leads to: a vertex id, or an edge id and its target (8 bytes each, big-endian). On an edge type alone there are no values.
 
 pub(crate) mod definition;
+mod edges;
 pub(crate) mod read;
 mod sketch;
 mod upkeep;
 
 pub use definition::{Bound, IndexDefinition, KeyRange, NextKey, Order};
+pub(crate) use edges::Edging;
 pub use read::{Cursor, EdgeIndexRef, IndexRef, Seek};
 
 use crate::delta::Keys;

@@ -1,22 +1,18 @@
-//! Keeping indexes true to their records.
+//! Keeping indexes on vertices true to their records.
 //!
-//! Owned here: what each state of a vertex or an edge enters into which index, entering and taking out. Called by `write`, `settle` and
-//! the folding of pages (states that come and go), `schema` (filling).
-//! Always holds: all of it is done under the token of the shard of the vertex, or of the edge's source; a state's entry is taken out
-//! only when no state that is left has the same.
+//! Owned here: what each state of a vertex enters into which index, entering and taking out. Called by `write`, `settle` and the folding of
+//! pages (states that come and go), `schema` (filling).
+//! Always holds: all of it is done under the token of the vertex's shard; a state's entry is taken out only when no state that is left
+//! has the same.
 //! Left to others: when a state goes.
 
 use super::Index;
-use crate::adjacency;
 use crate::constraint::let_go;
 use crate::graph::Graph;
 use crate::ids::{LabelId, VertexId};
 use crate::memory::Guard;
-use crate::page::Slot;
-use crate::stamp::NEVER;
 use crate::state::State;
-use crate::value::Edge;
-use crate::version::{self, Record};
+use crate::version::Record;
 
 impl Graph {
     /// Every state of a vertex, newest first, undone ones included; the shard's token is held.
@@ -88,43 +84,5 @@ impl Graph {
     pub(crate) fn fill_vertex(&self, index: &Index, id: VertexId, guard: &Guard<'_>) {
         let shard = usize::from(self.shard_of(id).0);
         self.each_vertex_entry(index, id, guard, |entry| index.insert(shard, entry, guard));
-    }
-
-    /// Enters every edge that starts at a vertex into a new index on edges.
-    pub(crate) fn fill_edges(&self, index: &Index, id: VertexId, source: &Slot, guard: &Guard<'_>) {
-        let shard = usize::from(self.shard_of(id).0);
-        for (key, entry) in adjacency::entries(&source.outgoing, guard) {
-            let type_ = Some(key.type_());
-            if type_ != index.definition.edge_type() || entry.created(guard) == NEVER {
-                continue;
-            }
-            let edge = key.edge(id, true);
-            self.each_edge_entry(index, edge, source, guard, |entry| {
-                index.insert(shard, entry, guard)
-            });
-        }
-    }
-
-    /// The entries of an index that an edge in its source's list asks for.
-    fn each_edge_entry(
-        &self,
-        index: &Index,
-        edge: Edge,
-        source: &Slot,
-        guard: &Guard<'_>,
-        mut visit: impl FnMut(&[u8]),
-    ) {
-        if index.definition.keys().is_empty() {
-            let entry = index.edge_entry(edge, |_| None);
-            return entry.iter().for_each(|entry| visit(entry));
-        }
-        let table = source.edges.load(guard);
-        let versions = table.and_then(|table| table.items().get(edge.id.ordinal() as usize));
-        for version in versions.into_iter().flat_map(|v| version::chain(v, guard)) {
-            if let Some(entry) = index.edge_entry(edge, |key| version::properties(version).get(key))
-            {
-                visit(&entry);
-            }
-        }
     }
 }

@@ -147,7 +147,7 @@ impl Filling {
                 let slot = &page.items()[at];
                 match &self.item.kind {
                     ItemKind::Index(index) if index.definition.edge_type().is_some() => {
-                        graph.fill_edges(index, vertex, slot, &guard)
+                        core.0.fill_edges(&self.item, index, vertex, slot, &guard)
                     }
                     ItemKind::Index(index) => graph.fill_vertex(index, vertex, &guard),
                     ItemKind::Constraint(constraint) => constraint.look(graph, vertex, &guard)?,

@@ -194,10 +194,10 @@ impl Schema {
     }
 
     /// Indexes that an edge of this type may be in.
-    pub(crate) fn edge_indexes(&self, type_: TypeId) -> impl Iterator<Item = &Index> {
+    pub(crate) fn edge_indexes(&self, type_: TypeId) -> impl Iterator<Item = (&Arc<Item>, &Index)> {
         of(&self.edge_indexes, type_)
             .iter()
-            .filter_map(|(_, item)| item.index())
+            .filter_map(|(_, item)| Some((item, item.index()?)))
     }
 
     /// Constraints on vertices with these labels.

@@ -182,6 +182,8 @@ impl<'a> Pen<'a> {
         for (list, (side, key)) in [&from.outgoing, &to.incoming].into_iter().zip(sides(edge)) {
             adjacency::insert(list, side, key, stamp, None, keeper);
         }
+        self.core
+            .index_edge(edge, |key| properties.get(key), self.guard);
         if !properties.is_empty() {
             let versions = self.edge_versions(from, ordinal);
             let new = version::build(
@@ -243,7 +245,7 @@ impl<'a> Pen<'a> {
             Standing::Mine | Standing::Old => return Err(deleted),
         }
         if let Some(versions) = self.known_edge_versions(slot, edge) {
-            self.drop_void(versions);
+            self.drop_void(edge, versions);
             let newest = versions.load(self.guard);
             if newest
                 .is_some_and(|v| self.author.standing(v.header().stamp()) == Standing::Contested)
@@ -263,11 +265,14 @@ impl<'a> Pen<'a> {
     }
 
     /// Unlinks aborted versions in front.
-    fn drop_void(&self, versions: &Versions) {
+    fn drop_void(&self, edge: Edge, versions: &Versions) {
         while let Some(head) = versions.load(self.guard) {
             if self.author.standing(head.header().stamp()) != Standing::Void {
                 return;
             }
+            let properties = version::properties(head);
+            self.core
+                .doubt_edge(edge, |key| properties.get(key), self.guard);
             if let Some(old) = versions.splice(head.header().previous.load(self.guard)) {
                 self.guard.heap().retire_block(old);
             }
@@ -299,6 +304,7 @@ impl<'a> Pen<'a> {
             .slot(edge.target)
             .and_then(|slot| adjacency::find(&slot.incoming, Key::incoming(edge), self.guard));
         let incoming = incoming.expect("a live edge stands in the lists of both its ends");
+        self.core.doubt_all_of_edge(edge, self.guard);
         let keeper = self.keeper();
         for (entry, (side, key)) in [outgoing, incoming].into_iter().zip(sides(edge)) {
             entry.set_deleted(self.author.stamp, side, key, &keeper);
@@ -384,6 +390,16 @@ impl<'a> Pen<'a> {
         if let Some(old) = old.filter(|_| same_clause) {
             heap.retire_block(old);
         }
+        let (before, after) = (
+            head.map_or(Properties::default(), version::properties),
+            Properties::trusted(&bytes),
+        );
+        self.core.reindex_edge(
+            edge,
+            |key| before.get(key),
+            |key| after.get(key),
+            self.guard,
+        );
         Ok(Some(if self.author.standing(stamp) == Standing::Mine {
             Touch::Again
         } else {
