@@ -7,7 +7,7 @@
 //! are under way at once.
 //! Left to others: what is done with the vertices; edges one by one (`view`).
 
-use crate::adjacency::{self, LISTS_AHEAD, SLOTS_AHEAD};
+use crate::adjacency::{self, LISTS_AHEAD, SLOTS_AHEAD, TAILS_AHEAD};
 use crate::ids::{TypeId, VertexId};
 use crate::page::Slot;
 use crate::view::{Direction, View};
@@ -48,6 +48,9 @@ impl View<'_> {
             if let Some(near) = coming[(at + LISTS_AHEAD) % SLOTS_AHEAD] {
                 near.list(outgoing).prefetch(2);
             }
+            if let Some(nearer) = coming[(at + TAILS_AHEAD) % SLOTS_AHEAD] {
+                adjacency::prefetch_recent(nearer.list(outgoing), self.guard());
+            }
             if let Some(slot) = present {
                 let give = &mut |neighbour| give(at, neighbour);
                 self.neighbours_of_slot(slot, vertex, direction, types, give);
@@ -55,7 +58,7 @@ impl View<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn neighbours_of_slot(
         &self,
         slot: &Slot,

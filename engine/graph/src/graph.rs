@@ -201,6 +201,7 @@ impl Graph {
         self.horizon.active(|| self.door.visible().0)
     }
 
+    #[inline]
     pub(crate) fn slot<'g>(&self, id: VertexId, guard: &'g Guard<'_>) -> Option<&'g Slot> {
         self.directory.slot(id, guard)
     }

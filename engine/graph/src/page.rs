@@ -134,6 +134,7 @@ impl Directory {
         }
     }
 
+    #[inline]
     fn link(&self, id: PageId) -> Option<&Link<PageHead, Slot>> {
         let leaf = self.top.get((id.0 >> LEAF_BITS) as usize)?.get()?;
         Some(&leaf[id.0 as usize & ((1 << LEAF_BITS) - 1)])

@@ -67,14 +67,17 @@ impl<'e> View<'e> {
         self.sight.uncommitted
     }
 
+    #[inline]
     pub(crate) fn sight(&self) -> &Sight<'e> {
         &self.sight
     }
 
+    #[inline]
     pub(crate) fn guard(&self) -> &'e Guard<'e> {
         self.guard
     }
 
+    #[inline]
     pub(crate) fn slot(&self, id: VertexId) -> Option<&'e Slot> {
         if id > VertexId::MAX {
             return None;

@@ -47,6 +47,7 @@ const RUNS: u32 = 1 << 26;
 const RECORDS: u32 = 1 << 27;
 
 impl Shape {
+    #[inline]
     fn len(self) -> usize {
         (self.0 & LEN_MAX as u32) as usize
     }
@@ -56,6 +57,7 @@ impl Shape {
         1 << (self.0 >> WIDTH_SHIFT & 3)
     }
 
+    #[inline]
     fn has(self, part: u32) -> bool {
         self.0 & part != 0
     }
@@ -138,6 +140,7 @@ impl<'g> Settled<'g> {
         }
     }
 
+    #[inline]
     fn run_words(&self) -> usize {
         if self.shape.has(RUNS) {
             2 * self.tag_or_runs as usize
@@ -175,6 +178,7 @@ impl<'g> Settled<'g> {
     }
 
     /// The record of an entry.
+    #[inline]
     pub(super) fn record(&self, at: usize) -> u32 {
         if self.shape.has(RECORDS) {
             self.words[self.run_words() + self.len() + at]
@@ -184,6 +188,7 @@ impl<'g> Settled<'g> {
     }
 
     /// The ordinals, in the width they have.
+    #[inline]
     pub(super) fn ordinals(&self) -> Ordinals<'g> {
         let parts = 1 + usize::from(self.shape.has(RECORDS));
         let words = &self.words[self.run_words() + parts * self.len()..];
@@ -358,7 +363,7 @@ pub(super) fn keys<'g>(settled: Settled<'g>) -> impl Iterator<Item = Key> + use<
 }
 
 /// The neighbours of a run.
-#[inline]
+#[inline(always)]
 pub(super) fn for_each_neighbour(run: Run, lows: &[u32], give: &mut impl FnMut(VertexId)) {
     for &low in &lows[run.start..run.end] {
         give(run.neighbour(low));

@@ -70,13 +70,14 @@ impl Wanted<'_> {
         self.type_(key.type_()) && self.towards.is_none_or(|vertex| key.neighbour() == vertex)
     }
 
-    /// The first branch that may hold something wanted.
-    pub(super) fn first(&self, branches: &[Branch]) -> usize {
-        let &[type_] = self.types else { return 0 };
+    /// The branches that may hold something wanted, where one type says so, and one more, which bounds the last; all otherwise.
+    pub(super) fn branches<'b>(&self, all: &'b [Branch]) -> &'b [Branch] {
+        let &[type_] = self.types else { return all };
         let least = Key::new(type_, self.towards.unwrap_or(VertexId(0)), 0);
-        branches
-            .partition_point(|b| b.bound <= least)
-            .saturating_sub(1)
+        let greatest = Key::new(type_, self.towards.unwrap_or(VertexId::MAX), u32::MAX);
+        let start = all.partition_point(|b| b.bound <= least).saturating_sub(1);
+        let wanted = all[start..].partition_point(|b| b.bound <= greatest);
+        &all[start..(start + wanted + 1).min(all.len())]
     }
 
     /// Whether branch `at` may hold something wanted, by the bounds alone.

@@ -102,6 +102,7 @@ impl<'g> Entry<'g> {
 }
 
 /// The chunk where a key belongs.
+#[inline]
 fn chunk_of<'g>(list: &List, key: Key, guard: &'g Guard<'_>) -> Option<Chunk<'g>> {
     Some(match list.load(guard)? {
         Either::First(chunk) => chunk,
@@ -163,6 +164,7 @@ pub(crate) fn entries<'g>(
 }
 
 /// The most entries a tail has before it is merged.
+#[inline]
 pub(super) fn tail_limit(settled: usize) -> usize {
     (settled / 8).clamp(8, 64)
 }

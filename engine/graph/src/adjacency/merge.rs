@@ -13,6 +13,7 @@ use super::directory::{self, Branch, DirectoryHead};
 use super::quiet::Keeper;
 use super::recent::{self, Columns, Part, Room, Tail};
 use super::{CHUNK, Chunk, Directory, Key, List, Side};
+use crate::horizon::Active;
 use crate::ids::{CommitSeq, TypeId};
 use crate::memory::{Alone, Either, Guard, Heap, Link, Owned, Unforked, Unlinked};
 use crate::stamp::{NEVER, SETTLED, in_flight, is_below};
@@ -68,8 +69,7 @@ fn build<'h>(
     heap: &'h Heap,
 ) -> Owned<'h, ChunkHead, u32> {
     let mut head = chunk::pack(kept, words);
-    let (born, died) = (|at: usize| kept[at].created, |at: usize| kept[at].deleted);
-    let beside = recent::build_beside(kept.len(), born, died, heap);
+    let beside = recent::build_beside(kept, heap);
     if room.is_some() || !beside.is_null() {
         let nothing = Room {
             entries: 0,
@@ -83,48 +83,73 @@ fn build<'h>(
     heap.block(head, words.len(), |at| words[at])
 }
 
+/// What is kept of an entry for the snapshots that are active: nothing if none of them sees it, stamps that they ask about otherwise.
+#[inline]
+fn keep(key: Key, record: u32, (created, deleted): (u64, u64), active: &Active) -> Option<Kept> {
+    let gone = created == NEVER || (deleted != NEVER && !active.needs(created, deleted));
+    let created = if is_below(created, active.horizon()) {
+        SETTLED
+    } else {
+        created
+    };
+    (!gone).then_some(Kept {
+        key,
+        record,
+        created,
+        deleted,
+    })
+}
+
 /// Appends what is kept of a chunk, in order.
 fn collect(
     chunk: Chunk<'_>,
-    horizon: CommitSeq,
+    active: &Active,
     guard: &Guard<'_>,
     late: &mut Vec<Kept>,
     kept: &mut Vec<Kept>,
 ) {
-    let keep = |key, record, created, deleted| {
-        let gone = created == NEVER || is_below(deleted, horizon);
-        let created = if is_below(created, horizon) {
-            SETTLED
-        } else {
-            created
-        };
-        (!gone).then_some(Kept {
-            key,
-            record,
-            created,
-            deleted,
-        })
-    };
     let settled = Settled::of(chunk);
     let recent = recent::of(chunk, guard);
     let (tail, columns) = recent.unwrap_or((Tail::none(), Columns::default()));
     late.clear();
-    late.extend((0..tail.len()).filter_map(|at| {
+    for at in 0..tail.len() {
         let entry = tail.get(at);
-        keep(entry.key, entry.record, entry.created, entry.deleted)
-    }));
+        let stamps = (entry.created, entry.deleted);
+        late.extend(keep(entry.key, entry.record, stamps, active));
+    }
     // Stable: of equal keys the later one comes behind.
     late.sort_by_key(|kept| kept.key);
     kept.reserve(settled.len() + late.len());
-    let mut late = late.iter().copied().peekable();
-    for (at, key) in chunk::keys(settled).enumerate() {
-        while let Some(earlier) = late.next_if(|kept| kept.key < key) {
-            kept.push(earlier);
+    let mut next_late = 0;
+    let plain = columns.is_empty();
+    let (lows, ordinals) = (settled.lows(), settled.ordinals());
+    for at in 0..settled.runs() {
+        let run = settled.run(at);
+        for at in run.start..run.end {
+            let key = Key {
+                tag: run.tag,
+                low: lows[at],
+                ordinal: ordinals.get(at),
+            };
+            while next_late < late.len() && late[next_late].key < key {
+                kept.push(late[next_late]);
+                next_late += 1;
+            }
+            if plain {
+                kept.push(Kept {
+                    key,
+                    record: settled.record(at),
+                    created: SETTLED,
+                    deleted: NEVER,
+                });
+            } else {
+                let record = columns.record(at).unwrap_or_else(|| settled.record(at));
+                let stamps = (columns.born(at), columns.died(at));
+                kept.extend(keep(key, record, stamps, active));
+            }
         }
-        let record = columns.record(at).unwrap_or_else(|| settled.record(at));
-        kept.extend(keep(key, record, columns.born(at), columns.died(at)));
     }
-    kept.extend(late);
+    kept.extend_from_slice(&late[next_late..]);
 }
 
 /// Cuts entries into parts for chunks; one empty part if there are none.
@@ -169,7 +194,7 @@ fn merge_chunk(
 ) {
     let (guard, heap) = (keeper.guard, keeper.guard.heap());
     let Scratch { kept, tail, words } = scratch;
-    collect(chunk, keeper.horizon(), guard, tail, kept);
+    collect(chunk, keeper.active(), guard, tail, kept);
     let parts = parts(kept);
     let old = if kept.is_empty() && room.is_none() {
         list.take()
@@ -232,7 +257,7 @@ fn merge_branch(
     let at = directory::index(directory, place.key);
     collect(
         branches[at].chunk(guard),
-        keeper.horizon(),
+        keeper.active(),
         guard,
         tail,
         kept,
@@ -246,7 +271,7 @@ fn merge_branch(
             kept.clear();
             covered = from..from + 2;
             for branch in &branches[covered.clone()] {
-                collect(branch.chunk(guard), keeper.horizon(), guard, tail, kept);
+                collect(branch.chunk(guard), keeper.active(), guard, tail, kept);
             }
         }
     }
@@ -313,22 +338,34 @@ pub(super) fn tidy(list: &List, place: Place, keeper: &Keeper<'_>) -> Outcome {
     let Some((tail, columns)) = recent::of(chunk, keeper.guard) else {
         return Outcome::AtRest;
     };
-    let horizon = keeper.horizon();
+    let active = keeper.active();
+    let horizon = active.horizon();
     let (mut old, mut newest) = (0, CommitSeq(0));
-    let created = (0..tail.len()).map(|at| tail.created(at));
-    let deleted = (0..tail.len())
-        .map(|at| tail.deleted(at))
-        .filter(|&s| s != NEVER);
-    for stamp in created.chain(deleted).chain(columns.stamps()) {
-        if stamp == NEVER || is_below(stamp, horizon) {
+    let mut look = |created: u64, deleted: u64| {
+        if created == NEVER || (deleted != NEVER && !active.needs(created, deleted)) {
             old += 1;
-        } else if in_flight(stamp).is_some() {
-            newest = newest.max(horizon.next());
-        } else {
-            newest = newest.max(CommitSeq(stamp));
+            return;
+        }
+        for stamp in [created, deleted] {
+            if in_flight(stamp).is_some() {
+                newest = newest.max(horizon.next());
+            } else if stamp > horizon.0 && stamp != NEVER {
+                newest = newest.max(CommitSeq(stamp));
+            } else if stamp != SETTLED && stamp != NEVER {
+                old += 1;
+            }
+        }
+    };
+    let len = Settled::of(chunk).len();
+    for at in 0..tail.len() {
+        look(tail.created(at), tail.deleted(at));
+    }
+    if !columns.no_stamps() {
+        for at in 0..len {
+            look(columns.born(at), columns.died(at));
         }
     }
-    let total = Settled::of(chunk).len() + tail.len();
+    let total = len + tail.len();
     let all_old = newest == CommitSeq(0);
     if all_old || (old > 0 && total <= SMALL) || old * 8 >= total {
         merge(list, place, None, keeper);

@@ -56,7 +56,7 @@ pub(crate) const NO_RECORD: u32 = u32::MAX;
 pub(crate) const SLOTS_AHEAD: usize = 16;
 /// How far ahead lists are asked for: their slots have come by then.
 pub(crate) const LISTS_AHEAD: usize = 8;
-/// How far ahead writers ask for what is recent: its chunks have come by then.
+/// How far ahead what is recent is asked for: its chunks have come by then.
 pub(crate) const TAILS_AHEAD: usize = 4;
 
 /// Bits of a neighbour beyond 32, which stand with the type.
@@ -84,6 +84,7 @@ impl Key {
     };
 
     /// The key of an entry.
+    #[inline]
     pub(crate) fn new(type_: TypeId, neighbour: VertexId, ordinal: u32) -> Key {
         Key {
             tag: tag(type_, neighbour),
@@ -103,11 +104,13 @@ impl Key {
     }
 
     /// The type.
+    #[inline]
     pub(crate) fn type_(self) -> TypeId {
         TypeId(self.tag >> HIGH_BITS)
     }
 
     /// The other end.
+    #[inline]
     pub(crate) fn neighbour(self) -> VertexId {
         VertexId(base(self.tag) | u64::from(self.low))
     }
@@ -118,6 +121,7 @@ impl Key {
     }
 
     /// The edge that an entry in the list of `vertex` stands for.
+    #[inline]
     pub(crate) fn edge(self, vertex: VertexId, outgoing: bool) -> Edge {
         let (source, target) = if outgoing {
             (vertex, self.neighbour())
@@ -132,10 +136,12 @@ impl Key {
     }
 
     /// Neighbour and ordinal in one word, for where the type stands elsewhere.
+    #[inline]
     fn word(self) -> u64 {
         self.neighbour().0 << ORDINAL_BITS | u64::from(self.ordinal)
     }
 
+    #[inline]
     fn of_word(type_: TypeId, word: u64) -> Key {
         let ordinal = word as u32 & (EdgeId::ORDINALS - 1);
         Key::new(type_, VertexId(word >> ORDINAL_BITS), ordinal)
@@ -161,6 +167,7 @@ pub(crate) struct Side {
 }
 
 /// Asks for what is recent in a list, whose beginning was asked for before.
+#[inline]
 pub(crate) fn prefetch_recent(list: &List, guard: &Guard<'_>) {
     if let Some(Either::First(chunk)) = list.load(guard) {
         chunk.header().recent.prefetch(2);

@@ -12,15 +12,16 @@ use super::layout::Layouts;
 use super::merge::{self, Outcome, Place, Scratch};
 use super::{Key, Side};
 use crate::graph::Graph;
+use crate::horizon::Active;
 use crate::ids::{CommitSeq, VertexId};
 use crate::memory::{Guard, Heap};
 use crate::shard::Hold;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 
-/// Lists that may wait whatever the number of edges.
-const WAITING_MIN: u64 = 1 << 12;
-/// One waiting list for so many edges.
+/// Lists that may wait whatever the number of edges: some 15 MB of what is recent in them.
+const WAITING_MIN: u64 = 1 << 17;
+/// One waiting list for so many edges: some ten bytes an edge.
 const EDGES_PER_WAITING: u64 = 12;
 /// Lists merged under one token and one epoch.
 const BATCH: usize = 32;
@@ -48,7 +49,7 @@ pub(crate) struct Keeper<'a> {
     pub(crate) guard: &'a Guard<'a>,
     pub(crate) quiet: &'a QuietLists,
     /// Found out when first needed.
-    horizon: Cell<Option<CommitSeq>>,
+    active: OnceCell<Active>,
 }
 
 impl<'a> Keeper<'a> {
@@ -58,17 +59,13 @@ impl<'a> Keeper<'a> {
             graph,
             guard,
             quiet,
-            horizon: Cell::new(None),
+            active: OnceCell::new(),
         }
     }
 
-    /// What lies at or below may be forgotten.
-    pub(super) fn horizon(&self) -> CommitSeq {
-        self.horizon.get().unwrap_or_else(|| {
-            let now = self.graph.oldest_snapshot();
-            self.horizon.set(Some(now));
-            now
-        })
+    /// The snapshots that may still be read at.
+    pub(super) fn active(&self) -> &Active {
+        self.active.get_or_init(|| self.graph.active_snapshots())
     }
 }
 

@@ -14,6 +14,7 @@
 //! `born` is everyone's, without one in `died` it is alive.
 //! Left to others: when a tail is merged (`merge`).
 
+use super::merge::Kept;
 use super::{Chunk, Key, NO_RECORD};
 use crate::ids::TypeId;
 use crate::memory::{BlockRef, Charged, Guard, Heap, Link, MemoryOwner, Owned, Unlinked};
@@ -93,6 +94,7 @@ impl<'g> Tail<'g> {
         }
     }
 
+    #[inline]
     fn of(recent: Recent<'g>) -> Tail<'g> {
         let head = recent.header();
         Tail {
@@ -104,10 +106,12 @@ impl<'g> Tail<'g> {
     }
 
     /// How many entries.
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
+    #[inline]
     fn words_each(&self) -> usize {
         if self.wide { WIDE_WORDS } else { NARROW_WORDS }
     }
@@ -118,6 +122,7 @@ impl<'g> Tail<'g> {
     }
 
     /// The key of entry `at`.
+    #[inline]
     pub(super) fn key(&self, at: usize) -> Key {
         let start = at * self.words_each();
         let type_ = if self.wide {
@@ -129,11 +134,13 @@ impl<'g> Tail<'g> {
     }
 
     /// The stamp of an entry's creation.
+    #[inline]
     pub(super) fn created(&self, at: usize) -> u64 {
         self.words[at * self.words_each() + 1].load(Ordering::Acquire)
     }
 
     /// The stamp of an entry's deletion.
+    #[inline]
     pub(super) fn deleted(&self, at: usize) -> u64 {
         if self.wide {
             self.words[at * WIDE_WORDS + 2].load(Ordering::Acquire)
@@ -143,6 +150,7 @@ impl<'g> Tail<'g> {
     }
 
     /// An entry's record.
+    #[inline]
     pub(super) fn record(&self, at: usize) -> u32 {
         if self.wide {
             self.words[at * WIDE_WORDS + 3].load(Ordering::Acquire) as u32
@@ -152,6 +160,7 @@ impl<'g> Tail<'g> {
     }
 
     /// Everything about entry `at`.
+    #[inline]
     pub(super) fn get(&self, at: usize) -> TailEntry {
         TailEntry {
             key: self.key(at),
@@ -161,6 +170,7 @@ impl<'g> Tail<'g> {
         }
     }
 
+    #[inline]
     fn fill(&self, at: usize, entry: TailEntry) {
         let words = &self.words[at * self.words_each()..][..self.words_each()];
         words[0].store(entry.key.word(), Ordering::Relaxed);
@@ -203,11 +213,13 @@ impl<'g> Columns<'g> {
     }
 
     /// Whether no settled entry has a stamp.
+    #[inline]
     pub(super) fn no_stamps(&self) -> bool {
         self.born.is_empty() && self.died.is_empty()
     }
 
     /// The stamp of a settled entry's creation.
+    #[inline]
     pub(super) fn born(&self, at: usize) -> u64 {
         self.born
             .get(at)
@@ -215,6 +227,7 @@ impl<'g> Columns<'g> {
     }
 
     /// The stamp of a settled entry's deletion.
+    #[inline]
     pub(super) fn died(&self, at: usize) -> u64 {
         self.died
             .get(at)
@@ -229,12 +242,9 @@ impl<'g> Columns<'g> {
             .filter(|&record| record != UNCHANGED)
     }
 
-    /// The stamps that say something.
-    pub(super) fn stamps(&self) -> impl Iterator<Item = u64> + use<'g> {
-        let load = |stamp: &AtomicU64| stamp.load(Ordering::Acquire);
-        let born = self.born.iter().map(load).filter(|&s| s != SETTLED);
-        let died = self.died.iter().map(load).filter(|&s| s != NEVER);
-        born.chain(died)
+    /// Whether there is nothing beside the settled part.
+    pub(super) fn is_empty(&self) -> bool {
+        self.no_stamps() && self.records.is_empty()
     }
 }
 
@@ -253,6 +263,7 @@ pub(super) fn of<'g>(chunk: Chunk<'g>, guard: &'g Guard<'_>) -> Option<(Tail<'g>
 }
 
 /// The tail alone; none where the chunk is at rest.
+#[inline]
 pub(super) fn tail<'g>(chunk: Chunk<'g>, guard: &'g Guard<'_>) -> Tail<'g> {
     chunk
         .header()
@@ -301,27 +312,26 @@ pub(super) fn build<'h>(
     heap.block(head, room.entries * words, |_| AtomicU64::new(0))
 }
 
-/// Columns for a new chunk, each left out where it says nothing.
-pub(super) fn build_beside(
-    len: usize,
-    born: impl Fn(usize) -> u64,
-    died: impl Fn(usize) -> u64,
-    heap: &Heap,
-) -> Link<BesideHead, ()> {
-    let stamps = |absent: u64, of: &dyn Fn(usize) -> u64| {
-        if (0..len).all(|at| of(at) == absent) {
-            Link::default()
-        } else {
-            Link::owning(heap.block(StampsHead, len, |at| AtomicU64::new(of(at))))
-        }
-    };
-    let head = BesideHead {
-        born: stamps(SETTLED, &born),
-        died: stamps(NEVER, &died),
-        records: Link::default(),
-    };
-    if head.born.is_null() && head.died.is_null() {
+/// Columns for a new chunk of these entries, each left out where it says nothing.
+pub(super) fn build_beside(kept: &[Kept], heap: &Heap) -> Link<BesideHead, ()> {
+    let (mut young, mut dying) = (false, false);
+    for entry in kept {
+        young |= entry.created != SETTLED;
+        dying |= entry.deleted != NEVER;
+    }
+    if !young && !dying {
         return Link::default();
+    }
+    let column = |of: fn(&Kept) -> u64| {
+        let stamp = |at: usize| AtomicU64::new(of(&kept[at]));
+        Link::owning(heap.block(StampsHead, kept.len(), stamp))
+    };
+    let mut head = BesideHead::default();
+    if young {
+        head.born = column(|entry| entry.created);
+    }
+    if dying {
+        head.died = column(|entry| entry.deleted);
     }
     Link::owning(heap.block(head, 0, |_| ()))
 }

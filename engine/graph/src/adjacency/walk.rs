@@ -82,8 +82,7 @@ impl<'e, 't> Walk<'e, 't> {
             None => {}
             Some(Either::First(chunk)) => walk.stand_in(chunk),
             Some(Either::Second(directory)) => {
-                walk.branches = directory.items();
-                walk.next_branch = walk.wanted.first(walk.branches);
+                walk.branches = walk.wanted.branches(directory.items());
             }
         }
         walk
@@ -207,7 +206,7 @@ impl Iterator for Walk<'_, '_> {
 }
 
 /// Gives the other end of every edge that `sight` sees, of some types or (`types` empty) all.
-#[inline]
+#[inline(always)]
 pub(crate) fn neighbours(
     list: &List,
     sight: &Sight<'_>,
@@ -223,8 +222,8 @@ pub(crate) fn neighbours(
         None => {}
         Some(Either::First(chunk)) => neighbours_in(chunk, sight, wanted, guard, give),
         Some(Either::Second(directory)) => {
-            let branches = directory.items();
-            for at in wanted.first(branches)..branches.len() {
+            let branches = wanted.branches(directory.items());
+            for at in 0..branches.len() {
                 if wanted.may_be_in(branches, at) {
                     neighbours_in(branches[at].chunk(guard), sight, wanted, guard, give);
                 }
@@ -233,7 +232,7 @@ pub(crate) fn neighbours(
     }
 }
 
-#[inline]
+#[inline(always)]
 fn neighbours_in(
     chunk: Chunk<'_>,
     sight: &Sight<'_>,
