@@ -8,7 +8,7 @@
 //! Left to others: what is done with the vertices; edges one by one (`view`).
 
 use crate::adjacency::{self, LISTS_AHEAD, SLOTS_AHEAD, TAILS_AHEAD};
-use crate::ids::{TypeId, VertexId};
+use crate::ids::{PageId, TypeId, VertexId};
 use crate::page::Slot;
 use crate::view::{Direction, View};
 
@@ -35,9 +35,17 @@ impl View<'_> {
         mut give: impl FnMut(usize, VertexId),
     ) {
         let outgoing = direction != Direction::In;
-        let slot = |at: usize| vertices.get(at).and_then(|&vertex| self.slot(vertex));
+        // Neighbours in `vertices` often share a page.
+        let mut page: (Option<PageId>, &[Slot]) = (None, &[]);
+        let mut slot = |at: usize| {
+            let vertex = *vertices.get(at)?;
+            if page.0 != Some(vertex.page()) {
+                page = (Some(vertex.page()), self.slots_of_page(vertex));
+            }
+            page.1.get(vertex.slot())
+        };
         // Slots that were asked for, and found, on the way to being used.
-        let mut coming: [Option<&Slot>; SLOTS_AHEAD] = std::array::from_fn(slot);
+        let mut coming: [Option<&Slot>; SLOTS_AHEAD] = std::array::from_fn(&mut slot);
         for (at, &vertex) in vertices.iter().enumerate() {
             let present = coming[at % SLOTS_AHEAD];
             let far = slot(at + SLOTS_AHEAD);
@@ -56,6 +64,15 @@ impl View<'_> {
                 self.neighbours_of_slot(slot, vertex, direction, types, give);
             }
         }
+    }
+
+    /// The slots of the page of a vertex; none if there is no such page.
+    fn slots_of_page(&self, vertex: VertexId) -> &[Slot] {
+        if vertex > VertexId::MAX {
+            return &[];
+        }
+        let page = self.graph().directory.page(vertex.page(), self.guard());
+        page.map_or(&[], |page| page.items())
     }
 
     #[inline(always)]

@@ -127,6 +127,10 @@ impl<'a> Pen<'a> {
         let keeper = self.keeper();
         let slot = |vertex| self.slot(vertex).expect("a moment ago it was there");
         let make = |(at, edge): (usize, &NewEdge<'_>)| {
+            // Slots have been read for the checks, and may be gone again.
+            for side in sides(at + SLOTS_AHEAD) {
+                graph.prefetch_slot(side.vertex, self.guard);
+            }
             for side in sides(at + LISTS_AHEAD) {
                 graph.prefetch_list(side, self.guard);
             }
