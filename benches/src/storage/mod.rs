@@ -7,12 +7,17 @@
 
 pub mod adjacency;
 pub mod cores;
+pub mod properties;
 
 /// A part's name and its measurements.
 pub type Part = (&'static str, fn(&mut Report));
 
 /// Every part, in the order of the table.
-pub const PARTS: &[Part] = &[("adjacency", adjacency::adjacency), ("cores", cores::cores)];
+pub const PARTS: &[Part] = &[
+    ("adjacency", adjacency::adjacency),
+    ("cores", cores::cores),
+    ("properties", properties::properties),
+];
 
 /// Which side of its limit a figure has to be on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

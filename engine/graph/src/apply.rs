@@ -77,11 +77,17 @@ impl Applying<'_> {
             stamp: self.seq.0,
             uncommitted: false,
         };
-        work(&Pen {
+        let pen = Pen {
             core: state,
             guard: &guard,
             author,
-        })
+            touched: Default::default(),
+        };
+        let result = work(&pen);
+        for (edge, record) in pen.touched.into_inner() {
+            self.later(Write::Record(edge, record));
+        }
+        result
     }
 
     fn known(&self, kind: NameKind, ids: impl IntoIterator<Item = u32>) -> Result<(), ApplyError> {
@@ -103,16 +109,9 @@ impl Applying<'_> {
             .ok_or_else(|| self.unfit("too many combinations of labels"))
     }
 
-    fn fold_later(&self, id: VertexId) {
-        let state = &self.core.0;
-        state.folding.borrow_mut().note(self.seq, id.page());
-    }
-
     fn later(&self, write: Write) {
-        if let Write::Vertex(id) = write {
-            self.fold_later(id);
-        }
         let state = &self.core.0;
+        state.fold_later(self.seq, write);
         state.prune_later(self.seq, write, &state.heap.enter());
     }
 
@@ -130,7 +129,7 @@ impl Applying<'_> {
                 if !self.with_pen(|pen| pen.restore_vertex(id, set, properties)) {
                     return Err(self.unfit(format!("node {id} is created twice")));
                 }
-                self.fold_later(id);
+                self.core.0.fold_later(self.seq, Write::Vertex(id));
                 self.tally.vertex(&labels, 1);
             }
             Delta::DeleteVertex { id } => {
@@ -172,7 +171,6 @@ impl Applying<'_> {
                 if let Err(error) = self.with_pen(|pen| pen.change_edge_properties(edge, overlay)) {
                     return Err(self.unfit(error.to_string()));
                 }
-                self.later(Write::EdgeVersions(edge));
             }
             Delta::CreateIndex { definition, name } => {
                 self.index_known(&definition)?;

@@ -5,7 +5,7 @@
 //! while all tokens are held, so a writer under any token sees one schema.
 //! Left to others: transactions (`core`, `txn`), writes (`write`), housekeeping (`settle`).
 
-use crate::adjacency::{self, Side};
+use crate::adjacency::{self, Key, Side};
 use crate::core::Core;
 use crate::delta::NameKind;
 use crate::door::{Door, Journal};
@@ -17,11 +17,14 @@ use crate::memory::{
 };
 use crate::names::Names;
 use crate::page::{Directory, PageLists, Slot};
+use crate::records::Records;
 use crate::schema::{self, ConstraintInfo, IndexInfo, Item, Schema};
 use crate::shard::ShardState;
 use crate::stamp::Cells;
+use crate::state::State;
 use crate::statistics::{self, Counts, Statistics};
 use crate::sync::Padded;
+use crate::value::Edge;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -43,6 +46,7 @@ pub struct GraphConfig {
 pub struct Graph {
     pub(crate) shards: Box<[Token<ShardState>]>,
     pub(crate) lists: Box<[PageLists]>,
+    pub(crate) records: Box<[Records]>,
     pub(crate) directory: Directory,
     pub(crate) label_sets: LabelSets,
     pub(crate) cells: Cells,
@@ -71,6 +75,7 @@ impl Graph {
                 .map(|n| Token::new(ShardState::new(n, config.shards)))
                 .collect(),
             lists: (0..config.shards).map(|_| PageLists::default()).collect(),
+            records: (0..config.shards).map(|_| Records::default()).collect(),
             directory: Directory::new(),
             label_sets: LabelSets::default(),
             cells: Cells::default(),
@@ -201,6 +206,26 @@ impl Graph {
         self.horizon.active(|| self.door.visible().0)
     }
 
+    /// The property records of the edges that start at a vertex.
+    pub(crate) fn records_of(&self, source: VertexId) -> &Records {
+        &self.records[usize::from(self.shard_of(source).0)]
+    }
+
+    /// Every state of an edge's properties, newest first, undone ones included; none if it has had no property. For the holder of the
+    /// token.
+    pub(crate) fn edge_states<'g>(
+        &'g self,
+        edge: Edge,
+        source: &'g Slot,
+        guard: &'g Guard<'_>,
+    ) -> impl Iterator<Item = State<'g>> + use<'g> {
+        let entry = adjacency::find(&source.outgoing, Key::outgoing(edge), guard);
+        let record = entry.and_then(|entry| entry.record(guard));
+        let records = self.records_of(edge.source());
+        let states = record.map(|record| records.states(record, guard));
+        states.into_iter().flatten()
+    }
+
     #[inline]
     pub(crate) fn slot<'g>(&self, id: VertexId, guard: &'g Guard<'_>) -> Option<&'g Slot> {
         self.directory.slot(id, guard)
@@ -237,6 +262,9 @@ impl Drop for Graph {
         let heap = Heap::teardown(self.account.clone());
         Alone::with(self, |graph, alone| graph.account.free_orphans(alone));
         self.directory.free(&heap);
+        for records in &mut self.records {
+            records.free(&heap);
+        }
         for lists in &mut self.lists {
             lists.free(&heap);
         }

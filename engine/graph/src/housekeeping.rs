@@ -10,42 +10,126 @@
 //! for a while: between two calls of housekeeping that had nothing else to do.
 
 use crate::adjacency;
+use crate::column::Columns;
 use crate::core::CoreState;
-use crate::ids::{CommitSeq, PageId, VertexId};
+use crate::graph::Graph;
+use crate::ids::{CommitSeq, PageId, ShardId, VertexId};
 use crate::memory::Guard;
 use crate::page::Page;
+use crate::records::{NO_LABELS, RecordPage, place};
+use crate::settle::Write;
 use crate::shard::Hold;
+use crate::version::Versions;
 use crate::waiting::Waiting;
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// A page with this many slots to fold is folded at once.
 const ENOUGH: usize = 128;
 
-/// What a core will fold.
+/// A page that is folded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Place {
+    /// Vertices.
+    Vertices(PageId),
+    /// Properties of edges that start in a shard.
+    Records(ShardId, u32),
+}
+
+/// What a core will fold, and records it will give back.
 #[derive(Default)]
 pub(crate) struct Folding {
     /// Pages written by a commit.
-    noted: Waiting<PageId>,
+    noted: Waiting<Place>,
     /// Pages with few slots to fold, and how often they had been written to when they were last looked at.
-    lingering: VecDeque<(PageId, u32)>,
+    lingering: VecDeque<(Place, u32)>,
+    /// Records without a state, and the mark of the epoch that has to pass.
+    released: VecDeque<(u64, ShardId, u32)>,
 }
 
-impl Folding {
-    /// Commit `seq` wrote to a page.
-    pub(crate) fn note(&mut self, seq: CommitSeq, page: PageId) {
-        self.noted.push(seq, page);
+/// What every kind of page has.
+struct Common<'g> {
+    columns: &'g Columns,
+    changes: &'g AtomicU32,
+    lingers: &'g AtomicBool,
+}
+
+/// A page, loaded.
+#[derive(Clone, Copy)]
+enum Loaded<'g> {
+    Vertices(Page<'g>),
+    Records(ShardId, RecordPage<'g>),
+}
+
+impl Place {
+    fn load<'g>(self, graph: &'g Graph, guard: &'g Guard<'_>) -> Option<Loaded<'g>> {
+        Some(match self {
+            Place::Vertices(id) => Loaded::Vertices(graph.directory.page(id, guard)?),
+            Place::Records(shard, page) => {
+                let records = &graph.records[usize::from(shard.0)];
+                Loaded::Records(shard, records.page(page, guard)?)
+            }
+        })
+    }
+
+    fn shard(self, graph: &Graph) -> ShardId {
+        match self {
+            Place::Vertices(id) => id.shard(graph.shard_count()),
+            Place::Records(shard, _) => shard,
+        }
+    }
+}
+
+impl<'g> Loaded<'g> {
+    fn common(self) -> Common<'g> {
+        match self {
+            Loaded::Vertices(page) => {
+                let head = page.header();
+                Common {
+                    columns: &head.columns,
+                    changes: &head.changes,
+                    lingers: &head.lingers,
+                }
+            }
+            Loaded::Records(_, page) => {
+                let head = page.header();
+                Common {
+                    columns: &head.columns,
+                    changes: &head.changes,
+                    lingers: &head.lingers,
+                }
+            }
+        }
+    }
+
+    fn word(self, at: usize) -> &'g Versions {
+        match self {
+            Loaded::Vertices(page) => &page.items()[at].recent,
+            Loaded::Records(_, page) => page.word(at),
+        }
     }
 }
 
 impl CoreState {
+    /// Commit `seq` wrote this: its page will be folded.
+    pub(crate) fn fold_later(&self, seq: CommitSeq, write: Write) {
+        let page = match write {
+            Write::Vertex(id) => Place::Vertices(id.page()),
+            Write::Record(edge, record) => {
+                Place::Records(self.graph.shard_of(edge.source()), place(record).0)
+            }
+            Write::EdgeCreated(_) | Write::EdgeDeleted(_) => return,
+        };
+        self.folding.borrow_mut().noted.push(seq, page);
+    }
+
     /// Whether [`CoreState::fold_due`] has something to do at once.
     pub(crate) fn folds_are_due(&self) -> bool {
         let noted = &self.folding.borrow().noted;
         !noted.is_empty() && noted.is_due(self.graph.oldest_snapshot())
     }
 
-    /// Looks at up to `budget` pages whose writes everyone sees by now; how many it looked at. With budget left it folds pages that
+    /// Looks at up to `budget` pages whose writes everyone sees by now; how many it looked at. When there is none it folds pages that
     /// have been quiet since it was last so.
     pub(crate) fn fold_due(&self, budget: usize) -> usize {
         let mut done = 0;
@@ -54,10 +138,10 @@ impl CoreState {
         }
         let horizon = self.graph.oldest_snapshot();
         while done < budget {
-            let Some(id) = self.folding.borrow_mut().noted.pop(horizon) else {
+            let Some(page) = self.folding.borrow_mut().noted.pop(horizon) else {
                 break;
             };
-            self.fold_if_worth_it(id, horizon);
+            self.fold_if_worth_it(page, horizon);
             done += 1;
         }
         if done == 0 {
@@ -66,25 +150,26 @@ impl CoreState {
         done
     }
 
-    fn fold_if_worth_it(&self, id: PageId, horizon: CommitSeq) {
+    fn fold_if_worth_it(&self, place: Place, horizon: CommitSeq) {
         let guard = self.heap.enter();
-        let Some(page) = self.graph.directory.page(id, &guard) else {
+        let Some(page) = place.load(&self.graph, &guard) else {
             return;
         };
-        let head = page.header();
-        let recent = head.columns.recent_slots();
+        let common = page.common();
+        let recent = common.columns.recent_slots();
         if recent >= ENOUGH {
-            let word = |at: usize| &page.items()[at].recent;
             // Where a long reader keeps most from being folded, a few are not worth it either.
             let enough = ENOUGH.max(recent / 4);
-            if head.columns.foldable(word, horizon, &guard, enough) == enough {
-                self.fold(id, horizon, &guard);
+            let word = |at| page.word(at);
+            if common.columns.foldable(word, horizon, &guard, enough) == enough {
+                self.fold(place, horizon, &guard);
                 return;
             }
         }
-        if recent > 0 && !head.lingers.swap(true, Ordering::Relaxed) {
-            let changes = head.changes.load(Ordering::Relaxed);
-            self.folding.borrow_mut().lingering.push_back((id, changes));
+        if recent > 0 && !common.lingers.swap(true, Ordering::Relaxed) {
+            let changes = common.changes.load(Ordering::Relaxed);
+            let lingering = &mut self.folding.borrow_mut().lingering;
+            lingering.push_back((place, changes));
         }
     }
 
@@ -94,46 +179,54 @@ impl CoreState {
         let n = waiting.min(budget);
         for _ in 0..n {
             let next = self.folding.borrow_mut().lingering.pop_front();
-            let Some((id, seen)) = next else { break };
+            let Some((place, seen)) = next else { break };
             let guard = self.heap.enter();
-            let Some(page) = self.graph.directory.page(id, &guard) else {
+            let Some(page) = place.load(&self.graph, &guard) else {
                 continue;
             };
-            let head = page.header();
-            let changes = head.changes.load(Ordering::Relaxed);
+            let common = page.common();
+            let changes = common.changes.load(Ordering::Relaxed);
             if changes == seen {
-                head.lingers.store(false, Ordering::Relaxed);
-                self.fold(id, horizon, &guard);
+                common.lingers.store(false, Ordering::Relaxed);
+                self.fold(place, horizon, &guard);
             } else {
-                self.folding.borrow_mut().lingering.push_back((id, changes));
+                let lingering = &mut self.folding.borrow_mut().lingering;
+                lingering.push_back((place, changes));
             }
         }
         n
     }
 
     /// Folds a page up to the horizon.
-    pub(crate) fn fold(&self, id: PageId, horizon: CommitSeq, guard: &Guard<'_>) {
+    fn fold(&self, place: Place, horizon: CommitSeq, guard: &Guard<'_>) {
         let graph = &self.graph;
-        let shard = id.shard(graph.shard_count());
-        let mut hold = Hold::take(&graph.shards, self.number, [shard]);
+        let mut hold = Hold::take(&graph.shards, self.number, [place.shard(graph)]);
         // Under the token: it may have left since.
-        let Some(page) = graph.directory.page(id, guard) else {
+        let Some(page) = place.load(graph, guard) else {
             return;
         };
-        let head = page.header();
-        let word = |at: usize| &page.items()[at].recent;
-        let forgotten = head
-            .columns
-            .fold(word, head.labels, horizon, guard, |at, state| {
-                graph.unindex_record(VertexId::new(id, at), &state, guard);
-            });
-        for at in forgotten {
-            self.forget(&mut hold, page, at, guard);
+        let columns = page.common().columns;
+        let word = |at: usize| page.word(at);
+        match page {
+            Loaded::Vertices(page) => {
+                let (id, home) = (page.header().id, page.header().labels);
+                let forgotten = columns.fold(word, home, horizon, guard, |at, state| {
+                    graph.unindex_record(VertexId::new(id, at), &state, guard);
+                });
+                for at in forgotten {
+                    self.forget(&mut hold, page, at, guard);
+                }
+            }
+            Loaded::Records(shard, records) => {
+                let forgotten = columns.fold(word, NO_LABELS, horizon, guard, |_, _| {});
+                for at in forgotten {
+                    self.release_record(shard, records.number(at));
+                }
+            }
         }
         // What older snapshots keep from being folded waits for the horizon; what is in flight is noted when it commits.
-        let visible = graph.door().visible();
-        if visible > horizon && head.columns.recent_slots() > 0 {
-            self.folding.borrow_mut().note(visible, id);
+        if let Some(seq) = columns.newest_number(word, guard) {
+            self.folding.borrow_mut().noted.push(seq, place);
         }
     }
 
@@ -142,14 +235,33 @@ impl CoreState {
         let (slot, id) = (&page.items()[at], VertexId::new(page.header().id, at));
         adjacency::retire(&slot.outgoing, &self.heap);
         adjacency::retire(&slot.incoming, &self.heap);
-        if let Some(table) = slot.edges.take() {
-            for versions in table.items() {
-                // The copy of a link in a retired table is of no account: this table is the one that owns.
-                crate::version::retire_chain(versions, &self.heap);
-            }
-            self.heap.retire_block(table);
-        }
         let shard = hold.shard(self.graph.shard_of(id));
         shard.vacate(&self.graph, id, guard);
+    }
+
+    /// A record has no state left: it goes back when nobody can hold its number any more.
+    pub(crate) fn release_record(&self, shard: ShardId, record: u32) {
+        let mark = self.heap.mark();
+        let released = &mut self.folding.borrow_mut().released;
+        released.push_back((mark, shard, record));
+    }
+
+    /// Gives back the records whose epoch has passed.
+    pub(crate) fn release_records(&self) {
+        if self.folding.borrow().released.is_empty() {
+            return;
+        }
+        let passed = self.heap.passed();
+        let guard = self.heap.enter();
+        let next = || {
+            let released = &mut self.folding.borrow_mut().released;
+            released.pop_front_if(|(mark, _, _)| *mark < passed)
+        };
+        while let Some((_, shard, record)) = next() {
+            let mut hold = Hold::take(&self.graph.shards, self.number, [shard]);
+            let records = &self.graph.records[usize::from(shard.0)];
+            let room = &mut hold.shard(shard).records;
+            room.release(records, record, &guard);
+        }
     }
 }

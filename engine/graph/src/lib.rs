@@ -57,6 +57,7 @@ mod labels;
 mod memory;
 mod page;
 mod prune;
+mod records;
 mod scan;
 mod schema;
 mod settle;

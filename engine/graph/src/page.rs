@@ -13,19 +13,9 @@ use crate::ids::{LabelId, LabelSetId, PAGE_SLOTS, PageId, VertexId};
 use crate::memory::{Alone, BlockRef, Charged, Guard, Heap, Link, MemoryOwner, prefetch};
 use crate::stamp::Sight;
 use crate::state::State;
-use crate::version::Versions;
+use crate::version::{self, Versions};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-
-/// Property versions of the edges of one source, by ordinal.
-pub(crate) type EdgeTable = Link<EdgeTableHead, Versions>;
-
-/// What stands before the chains of an edge table.
-pub(crate) struct EdgeTableHead;
-
-impl Charged for EdgeTableHead {
-    const OWNER: MemoryOwner = MemoryOwner::Versions;
-}
 
 /// A vertex. All pointers change only under the shard's token.
 #[derive(Default)]
@@ -35,11 +25,11 @@ pub(crate) struct Slot {
     pub(crate) recent: Versions,
     pub(crate) outgoing: List,
     pub(crate) incoming: List,
-    /// Null until an outgoing edge gets a property.
-    pub(crate) edges: EdgeTable,
     /// The ordinal of the next outgoing edge.
     pub(crate) ordinals: AtomicU32,
 }
+
+const _: () = assert!(size_of::<Slot>() == 32);
 
 impl Slot {
     /// Asks for it, to be read soon.
@@ -185,12 +175,6 @@ impl Directory {
             debug_assert!(slot.recent.is_null());
             adjacency::retire(&slot.outgoing, heap);
             adjacency::retire(&slot.incoming, heap);
-            if let Some(table) = slot.edges.take() {
-                for versions in table.items() {
-                    crate::version::retire_chain(versions, heap);
-                }
-                heap.retire_block(table);
-            }
         }
         page.header().columns.retire(heap);
         heap.retire_block(page);
@@ -208,26 +192,12 @@ impl Directory {
                 for slot in page.items() {
                     adjacency::free(&slot.outgoing, heap, alone);
                     adjacency::free(&slot.incoming, heap, alone);
-                    free_chain(&slot.recent, heap, alone);
-                    if let Some(table) = slot.edges.take() {
-                        for versions in table.items() {
-                            free_chain(versions, heap, alone);
-                        }
-                        heap.free_block(table, alone);
-                    }
+                    version::free_chain(&slot.recent, heap, alone);
                 }
                 page.header().columns.free(heap, alone);
                 heap.free_block(page, alone);
             }
         });
-    }
-}
-
-fn free_chain(versions: &Versions, heap: &Heap, alone: &mut Alone) {
-    let mut next = versions.take();
-    while let Some(version) = next {
-        next = version.header().previous.inherit();
-        heap.free_block(version, alone);
     }
 }
 

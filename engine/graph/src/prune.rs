@@ -10,16 +10,13 @@
 //! Left to others: when there is time for it (`Core::maintain`), lists of edges (`adjacency::quiet`), when the last version of a chain
 //! becomes a row (`housekeeping`).
 
-use crate::adjacency::{self, Key};
 use crate::core::CoreState;
 use crate::horizon::Active;
 use crate::ids::{CommitSeq, VertexId};
 use crate::memory::Guard;
-use crate::page::Slot;
-use crate::settle::edge_versions;
+use crate::records;
 use crate::shard::Hold;
 use crate::stamp::is_below;
-use crate::value::Edge;
 use crate::version::{self, Version, Versions};
 use crate::waiting::Waiting;
 
@@ -28,8 +25,8 @@ use crate::waiting::Waiting;
 pub(crate) enum Thing {
     /// The versions of a vertex, or the vertex itself.
     Vertex(VertexId),
-    /// The property versions of an edge.
-    EdgeVersions(Edge),
+    /// The properties of an edge that starts at this vertex, in this record.
+    Record(VertexId, u32),
 }
 
 impl Thing {
@@ -37,7 +34,7 @@ impl Thing {
     fn place(self) -> VertexId {
         match self {
             Thing::Vertex(id) => id,
-            Thing::EdgeVersions(edge) => edge.source(),
+            Thing::Record(source, _) => source,
         }
     }
 }
@@ -107,32 +104,25 @@ impl CoreState {
         active: &Active,
         guard: &Guard<'_>,
     ) -> bool {
-        let Some(slot) = self.graph.slot(thing.place(), guard) else {
-            return false;
-        };
         match thing {
             Thing::Vertex(id) => self.prune_vertex(hold, id, active, guard),
-            Thing::EdgeVersions(edge) => self.prune_edge_versions(slot, edge, active, guard),
+            Thing::Record(source, record) => self.prune_record(source, record, active, guard),
         }
     }
 
-    fn prune_edge_versions(
+    fn prune_record(
         &self,
-        slot: &Slot,
-        edge: Edge,
+        source: VertexId,
+        record: u32,
         active: &Active,
         guard: &Guard<'_>,
     ) -> bool {
-        let Some(versions) = edge_versions(slot, edge, guard) else {
+        let (page, at) = records::place(record);
+        let Some(page) = self.graph.records_of(source).page(page, guard) else {
             return false;
         };
-        let entry = adjacency::find(&slot.outgoing, Key::outgoing(edge), guard);
-        if entry.is_none_or(|entry| is_below(entry.deleted(guard), active.horizon())) {
-            version::retire_chain(versions, &self.heap);
-            return false;
-        }
-        let deleted = entry.is_some_and(|entry| is_below(entry.deleted(guard), active.open()));
-        self.prune_chain(versions, active, guard, |_| {}) > 1 || deleted
+        let word = page.word(at);
+        self.prune_chain(word, active, guard, |_| {}) > 1
     }
 
     fn prune_vertex(

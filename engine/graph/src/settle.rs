@@ -13,6 +13,7 @@ use crate::ids::{CommitSeq, ShardId, VertexId};
 use crate::memory::Guard;
 use crate::page::Slot;
 use crate::prune::Thing;
+use crate::records;
 use crate::shard::Hold;
 use crate::stamp::{Author, CellId, NEVER, in_flight};
 use crate::value::Edge;
@@ -32,8 +33,8 @@ pub(crate) enum Write {
     EdgeCreated(Edge),
     /// The deletion of an edge.
     EdgeDeleted(Edge),
-    /// Property versions of an edge.
-    EdgeVersions(Edge),
+    /// The properties of an edge, in this record of its source's shard.
+    Record(Edge, u32),
 }
 
 /// A committed transaction whose stamps still name its cell.
@@ -49,7 +50,7 @@ enum Part {
     Vertex(VertexId),
     Outgoing(Edge, EdgeMark),
     Incoming(Edge, EdgeMark),
-    EdgeVersions(Edge),
+    Record(Edge, u32),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,7 +63,7 @@ fn parts(write: Write) -> impl Iterator<Item = Part> {
     let parts = match write {
         Write::Vertex(id) => [Some(Part::Vertex(id)), None, None],
         Write::EdgeCreated(edge) => [
-            Some(Part::EdgeVersions(edge)),
+            None,
             Some(Part::Outgoing(edge, EdgeMark::Created)),
             Some(Part::Incoming(edge, EdgeMark::Created)),
         ],
@@ -71,7 +72,7 @@ fn parts(write: Write) -> impl Iterator<Item = Part> {
             Some(Part::Incoming(edge, EdgeMark::Deleted)),
             None,
         ],
-        Write::EdgeVersions(edge) => [Some(Part::EdgeVersions(edge)), None, None],
+        Write::Record(edge, record) => [Some(Part::Record(edge, record)), None, None],
     };
     parts.into_iter().flatten()
 }
@@ -81,7 +82,7 @@ impl Part {
     fn place(self) -> VertexId {
         match self {
             Part::Vertex(id) => id,
-            Part::Outgoing(edge, _) | Part::EdgeVersions(edge) => edge.source(),
+            Part::Outgoing(edge, _) | Part::Record(edge, _) => edge.source(),
             Part::Incoming(edge, _) => edge.target,
         }
     }
@@ -130,16 +131,17 @@ fn ask_ahead(graph: &Graph, writes: &[Write], at: usize, guard: &Guard<'_>) {
     sides(TAILS_AHEAD).for_each(|side| graph.prefetch_recent(side, guard));
 }
 
-/// The chain of an edge's property versions.
-pub(crate) fn edge_versions<'g>(
-    slot: &'g Slot,
-    edge: Edge,
-    guard: &'g Guard<'_>,
-) -> Option<&'g Versions> {
-    slot.edges
-        .load(guard)?
-        .items()
-        .get(edge.id.ordinal() as usize)
+/// The chain of a part that has one.
+fn chain_of<'g>(graph: &'g Graph, part: Part, guard: &'g Guard<'_>) -> Option<&'g Versions> {
+    match part {
+        Part::Vertex(id) => Some(&graph.slot(id, guard)?.recent),
+        Part::Record(edge, record) => {
+            let (page, at) = records::place(record);
+            let page = graph.records_of(edge.source()).page(page, guard)?;
+            Some(page.word(at))
+        }
+        Part::Outgoing(..) | Part::Incoming(..) => None,
+    }
 }
 
 /// Gives the stamp that `cell` has put on one side of an edge to `restamp`.
@@ -148,7 +150,7 @@ fn restamp(slot: &Slot, part: Part, cell: CellId, stamp: u64, keeper: &Keeper<'_
     let (side, key, mark) = match part {
         Part::Outgoing(edge, mark) => (true, Key::outgoing(edge), mark),
         Part::Incoming(edge, mark) => (false, Key::incoming(edge), mark),
-        Part::Vertex(_) | Part::EdgeVersions(_) => return,
+        Part::Vertex(_) | Part::Record(..) => return,
     };
     let side = Side {
         vertex: part.place(),
@@ -187,9 +189,7 @@ impl CoreState {
                 self.rewrite(part, cell, seq, &guard)
             });
             for &write in &writes {
-                if let Write::Vertex(id) = write {
-                    self.folding.borrow_mut().note(seq, id.page());
-                }
+                self.fold_later(seq, write);
                 self.prune_later(seq, write, &guard);
             }
             self.resting
@@ -202,27 +202,18 @@ impl CoreState {
 
     /// Notes what a write of commit `seq` leaves to be forgotten.
     pub(crate) fn prune_later(&self, seq: CommitSeq, write: Write, guard: &Guard<'_>) {
-        let mut pruning = self.pruning.borrow_mut();
-        let slot = |id: VertexId| self.graph.slot(id, guard);
-        let several = |versions: &Versions| {
-            let head = versions.load(guard);
-            head.is_some_and(|head| !head.header().previous.is_null())
-        };
-        match write {
-            Write::Vertex(id) => {
-                if slot(id).is_some_and(|slot| several(&slot.recent)) {
-                    pruning.changed(seq, Thing::Vertex(id));
-                }
-            }
+        let (part, thing) = match write {
+            Write::Vertex(id) => (Part::Vertex(id), Thing::Vertex(id)),
+            Write::Record(edge, record) => (
+                Part::Record(edge, record),
+                Thing::Record(edge.source(), record),
+            ),
             // Their lists wait in a queue of their own.
-            Write::EdgeCreated(edge) | Write::EdgeDeleted(edge) | Write::EdgeVersions(edge) => {
-                let versions =
-                    slot(edge.source()).and_then(|slot| edge_versions(slot, edge, guard));
-                let deleted = matches!(write, Write::EdgeDeleted(_));
-                if versions.is_some_and(|v| several(v) || (deleted && !v.is_null())) {
-                    pruning.changed(seq, Thing::EdgeVersions(edge));
-                }
-            }
+            Write::EdgeCreated(_) | Write::EdgeDeleted(_) => return,
+        };
+        let newest = chain_of(&self.graph, part, guard).and_then(|chain| chain.load(guard));
+        if newest.is_some_and(|newest| !newest.header().previous.is_null()) {
+            self.pruning.borrow_mut().changed(seq, thing);
         }
     }
 
@@ -230,19 +221,16 @@ impl CoreState {
         let Some(slot) = self.graph.slot(part.place(), guard) else {
             return;
         };
-        let chain = |versions: &Versions| {
-            // A later transaction's versions may stand in front of ours.
-            let chain =
-                version::chain(versions, guard).skip_while(|v| !names(v.header().stamp(), cell));
-            for version in chain.take_while(|v| names(v.header().stamp(), cell)) {
-                version.header().stamp.store(seq.0, Ordering::Release);
-            }
-        };
         match part {
-            Part::Vertex(_) => chain(&slot.recent),
-            Part::EdgeVersions(edge) => {
-                if let Some(versions) = edge_versions(slot, edge, guard) {
-                    chain(versions);
+            Part::Vertex(_) | Part::Record(..) => {
+                let Some(versions) = chain_of(&self.graph, part, guard) else {
+                    return;
+                };
+                // A later transaction's versions may stand in front of ours.
+                let chain = version::chain(versions, guard)
+                    .skip_while(|v| !names(v.header().stamp(), cell));
+                for version in chain.take_while(|v| names(v.header().stamp(), cell)) {
+                    version.header().stamp.store(seq.0, Ordering::Release);
                 }
             }
             Part::Outgoing(..) | Part::Incoming(..) => {
@@ -266,12 +254,13 @@ impl CoreState {
             core: self,
             guard: &guard,
             author,
+            touched: Default::default(),
         };
         for_parts(self, writes, |hold, part| {
             let Some(slot) = self.graph.slot(part.place(), &guard) else {
                 return;
             };
-            if let Part::EdgeVersions(edge) | Part::Outgoing(edge, EdgeMark::Created) = part {
+            if let Part::Record(edge, _) | Part::Outgoing(edge, EdgeMark::Created) = part {
                 self.doubt_all_of_edge(edge, &guard);
             }
             match part {
@@ -284,17 +273,10 @@ impl CoreState {
                         pen.unlink_newest(hold, id);
                     }
                 }
-                Part::EdgeVersions(edge) => {
-                    let Some(versions) = edge_versions(slot, edge, &guard) else {
-                        return;
-                    };
-                    while let Some(head) = versions
-                        .load(&guard)
-                        .filter(|v| names(v.header().stamp(), cell))
-                    {
-                        if let Some(old) = versions.splice(head.header().previous.load(&guard)) {
-                            self.heap.retire_block(old);
-                        }
+                Part::Record(edge, record) => {
+                    let newest = || chain_of(&self.graph, part, &guard)?.load(&guard);
+                    while newest().is_some_and(|v| names(v.header().stamp(), cell)) {
+                        pen.unlink_newest_of_record(edge, record);
                     }
                 }
                 Part::Outgoing(..) | Part::Incoming(..) => {
@@ -320,6 +302,7 @@ impl CoreState {
             .quiet
             .lay_out(left, &self.graph, &self.heap, self.number);
         self.quiet.kept_house();
+        self.release_records();
         // Freeing costs far less than the rest, which gives it its work.
         let freeing = left.saturating_mul(16).max(FREED_AT_ONCE);
         let freed = self.heap.collect(freeing);

@@ -10,6 +10,7 @@ use crate::graph::Graph;
 use crate::ids::{LabelId, LabelSetId, PAGE_SLOTS, PageId, ShardId, VertexId};
 use crate::memory::{Guard, Token, TokenGuard};
 use crate::page::{Page, Slot};
+use crate::records::RecordRoom;
 use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 use std::sync::atomic::Ordering;
@@ -24,6 +25,8 @@ pub(crate) struct ShardState {
     open: HashMap<LabelSetId, PageId>,
     /// Labels that a page is listed for beyond those of its own label set.
     exceptions: HashSet<(PageId, LabelId)>,
+    /// Property records of edges that start in this shard.
+    pub(crate) records: RecordRoom,
 }
 
 impl ShardState {
@@ -34,6 +37,7 @@ impl ShardState {
             next_page: u32::from(number),
             open: HashMap::new(),
             exceptions: HashSet::new(),
+            records: RecordRoom::default(),
         }
     }
 

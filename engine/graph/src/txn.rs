@@ -552,10 +552,10 @@ impl Txn {
         self.begin_write()?;
         let changes = self.encode_changes(changes)?;
         let changes = Properties::trusted(&changes);
-        let touch = self.with_pen(|pen| {
+        let changed = self.with_pen(|pen| {
             pen.change_edge_properties(edge, |present, out| overlay(present, changes, out))
         })?;
-        self.note_edge_properties(edge, changes, touch);
+        self.note_edge_properties(edge, changes, changed);
         Ok(())
     }
 
@@ -568,12 +568,12 @@ impl Txn {
         self.begin_write()?;
         let bytes = self.encode(properties)?;
         let mut changes = Vec::new();
-        let touch = self.with_pen(|pen| {
+        let changed = self.with_pen(|pen| {
             pen.change_edge_properties(edge, |present, out| {
                 replacement(present, &bytes, &mut changes, out)
             })
         })?;
-        self.note_edge_properties(edge, Properties::trusted(&changes), touch);
+        self.note_edge_properties(edge, Properties::trusted(&changes), changed);
         Ok(())
     }
 
@@ -879,11 +879,19 @@ impl Txn {
             stamp,
             uncommitted: self.isolation == Isolation::ReadUncommitted,
         };
-        let result = work(&Pen {
+        let pen = Pen {
             core: state,
             guard: &guard,
             author,
-        });
+            touched: Default::default(),
+        };
+        let result = work(&pen);
+        let touched = pen.touched.into_inner();
+        self.writes.extend(
+            touched
+                .iter()
+                .map(|&(edge, record)| Write::Record(edge, record)),
+        );
         drop(guard);
         if matches!(result, Err(WriteError::Conflict { .. })) {
             self.doomed = true;
@@ -974,11 +982,8 @@ impl Txn {
         }
     }
 
-    fn note_edge_properties(&mut self, edge: Edge, changes: Properties<'_>, touch: Option<Touch>) {
-        if let Some(touch) = touch {
-            if touch == Touch::First {
-                self.writes.push(Write::EdgeVersions(edge));
-            }
+    fn note_edge_properties(&mut self, edge: Edge, changes: Properties<'_>, changed: bool) {
+        if changed {
             DeltaWriter::new(&mut self.frame).set_edge_properties(edge, changes);
             self.stats.properties_set += changes.raw().count() as u64;
         }

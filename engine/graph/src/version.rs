@@ -7,7 +7,7 @@
 //! Left to others: the settled row beneath the last version of a chain (`column`), states in either form (`state`).
 
 use crate::ids::{KeyId, LabelSetId};
-use crate::memory::{BlockRef, Charged, Guard, Heap, Link, MemoryOwner, Owned};
+use crate::memory::{Alone, BlockRef, Charged, Guard, Heap, Link, MemoryOwner, Owned};
 use crate::stamp::Sight;
 use crate::value::ValueRef;
 use crate::value::codec::Properties;
@@ -126,5 +126,14 @@ pub(crate) fn retire_chain(link: &Versions, heap: &Heap) {
     while let Some(version) = next {
         next = version.header().previous.inherit();
         heap.retire_block(version);
+    }
+}
+
+/// As [`retire_chain`], in a teardown.
+pub(crate) fn free_chain(versions: &Versions, heap: &Heap, alone: &mut Alone) {
+    let mut next = versions.take();
+    while let Some(version) = next {
+        next = version.header().previous.inherit();
+        heap.free_block(version, alone);
     }
 }

@@ -16,7 +16,7 @@ use crate::page::Slot;
 use crate::stamp::Sight;
 use crate::state::{PropertiesRef, State};
 use crate::value::{Edge, ValueRef};
-use crate::version::{self, Record};
+use crate::version::Record;
 
 /// See the module.
 #[derive(Clone, Copy)]
@@ -113,7 +113,7 @@ impl<'e> View<'e> {
         let edge = hop.key.edge(id.source(), true);
         Some(EdgeRef {
             edge,
-            slot,
+            record: hop.record(),
             view: *self,
         })
     }
@@ -122,13 +122,13 @@ impl<'e> View<'e> {
     pub fn edge_at(&self, edge: Edge) -> Option<EdgeRef<'e>> {
         let slot = self.slot(edge.source())?;
         let key = Key::outgoing(edge);
-        adjacency::find_where(&slot.outgoing, key, self.guard, |entry| {
+        let entry = adjacency::find_where(&slot.outgoing, key, self.guard, |entry| {
             self.sight.sees(entry.created(self.guard))
                 && !self.sight.sees(entry.deleted(self.guard))
         })?;
         Some(EdgeRef {
             edge,
-            slot,
+            record: entry.record(self.guard),
             view: *self,
         })
     }
@@ -262,7 +262,8 @@ impl<'e> VertexRef<'e> {
 #[derive(Clone, Copy)]
 pub struct EdgeRef<'e> {
     edge: Edge,
-    slot: &'e Slot,
+    /// Where its properties are, if it has had any.
+    record: Option<u32>,
     view: View<'e>,
 }
 
@@ -279,16 +280,16 @@ impl<'e> EdgeRef<'e> {
 
     /// All properties, in place, ascending by key.
     pub fn properties(&self) -> PropertiesRef<'e> {
-        let versions = self
-            .slot
-            .edges
-            .load(self.view.guard)
-            .and_then(|table| table.items().get(self.edge.id.ordinal() as usize));
-        versions
-            .and_then(|versions| version::seen(versions, &self.view.sight, self.view.guard))
-            .map_or(PropertiesRef::default(), |version| {
-                State::Recent(version).properties()
-            })
+        let View {
+            graph,
+            guard,
+            ref sight,
+        } = self.view;
+        let records = graph.records_of(self.edge.source());
+        let state = self
+            .record
+            .and_then(|record| records.seen(record, sight, guard));
+        state.map_or(PropertiesRef::default(), |state| state.properties())
     }
 }
 

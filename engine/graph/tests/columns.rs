@@ -4,7 +4,7 @@
 
 use quoit_graph::door::NullJournal;
 use quoit_graph::ids::{KeyId, LabelId, VertexId};
-use quoit_graph::value::Value;
+use quoit_graph::value::{Edge, Value};
 use quoit_graph::{Access, Core, Graph, GraphConfig, Isolation, MemoryOwner, Summary, Txn, View};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -397,4 +397,100 @@ fn pages_leave_with_their_last_vertex_and_their_columns_with_them() {
     // What stays is the empty list of pages, if that.
     let left = scene.core.graph().live_bytes().saturating_sub(empty);
     assert!(left < 1000, "{left} bytes are left of 4,096 vertices");
+}
+
+#[test]
+fn properties_of_edges_are_folded_too_and_their_records_are_used_again() {
+    let scene = scene();
+    let mut random = Random(99);
+    let mut txn = scene.begin(Access::Write);
+    let types = ["R", "S"].map(|name| txn.edge_type(name).unwrap());
+    let ids: Vec<VertexId> = (0..50)
+        .map(|_| txn.create_vertex(&scene.labels[..1], &[]).unwrap())
+        .collect();
+    txn.commit().unwrap();
+    scene.quiet();
+    let bare = scene.columns_and_versions().0;
+    let mut model: Vec<(Edge, Properties)> = Vec::new();
+    let mut largest = 0;
+    for round in 0..8 {
+        let mut txn = scene.begin(Access::Write);
+        for n in 0..1500 {
+            let (a, b) = (ids[random.below(50)], ids[random.below(50)]);
+            let weight = Value::Float(random.below(100) as f64);
+            let since = Value::Int(random.below(1000) as i64 + 1_000_000);
+            let both = [(scene.keys[0], since), (scene.keys[1], weight)];
+            // A third of them gets its properties later, or never.
+            let new = if n % 3 == 0 { &[] } else { &both[..] };
+            let edge = txn.create_edge(a, b, types[n % 2], new).unwrap();
+            model.push((edge, new.iter().cloned().collect()));
+        }
+        txn.commit().unwrap();
+        let old = (scene.begin(Access::Read), model.clone());
+        let mut txn = scene.begin(Access::Write);
+        for _ in 0..800 {
+            let at = random.below(model.len());
+            let (edge, properties) = &mut model[at];
+            let value = Value::Int(random.below(9) as i64);
+            txn.set_edge_property(*edge, scene.keys[2], &value).unwrap();
+            properties.insert(scene.keys[2], value);
+        }
+        if round % 2 == 0 {
+            txn.commit().unwrap();
+        } else {
+            txn.rollback();
+            model.clone_from(&old.1);
+        }
+        scene.quiet();
+        let epoch = scene.core.enter();
+        let now = scene.begin(Access::Read);
+        for (txn, model) in [(&old.0, &old.1), (&now, &model)] {
+            let view = txn.view(&epoch);
+            for (edge, expected) in model {
+                let found = view.edge_at(*edge).expect("it was created");
+                let pairs = found.properties();
+                let pairs: Properties = pairs.iter().map(|(k, v)| (k, v.to_value())).collect();
+                assert_eq!(pairs, *expected, "{edge:?} in round {round}");
+                let again = view.edge(edge.id).expect("it was created");
+                let one = again.property(scene.keys[2]).map(|v| v.to_value());
+                assert_eq!(one.as_ref(), expected.get(&scene.keys[2]));
+            }
+        }
+        drop((epoch, now, old));
+        scene.quiet();
+        let (columns, versions) = scene.columns_and_versions();
+        assert_eq!(versions, 0, "nothing is recent when all is quiet");
+        if round == 1 {
+            largest = columns;
+        }
+        assert!(
+            round < 2 || columns <= 2 * largest,
+            "records are not used again: {columns} bytes"
+        );
+        // All but one in seven go; the next round takes their records.
+        let mut txn = scene.begin(Access::Write);
+        let (mut kept, mut n) = (Vec::new(), 0);
+        for (edge, properties) in model {
+            n += 1;
+            if n % 7 == 0 && kept.len() < 200 {
+                kept.push((edge, properties));
+            } else {
+                txn.delete_edge(edge).unwrap();
+            }
+        }
+        txn.commit().unwrap();
+        model = kept;
+        scene.quiet();
+    }
+    let mut txn = scene.begin(Access::Write);
+    for (edge, _) in &model {
+        txn.delete_edge(*edge).unwrap();
+    }
+    txn.commit().unwrap();
+    scene.quiet();
+    assert_eq!(
+        scene.columns_and_versions(),
+        (bare, 0),
+        "no record is left of no edge"
+    );
 }

@@ -44,7 +44,6 @@ impl<'g> Entry<'g> {
     }
 
     /// The number of its property record.
-    #[allow(dead_code)] // until property records are written
     pub(crate) fn record(&self, guard: &Guard<'_>) -> Option<u32> {
         let record = match self.at {
             At::Settled(at) => recent::columns(self.chunk, guard)
@@ -73,7 +72,6 @@ impl<'g> Entry<'g> {
     }
 
     /// Gives it a property record, or takes it away. `side` says whose list it stands in.
-    #[allow(dead_code)] // until property records are written
     pub(crate) fn set_record(
         &self,
         record: Option<u32>,

@@ -25,7 +25,6 @@ pub(crate) struct Hop {
 
 impl Hop {
     /// The number of its property record.
-    #[allow(dead_code)] // until property records are written
     pub(crate) fn record(&self) -> Option<u32> {
         (self.record != NO_RECORD).then_some(self.record)
     }

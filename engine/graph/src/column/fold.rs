@@ -13,7 +13,7 @@ use super::table::{Entry, LabelException, Table, TableHead};
 use super::{Bits, CLEARS_FIRST, Columns, has, slots};
 use crate::ids::{CommitSeq, KeyId, LabelSetId, PAGE_SLOTS};
 use crate::memory::{Guard, Heap, Link, Owned, Unlinked};
-use crate::stamp::is_below;
+use crate::stamp::{NEVER, in_flight, is_below};
 use crate::state::State;
 use crate::sync::Ordering;
 use crate::value::ValueRef;
@@ -48,6 +48,19 @@ impl<const ORDER: u8> Columns<ORDER> {
         let recent = self.recent_bits();
         let foldable = slots(&recent).filter(|&at| settled(word(at), horizon, guard).is_some());
         foldable.take(enough).count()
+    }
+
+    /// The greatest commit that has a version in front of a row: what the horizon has to reach until all can be folded.
+    pub(crate) fn newest_number<'g>(
+        &self,
+        word: impl Fn(usize) -> &'g Versions,
+        guard: &'g Guard<'_>,
+    ) -> Option<CommitSeq> {
+        let recent = self.recent_bits();
+        let stamps = slots(&recent).flat_map(|at| version::chain(word(at), guard));
+        let stamps = stamps.map(|version| version.header().stamp());
+        let numbers = stamps.filter(|stamp| in_flight(*stamp).is_none() && *stamp != NEVER);
+        numbers.max().map(CommitSeq)
     }
 
     fn recent_bits(&self) -> Bits {

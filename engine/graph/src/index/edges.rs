@@ -22,7 +22,6 @@ use crate::shard::Hold;
 use crate::stamp::{NEVER, in_flight, is_below};
 use crate::value::sort_key::SortKey;
 use crate::value::{Edge, ValueRef};
-use crate::version::{self, Version};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -53,20 +52,6 @@ enum Standing {
 }
 
 impl Graph {
-    /// The states of an edge's properties, newest first, undone ones included; the source's token is held.
-    fn edge_states<'g>(
-        &self,
-        edge: Edge,
-        source: &'g Slot,
-        guard: &'g Guard<'_>,
-    ) -> impl Iterator<Item = Version<'g>> + use<'g> {
-        let table = source.edges.load(guard);
-        let versions = table.and_then(|table| table.items().get(edge.id.ordinal() as usize));
-        versions
-            .into_iter()
-            .flat_map(move |versions| version::chain(versions, guard))
-    }
-
     /// How an edge stands to an entry of an index.
     fn asks(
         &self,
@@ -103,13 +88,16 @@ impl Graph {
         if index.definition.keys().is_empty() {
             return standing(due);
         }
-        for state in self.edge_states(edge, source, guard) {
-            due = due.max(later(state.header().stamp()));
-            let asked = index.edge_entry(edge, |key| version::properties(state).get(key));
+        let records = self.records_of(edge.source());
+        let record = found.record(guard);
+        let states = record.map(|record| records.states(record, guard));
+        for state in states.into_iter().flatten() {
+            due = due.max(later(state.stamp()));
+            let asked = index.edge_entry(edge, |key| state.get(key));
             if asked.as_deref() == Some(entry) {
                 return standing(due);
             }
-            if is_below(state.header().stamp(), horizon) {
+            if is_below(state.stamp(), horizon) {
                 break;
             }
         }
@@ -198,7 +186,7 @@ impl CoreState {
         };
         self.doubt_edge(edge, |_| None, guard);
         for state in self.graph.edge_states(edge, source, guard) {
-            self.doubt_edge(edge, |key| version::properties(state).get(key), guard);
+            self.doubt_edge(edge, |key| state.get(key), guard);
         }
     }
 
@@ -232,7 +220,7 @@ impl CoreState {
                 continue;
             }
             for state in self.graph.edge_states(edge, source, guard) {
-                enter(index.edge_entry(edge, |key| version::properties(state).get(key)));
+                enter(index.edge_entry(edge, |key| state.get(key)));
             }
         }
     }

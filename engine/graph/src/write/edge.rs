@@ -5,14 +5,13 @@ use super::vertex::Touch;
 use crate::adjacency::{self, Keeper, Key, LISTS_AHEAD, SLOTS_AHEAD, Side, TAILS_AHEAD};
 use crate::error::{Entity, WriteError};
 use crate::ids::{EdgeId, LabelSetId, ShardId, TypeId, VertexId};
-use crate::memory::Link;
-use crate::page::{EdgeTableHead, Slot};
+use crate::page::Slot;
 use crate::shard::Hold;
-use crate::stamp::{NEVER, Standing, in_flight};
+use crate::stamp::{NEVER, Standing};
 use crate::txn::NewEdge;
 use crate::value::Edge;
 use crate::value::codec::Properties;
-use crate::version::{self, Record, Versions};
+use crate::version::Record;
 use smallvec::SmallVec;
 use std::sync::atomic::Ordering;
 
@@ -20,7 +19,7 @@ const TOO_MANY: WriteError =
     WriteError::LimitExceeded("2^28 relationships have started at one node");
 
 /// Where an edge stands: in the list of its source, and in that of its target.
-fn sides(edge: Edge) -> [(Side, Key); 2] {
+pub(super) fn sides(edge: Edge) -> [(Side, Key); 2] {
     let side = |vertex, outgoing| Side { vertex, outgoing };
     [
         (side(edge.source(), true), Key::outgoing(edge)),
@@ -29,7 +28,7 @@ fn sides(edge: Edge) -> [(Side, Key); 2] {
 }
 
 impl<'a> Pen<'a> {
-    fn hold_ends(&self, source: VertexId, target: VertexId) -> Hold<'a> {
+    pub(super) fn hold_ends(&self, source: VertexId, target: VertexId) -> Hold<'a> {
         self.hold([self.graph().shard_of(source), self.graph().shard_of(target)])
     }
 
@@ -82,7 +81,10 @@ impl<'a> Pen<'a> {
             target,
             type_,
         };
-        self.link_edge(from, to, edge, properties, &self.keeper());
+        if !properties.is_empty() {
+            self.room_for_records(&mut hold, source, 1)?;
+        }
+        self.link_edge(&mut hold, (from, to), edge, properties, &self.keeper());
         Ok(edge)
     }
 
@@ -111,6 +113,7 @@ impl<'a> Pen<'a> {
             }
             self.end(&mut hold, edge.target)?;
             let from = self.end(&mut hold, edge.source)?;
+            self.room_for_records(&mut hold, edge.source, new.len())?;
             // All of them may start there; who is that near the end is not served in a batch.
             if from.ordinals.load(Ordering::Relaxed) as usize + new.len()
                 > EdgeId::ORDINALS as usize
@@ -126,7 +129,7 @@ impl<'a> Pen<'a> {
         };
         let keeper = self.keeper();
         let slot = |vertex| self.slot(vertex).expect("a moment ago it was there");
-        let make = |(at, edge): (usize, &NewEdge<'_>)| {
+        let mut make = |(at, edge): (usize, &NewEdge<'_>)| {
             // Slots have been read for the checks, and may be gone again.
             for side in sides(at + SLOTS_AHEAD) {
                 graph.prefetch_slot(side.vertex, self.guard);
@@ -144,10 +147,10 @@ impl<'a> Pen<'a> {
                 target: edge.target,
                 type_: edge.type_,
             };
-            self.link_edge(from, to, made, properties(at), &keeper);
+            self.link_edge(&mut hold, (from, to), made, properties(at), &keeper);
             made
         };
-        Ok(new.iter().enumerate().map(make).collect())
+        Ok(new.iter().enumerate().map(&mut make).collect())
     }
 
     /// An edge that the log names; the reason if it does not fit.
@@ -168,14 +171,18 @@ impl<'a> Pen<'a> {
         if adjacency::find_where(&from.outgoing, Key::outgoing(edge), self.guard, live).is_some() {
             return Err("an edge is created twice");
         }
-        self.link_edge(from, to, edge, properties, &self.keeper());
+        if !properties.is_empty() {
+            let room = self.room_for_records(&mut hold, edge.source(), 1);
+            room.map_err(|_| "no record is left for the properties of an edge")?;
+        }
+        self.link_edge(&mut hold, (from, to), edge, properties, &self.keeper());
         Ok(())
     }
 
     fn link_edge(
         &self,
-        from: &'a Slot,
-        to: &'a Slot,
+        hold: &mut Hold<'_>,
+        (from, to): (&'a Slot, &'a Slot),
         edge: Edge,
         properties: Properties<'_>,
         keeper: &Keeper<'_>,
@@ -183,54 +190,19 @@ impl<'a> Pen<'a> {
         let ordinal = edge.id.ordinal();
         from.ordinals.fetch_max(ordinal + 1, Ordering::Relaxed);
         let stamp = self.author.stamp;
+        let record = self.first_record(hold, edge, properties);
         for (list, (side, key)) in [&from.outgoing, &to.incoming].into_iter().zip(sides(edge)) {
-            adjacency::insert(list, side, key, stamp, None, keeper);
+            adjacency::insert(list, side, key, stamp, record, keeper);
         }
         self.core
             .index_edge(edge, |key| properties.get(key), self.guard);
-        if !properties.is_empty() {
-            let versions = self.edge_versions(from, ordinal);
-            let new = version::build(
-                self.guard.heap(),
-                stamp,
-                None,
-                LabelSetId(0),
-                false,
-                properties.bytes(),
-            );
-            let none = versions.set(new);
-            debug_assert!(
-                none.is_none(),
-                "{:?} is created with the properties of another",
-                edge.id
-            );
-        }
-    }
-
-    /// The chain of an edge's property versions, its place made if need be.
-    fn edge_versions(&self, source: &'a Slot, ordinal: u32) -> &'a Versions {
-        let at = ordinal as usize;
-        let table = source.edges.load(self.guard);
-        if table.is_none_or(|table| table.items().len() <= at) {
-            let old = table.map_or(&[][..], |table| table.items());
-            let room = (at + 1).next_power_of_two().max(4);
-            let copy = |i: usize| {
-                old.get(i)
-                    .map_or(Link::default(), |link| Link::to(link.load(self.guard)))
-            };
-            if let Some(old) = source
-                .edges
-                .set(self.guard.heap().block(EdgeTableHead, room, copy))
-            {
-                self.guard.heap().retire_block(old);
-            }
-        }
-        let table = source.edges.load(self.guard).expect("it was just made");
-        &table.items()[at]
     }
 
     /// The entry of an edge at its source, for an author who wants to change or delete it: live, and nobody else's.
-    fn edge_to_change(&self, edge: Edge) -> Result<(&'a Slot, adjacency::Entry<'a>), WriteError> {
+    pub(super) fn edge_to_change(
+        &self,
+        edge: Edge,
+    ) -> Result<(&'a Slot, adjacency::Entry<'a>), WriteError> {
         let deleted = WriteError::EdgeDeleted(edge.id);
         let conflict = WriteError::Conflict {
             entity: Entity::Edge(edge.id),
@@ -248,39 +220,13 @@ impl<'a> Pen<'a> {
             Standing::Contested => return Err(conflict),
             Standing::Mine | Standing::Old => return Err(deleted),
         }
-        if let Some(versions) = self.known_edge_versions(slot, edge) {
-            self.drop_void(edge, versions);
-            let newest = versions.load(self.guard);
-            if newest
-                .is_some_and(|v| self.author.standing(v.header().stamp()) == Standing::Contested)
-            {
-                return Err(conflict);
-            }
+        let newest = entry
+            .record(self.guard)
+            .and_then(|record| self.newest_of_record(edge, record));
+        if newest.is_some_and(|n| self.author.standing(n.stamp()) == Standing::Contested) {
+            return Err(conflict);
         }
         Ok((slot, entry))
-    }
-
-    fn known_edge_versions(&self, source: &'a Slot, edge: Edge) -> Option<&'a Versions> {
-        source
-            .edges
-            .load(self.guard)?
-            .items()
-            .get(edge.id.ordinal() as usize)
-    }
-
-    /// Unlinks aborted versions in front.
-    fn drop_void(&self, edge: Edge, versions: &Versions) {
-        while let Some(head) = versions.load(self.guard) {
-            if self.author.standing(head.header().stamp()) != Standing::Void {
-                return;
-            }
-            let properties = version::properties(head);
-            self.core
-                .doubt_edge(edge, |key| properties.get(key), self.guard);
-            if let Some(old) = versions.splice(head.header().previous.load(self.guard)) {
-                self.guard.heap().retire_block(old);
-            }
-        }
     }
 
     /// Deletes an edge on both sides; `false` if the author has deleted it already.
@@ -303,12 +249,20 @@ impl<'a> Pen<'a> {
         entry.is_some_and(|entry| self.author.standing(entry.deleted(self.guard)) == Standing::Mine)
     }
 
-    fn stamp_deleted(&self, edge: Edge, outgoing: adjacency::Entry<'a>) {
-        let incoming = self
+    /// The entry of a live edge at its target.
+    pub(super) fn incoming_entry(&self, edge: Edge) -> adjacency::Entry<'a> {
+        let entry = self
             .slot(edge.target)
             .and_then(|slot| adjacency::find(&slot.incoming, Key::incoming(edge), self.guard));
-        let incoming = incoming.expect("a live edge stands in the lists of both its ends");
+        entry.expect("a live edge stands in the lists of both its ends")
+    }
+
+    fn stamp_deleted(&self, edge: Edge, outgoing: adjacency::Entry<'a>) {
         self.core.doubt_all_of_edge(edge, self.guard);
+        if let Some(record) = outgoing.record(self.guard) {
+            self.delete_record(edge, record);
+        }
+        let incoming = self.incoming_entry(edge);
         let keeper = self.keeper();
         for (entry, (side, key)) in [outgoing, incoming].into_iter().zip(sides(edge)) {
             entry.set_deleted(self.author.stamp, side, key, &keeper);
@@ -354,60 +308,5 @@ impl<'a> Pen<'a> {
         let (labels, touch) =
             deleted.expect("it was not deleted a moment ago, under the same tokens");
         Ok(Some((edges, labels, touch)))
-    }
-
-    /// New properties of an edge, made from the present ones by `change`.
-    pub(crate) fn change_edge_properties(
-        &self,
-        edge: Edge,
-        change: impl FnOnce(Properties<'_>, &mut Vec<u8>) -> bool,
-    ) -> Result<Option<Touch>, WriteError> {
-        let _hold = self.hold_vertex(edge.source());
-        let (slot, _) = self.edge_to_change(edge)?;
-        let head = self
-            .known_edge_versions(slot, edge)
-            .and_then(|versions| versions.load(self.guard));
-        let mut bytes = Vec::new();
-        if !change(
-            head.map_or(Properties::default(), version::properties),
-            &mut bytes,
-        ) {
-            return Ok(None);
-        }
-        let versions = self.edge_versions(slot, edge.id.ordinal());
-        let stamp = head.map_or(NEVER, |head| head.header().stamp());
-        let same_clause = stamp == self.author.stamp && in_flight(stamp).is_some();
-        let previous = if same_clause {
-            head.and_then(|h| h.header().previous.load(self.guard))
-        } else {
-            head
-        };
-        let heap = self.guard.heap();
-        let old = versions.set(version::build(
-            heap,
-            self.author.stamp,
-            previous,
-            LabelSetId(0),
-            false,
-            &bytes,
-        ));
-        if let Some(old) = old.filter(|_| same_clause) {
-            heap.retire_block(old);
-        }
-        let (before, after) = (
-            head.map_or(Properties::default(), version::properties),
-            Properties::trusted(&bytes),
-        );
-        self.core.reindex_edge(
-            edge,
-            |key| before.get(key),
-            |key| after.get(key),
-            self.guard,
-        );
-        Ok(Some(if self.author.standing(stamp) == Standing::Mine {
-            Touch::Again
-        } else {
-            Touch::First
-        }))
     }
 }

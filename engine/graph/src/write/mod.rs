@@ -8,6 +8,7 @@
 //! Left to others: deltas, undo and statistics (`txn`); stamps after commit (`settle`).
 
 mod edge;
+mod record;
 mod vertex;
 
 pub(crate) use vertex::Touch;
@@ -24,14 +25,18 @@ use crate::schema::Schema;
 use crate::shard::Hold;
 use crate::stamp::{Author, Standing};
 use crate::state::State;
-use crate::value::ValueRef;
+use crate::value::{Edge, ValueRef};
 use crate::version::Record;
+use smallvec::SmallVec;
+use std::cell::RefCell;
 
 /// An author with its core, for the length of an operation.
 pub(crate) struct Pen<'a> {
     pub(crate) core: &'a CoreState,
     pub(crate) guard: &'a Guard<'a>,
     pub(crate) author: Author<'a>,
+    /// Records that got their first version of this author, for its list of writes.
+    pub(crate) touched: RefCell<SmallVec<[(Edge, u32); 1]>>,
 }
 
 impl<'a> Pen<'a> {

@@ -1,0 +1,314 @@
+//! Properties: what a vertex costs at rest, sums over a label, a property by id, readers beside a writer.
+//!
+//! Called by the `storage` binary. Always holds: vertices are made by transactions, housekeeping is what a server does in its spare time.
+
+use super::{Numbers, Report, least, resident_bytes};
+use quoit_graph::door::NullJournal;
+use quoit_graph::ids::{KeyId, LabelId, VertexId};
+use quoit_graph::value::{Value, ValueRef};
+use quoit_graph::{Access, Core, Graph, GraphConfig, Isolation, Summary};
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+const AT_REST: usize = 1_000_000;
+const SUMMED: usize = 100_000;
+const BY_ID: usize = 10_000_000;
+const STEPS: usize = 2_000_000;
+const SHARED: usize = 100_000;
+const READS: usize = 400_000;
+const ROUNDS: usize = 9;
+const BATCH: usize = 1_000;
+
+fn graph(cores: u16) -> Arc<Graph> {
+    Graph::new(GraphConfig {
+        shards: cores,
+        cores,
+        journal: Arc::new(NullJournal::default()),
+    })
+}
+
+/// Housekeeping until all is quiet.
+fn rest(core: &Core) {
+    for _ in 0..3 {
+        while core.maintain(100_000) {}
+    }
+}
+
+fn names(core: &Core, keys: &[&str]) -> (LabelId, Vec<KeyId>) {
+    let mut txn = core.begin(Access::Write, Isolation::Snapshot);
+    let label = txn.label("Person").expect("a label");
+    let keys = keys.iter().map(|name| txn.key(name).expect("a key"));
+    let keys = keys.collect();
+    (label, keys)
+}
+
+/// Makes `n` vertices in batches; `properties` fills in those of vertex `i`.
+fn fill(
+    core: &Core,
+    n: usize,
+    label: LabelId,
+    mut properties: impl FnMut(usize, &mut Vec<(KeyId, Value)>),
+) -> Vec<VertexId> {
+    let mut ids = Vec::with_capacity(n);
+    let mut row = Vec::new();
+    while ids.len() < n {
+        let mut txn = core.begin(Access::Write, Isolation::Snapshot);
+        for _ in 0..BATCH.min(n - ids.len()) {
+            row.clear();
+            properties(ids.len(), &mut row);
+            ids.push(txn.create_vertex(&[label], &row).expect("a vertex"));
+        }
+        txn.commit().expect("a commit");
+        while core.maintain(10_000) {}
+    }
+    rest(core);
+    ids
+}
+
+/// See the module.
+pub fn properties(report: &mut Report) {
+    bytes_at_rest(report);
+    sums(report);
+    beside_a_writer(report);
+    by_id(report);
+}
+
+fn bytes_at_rest(report: &mut Report) {
+    let before = resident_bytes();
+    let graph = graph(1);
+    let core = graph.core(0);
+    let (label, keys) = names(&core, &["id", "name", "age", "active"]);
+    let mut numbers = Numbers::new(3);
+    let ids = fill(&core, AT_REST, label, |i, row| {
+        row.push((keys[0], Value::Int(i as i64)));
+        row.push((keys[1], Value::string(format!("user{i}"))));
+        row.push((keys[2], Value::Int(18 + numbers.below(60) as i64)));
+        row.push((keys[3], Value::Bool(numbers.below(2) == 0)));
+    });
+    let list = (ids.capacity() * size_of::<VertexId>()) as f64;
+    let resident = (resident_bytes() - before - list) / AT_REST as f64;
+    let counted = graph.live_bytes() as f64 / AT_REST as f64;
+    report.at_most(
+        "bytes per vertex: four small properties, one label, no edges, at rest",
+        56.0,
+        resident,
+        "bytes",
+        &format!("{AT_REST} vertices, resident; {counted:.1} counted by owner"),
+    );
+}
+
+fn sums(report: &mut Report) {
+    let graph = graph(1);
+    let core = graph.core(0);
+    let (label, keys) = names(&core, &["amount"]);
+    let mut numbers = Numbers::new(5);
+    let mut plain: Vec<i64> = Vec::with_capacity(SUMMED);
+    fill(&core, SUMMED, label, |_, row| {
+        let amount = numbers.below(1_000_000) as i64;
+        plain.push(amount);
+        row.push((keys[0], Value::Int(amount)));
+    });
+    let txn = core.begin(Access::Read, Isolation::Snapshot);
+    let epoch = core.enter();
+    let view = txn.view(&epoch);
+    let mut columns = || {
+        let begun = Instant::now();
+        let mut summary = Summary::default();
+        for page in view.pages(Some(label)) {
+            let page = view.page(page).expect("a listed page exists");
+            let selection = page.select(Some(label));
+            page.summarize(&selection, keys[0], &mut summary);
+        }
+        assert_eq!(black_box(summary).ints, SUMMED as u64);
+        begun.elapsed().as_secs_f64()
+    };
+    let mut array = || {
+        let begun = Instant::now();
+        let (mut sum, mut least, mut most) = (0_i64, i64::MAX, i64::MIN);
+        for &x in black_box(plain.as_slice()) {
+            sum += x;
+            least = least.min(x);
+            most = most.max(x);
+        }
+        let average = sum as f64 / plain.len() as f64;
+        black_box((sum, least, most, average));
+        begun.elapsed().as_secs_f64()
+    };
+    let [columns, array] = least(ROUNDS * 10, [&mut columns, &mut array]);
+    report.at_most(
+        "sum, min, max, average of an integer property of a label, versus a plain Vec",
+        3.0,
+        columns / array,
+        "times",
+        &format!(
+            "{SUMMED} vertices; {:.1} to {:.1} µs",
+            columns * 1e6,
+            array * 1e6
+        ),
+    );
+}
+
+/// A walk in which each vertex says where the next one is, so that no read can begin before the last has ended.
+fn by_id(report: &mut Report) {
+    let graph = graph(1);
+    let core = graph.core(0);
+    let (label, keys) = names(&core, &["next", "age"]);
+    let next = cycle(BY_ID);
+    let ids = fill(&core, BY_ID, label, |i, row| {
+        row.push((keys[0], Value::Int(i64::from(next[i]))));
+        row.push((keys[1], Value::Int(i as i64 % 90)));
+    });
+    let txn = core.begin(Access::Read, Isolation::Snapshot);
+    // One page behind the other, as they were made: then an id follows from a number.
+    let first = ids[0].0;
+    assert!(
+        ids.iter()
+            .enumerate()
+            .all(|(i, id)| id.0 == first + i as u64)
+    );
+    drop((ids, next));
+    // As large as what the walk above touches: a slot and a value a vertex.
+    let chase = cycle(BY_ID * 9);
+    let mut at = 0_u64;
+    let mut walk = || {
+        let epoch = core.enter();
+        let view = txn.view(&epoch);
+        let begun = Instant::now();
+        for _ in 0..STEPS {
+            let vertex = view.vertex(VertexId(first + at)).expect("it is there");
+            at = match vertex.property(keys[0]) {
+                Some(ValueRef::Int(next)) => next as u64,
+                other => panic!("{other:?} instead of a number"),
+            };
+        }
+        black_box(at);
+        begun.elapsed().as_secs_f64()
+    };
+    let mut here = 0_u32;
+    let mut loads = || {
+        let begun = Instant::now();
+        for _ in 0..STEPS {
+            for _ in 0..3 {
+                here = chase[here as usize];
+            }
+        }
+        black_box(here);
+        begun.elapsed().as_secs_f64()
+    };
+    let [walk, loads] = least(3, [&mut walk, &mut loads]);
+    report.at_most(
+        "a property of a vertex by id, versus 3 dependent random loads",
+        1.0,
+        walk / loads,
+        "times",
+        &format!(
+            "{BY_ID} vertices, each read depends on the last; {:.0} to {:.0} ns",
+            walk / STEPS as f64 * 1e9,
+            loads / STEPS as f64 * 1e9
+        ),
+    );
+}
+
+/// One cycle through all numbers, at random (Sattolo's shuffle).
+fn cycle(n: usize) -> Vec<u32> {
+    let mut numbers = Numbers::new(9);
+    let mut order: Vec<u32> = (0..n as u32).collect();
+    for i in (1..n).rev() {
+        order.swap(i, numbers.below(i));
+    }
+    order
+}
+
+fn beside_a_writer(report: &mut Report) {
+    let graph = graph(2);
+    let writer = graph.core(1);
+    let (label, keys) = names(&writer, &["amount", "name"]);
+    let ids = fill(&writer, SHARED, label, |i, row| {
+        row.push((keys[0], Value::Int(i as i64)));
+        row.push((keys[1], Value::string(format!("user{i}"))));
+    });
+    drop(writer);
+    let reader = graph.core(0);
+    let mut numbers = Numbers::new(13);
+    let mut points = || {
+        let begun = Instant::now();
+        for _ in 0..READS / 100 {
+            let txn = reader.begin(Access::Read, Isolation::Snapshot);
+            let epoch = reader.enter();
+            let view = txn.view(&epoch);
+            for _ in 0..100 {
+                let id = ids[numbers.below(SHARED)];
+                let vertex = view.vertex(id).expect("it is there");
+                black_box(vertex.property(keys[0]));
+            }
+        }
+        begun.elapsed().as_secs_f64()
+    };
+    let mut scans = || {
+        let begun = Instant::now();
+        for _ in 0..20 {
+            let txn = reader.begin(Access::Read, Isolation::Snapshot);
+            let epoch = reader.enter();
+            let view = txn.view(&epoch);
+            let mut summary = Summary::default();
+            for page in view.pages(Some(label)) {
+                let page = view.page(page).expect("a listed page exists");
+                page.summarize(&page.select(Some(label)), keys[0], &mut summary);
+            }
+            assert_eq!(black_box(summary).ints, SHARED as u64);
+        }
+        begun.elapsed().as_secs_f64()
+    };
+    let [points_alone, scans_alone] = least(ROUNDS, [&mut points, &mut scans]);
+    let stop = AtomicBool::new(false);
+    let (mut beside, mut updates, mut seconds) = ([0.0; 2], 0_u64, 0.0);
+    std::thread::scope(|scope| {
+        let updating = scope.spawn(|| {
+            let core = graph.core(1);
+            let mut numbers = Numbers::new(17);
+            let (begun, mut n) = (Instant::now(), 0_u64);
+            while !stop.load(Ordering::Relaxed) {
+                let id = ids[numbers.below(SHARED)];
+                let mut txn = core.begin_auto_commit_write(Isolation::Snapshot);
+                let set = txn.set_vertex_property(id, keys[0], &Value::Int(n as i64));
+                set.expect("nobody else writes");
+                txn.commit().expect("a commit");
+                n += 1;
+                if n.is_multiple_of(64) {
+                    core.maintain(256);
+                }
+            }
+            (n, begun.elapsed().as_secs_f64())
+        });
+        // The writer is at full speed when it has gone round once.
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        beside = least(ROUNDS, [&mut points, &mut scans]);
+        stop.store(true, Ordering::Relaxed);
+        (updates, seconds) = updating.join().expect("the writer ends well");
+    });
+    let speed = updates as f64 / seconds / 1e6;
+    report.at_most(
+        "point reads while a writer updates the same vertices at full speed",
+        1.3,
+        beside[0] / points_alone,
+        "times",
+        &format!(
+            "{SHARED} vertices; {:.0} to {:.0} ns a read beside {speed:.2} million updates a second",
+            beside[0] / READS as f64 * 1e9,
+            points_alone / READS as f64 * 1e9
+        ),
+    );
+    report.at_most(
+        "a label's sum while a writer updates the same vertices, a vertex, versus a point read alone",
+        1.0,
+        beside[1] / 20.0 / SHARED as f64 / (points_alone / READS as f64),
+        "times",
+        &format!(
+            "{:.1} ns a vertex, {:.2} without the writer",
+            beside[1] / 20.0 / SHARED as f64 * 1e9,
+            scans_alone / 20.0 / SHARED as f64 * 1e9
+        ),
+    );
+}
