@@ -237,3 +237,98 @@ fn the_index_with_the_fewest_entries_for_a_value_is_chosen() {
     let plan = db.explain("MATCH (n:P {few: 1, many: 7}) RETURN n");
     assert!(plan.contains("{many}"), "{plan}");
 }
+
+/// Edges with properties of every kind, several between the same ends, loops, and of two types.
+fn linked() -> Db {
+    let db = Db::new();
+    db.run("UNWIND range(0, 9) AS i CREATE (:N {i: i})");
+    for (at, value) in VALUES.iter().enumerate() {
+        let (from, to) = (at % 7, at * at % 10);
+        db.run(&format!(
+            "MATCH (a:N {{i: {from}}}), (b:N {{i: {to}}}) CREATE (a)-[:T {{p: {value}, q: {}}}]->(b), (a)-[:T {{p: {value}}}]->(a), (b)-[:U {{p: {value}}}]->(a)",
+            at % 4
+        ));
+    }
+    db
+}
+
+#[test]
+fn an_index_on_edges_finds_what_a_walk_finds() {
+    let plain = linked();
+    let queries = [
+        "MATCH (a)-[r:T]->(b) WHERE {c} RETURN a.i, r.p, r.q, b.i",
+        "MATCH (a)<-[r:T]-(b) WHERE {c} RETURN a.i, r.p, b.i",
+        "MATCH (a)-[r:T]-(b) WHERE {c} RETURN a.i, r.p, b.i",
+        "MATCH (a)-[r:T]->(a) WHERE {c} RETURN a.i, r.p",
+        "MATCH ()-[r:T]->(b)-[s:U]->(c) WHERE {c} RETURN r.p, s.p, b.i, c.i",
+        "MATCH ()-[r:T]->(b)<-[s:T]-() WHERE {c} RETURN r.p, s.p, b.i",
+        "MATCH ()-[r:T]->(b:N) WHERE {c} AND b.i > 3 RETURN r.p, b.i",
+        "MATCH ()-[r:T]->() WHERE {c} WITH count(r) AS n RETURN n",
+        "UNWIND [1, 2] AS x MATCH ()-[r:T]->() WHERE {c} RETURN x, r.p",
+    ];
+    let conditions = [
+        "r.p = 3",
+        "r.p IN ['a', 'b', 0]",
+        "r.p > 'a'",
+        "r.p IS NOT NULL",
+        "r.p = 'b' AND r.q = 1",
+        "r.p STARTS WITH 'a'",
+        "r.q > 1 AND r.q <= 3",
+        "true",
+    ];
+    for index in ["", "(p)", "(p, q)", "(q)"] {
+        let indexed = linked();
+        indexed.run(&format!("CREATE EDGE INDEX ON :T{index}"));
+        let mut through_index = 0;
+        for query in queries {
+            for condition in conditions {
+                let text = query.replace("{c}", condition);
+                let bag = |db: &Db| {
+                    let mut rows = rows(db, &text);
+                    rows.sort();
+                    rows
+                };
+                assert_eq!(bag(&plain), bag(&indexed), "{text} by :T{index}");
+                through_index += usize::from(indexed.explain(&text).contains("ScanAllByEdgeType"));
+            }
+        }
+        assert!(through_index > 0, "nothing went through :T{index}");
+    }
+    assert!(
+        !plain
+            .explain("MATCH ()-[r:T {p: 3}]->() RETURN r")
+            .contains("ScanAllByEdgeType")
+    );
+}
+
+#[test]
+fn the_order_of_edges_comes_from_their_index() {
+    let (plain, indexed) = (linked(), linked());
+    indexed.run("CREATE EDGE INDEX ON :T(p)");
+    for order in ["", " DESC"] {
+        let text = format!(
+            "MATCH ()-[r:T]->() WHERE r.p IS NOT NULL RETURN r.p ORDER BY r.p{order} LIMIT 9"
+        );
+        assert_eq!(rows(&plain, &text), rows(&indexed, &text));
+        assert!(
+            !indexed.explain(&text).contains("OrderBy"),
+            "{}",
+            indexed.explain(&text)
+        );
+    }
+}
+
+#[test]
+fn an_index_on_edges_follows_changes() {
+    let db = Db::new();
+    db.run("CREATE EDGE INDEX ON :T(p)");
+    db.run("CREATE (a:A), (b:B), (a)-[:T {p: 1}]->(b), (a)-[:T]->(b)");
+    let count = |p: i64| db.number(&format!("MATCH ()-[r:T {{p: {p}}}]->() RETURN count(r)"));
+    assert_eq!(count(1), 1);
+    db.run("MATCH ()-[r:T {p: 1}]->() SET r.p = 2");
+    assert_eq!((count(1), count(2)), (0, 1));
+    db.run("MATCH ()-[r:T]->() WHERE r.p IS NULL SET r.p = 2");
+    assert_eq!(count(2), 2);
+    db.run("MATCH (a:A) DETACH DELETE a");
+    assert_eq!(count(2), 0);
+}

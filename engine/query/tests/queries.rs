@@ -657,3 +657,46 @@ fn a_vertex_that_keeps_an_edge_is_not_deleted_and_no_row_leaves() {
     assert_eq!(db.number("MATCH (n) RETURN count(n)"), 3);
     assert_eq!(db.number("MATCH ()-[r]->() RETURN count(r)"), 2);
 }
+
+#[test]
+fn long_writes_give_others_turns_and_do_the_same() {
+    let statements = [
+        "UNWIND range(1, 3000) AS i CREATE (a:A {i: i})-[:T {w: i}]->(b:B {j: i}), (b)-[:U]->(a)",
+        "UNWIND range(1, 700) AS i CREATE (a:C {i: i}), (:D {i: a.i + 1, near: size([(a)--(x) | x])})",
+        "MATCH (a:A) SET a.k = a.i * 2",
+        "MATCH (a:A) WHERE a.i % 3 = 0 MERGE (e:E {i: a.i % 10}) ON MATCH SET e.met = true",
+        "MATCH (a:A)-[r:T]->(b) WHERE a.i > 2000 DELETE b, r, a",
+        "MATCH (a:A)<-[r:U]-(b) WHERE a.i > 2000 DELETE r",
+        "MATCH (a:A) WHERE a.i < 1000 DETACH DELETE a",
+        "MATCH (b:B) WITH collect(b) AS bs UNWIND bs AS b FOREACH (x IN [b] | SET x.seen = true)",
+    ];
+    let look = "MATCH (n) OPTIONAL MATCH (n)-[r]->(m) RETURN labels(n)[0] AS l, count(DISTINCT n) AS n, count(r) AS r, sum(n.i) AS i, sum(n.k) AS k, sum(r.w) AS w, count(n.met) AS met, count(n.seen) AS seen, sum(n.near) AS near ORDER BY l";
+    let (straight, interrupted) = (Db::new(), Db::new());
+    for text in statements {
+        let expected = straight.try_run(text, &Parameters::new());
+        let prepared = interrupted.engine.prepare(text, &interrupted.core).unwrap();
+        let mut txn = interrupted.begin(true);
+        let mut execution = Execution::new(prepared, &Parameters::new()).unwrap();
+        execution.request(Demand::All);
+        let mut turns = 0;
+        let outcome = loop {
+            match execution.step(&mut txn, &interrupted.core, &|| true, &mut Rows::default()) {
+                Ok(Step::Done) => break Ok(()),
+                Ok(_) => turns += 1,
+                Err(error) => break Err(error),
+            }
+        };
+        assert!(turns > 1, "{text}: {turns} turns");
+        match outcome {
+            Ok(()) => {
+                assert!(expected.is_ok(), "{text}");
+                txn.commit().unwrap();
+            }
+            Err(error) => {
+                let expected = expected.unwrap_err();
+                assert_eq!(error.detail(), expected.detail(), "{text}");
+            }
+        }
+        assert_eq!(straight.run(look), interrupted.run(look), "{text}");
+    }
+}

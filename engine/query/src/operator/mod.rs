@@ -91,13 +91,20 @@ pub(crate) use next_rows;
 
 /// Turns a plan into operators at their start.
 pub fn build(plan: &Plan) -> Running {
-    let mut inputs = plan.inputs.iter().map(build);
+    let inputs = plan.inputs.iter().map(build).collect();
+    operator(&plan.op, inputs)
+}
+
+/// One operator on its inputs. Not part of [`build`], which recurs: there is room for every kind of operator on its stack.
+#[inline(never)]
+fn operator(op: &Op, inputs: Vec<Running>) -> Running {
+    let mut inputs = inputs.into_iter();
     let mut input = || {
         inputs
             .next()
             .expect("the planner gives each operator its inputs")
     };
-    match &plan.op {
+    match op {
         Op::Unit(width) | Op::Argument(width) => Box::new(row::Argument::new(width.get())),
         Op::Scan(scan) => Box::new(scan::Scan::new(scan.clone(), input())),
         Op::IndexScan(scan) => Box::new(index_scan::IndexScan::new(scan.clone(), input())),

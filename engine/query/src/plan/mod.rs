@@ -6,7 +6,7 @@
 
 pub mod describe;
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -378,10 +378,29 @@ pub struct Apply {
 }
 
 /// See [`Op::Create`]; in the order of the text.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Create {
     /// What is created.
     pub items: Vec<CreateItem>,
+    independent: OnceCell<bool>,
+}
+
+impl Create {
+    /// As made of these.
+    pub fn new(items: Vec<CreateItem>) -> Create {
+        Create {
+            items,
+            independent: OnceCell::new(),
+        }
+    }
+
+    /// Whether nothing that is computed for it rests on what it creates, so that rows may be written together.
+    pub fn is_independent(&self) -> bool {
+        *self.independent.get_or_init(|| {
+            let slots: Vec<Slot> = self.items.iter().map(CreateItem::slot).collect();
+            self.items.iter().all(|item| item.is_independent(&slots))
+        })
+    }
 }
 
 /// A vertex or edge to create.
@@ -419,6 +438,43 @@ impl CreateItem {
         match self {
             CreateItem::Vertex { slot, .. } | CreateItem::Edge { slot, .. } => *slot,
         }
+    }
+
+    /// Whether what is computed for it reads neither these slots nor the edges of the graph.
+    fn is_independent(&self, slots: &[Slot]) -> bool {
+        let (properties, names) = match self {
+            CreateItem::Vertex {
+                labels, properties, ..
+            } => (properties, labels.as_slice()),
+            CreateItem::Edge {
+                type_, properties, ..
+            } => (properties, std::slice::from_ref(type_)),
+        };
+        let names = names.iter().filter_map(|name| match name {
+            NameSource::Static(_) => None,
+            NameSource::Dynamic(expr, _) => Some(expr),
+        });
+        let properties = match properties {
+            PropertySource::Entries(entries) => entries.iter().map(|(_, expr)| expr).collect(),
+            PropertySource::Map(expr, _) => vec![expr],
+        };
+        names.chain(properties).all(|expr| {
+            let mut rests = false;
+            // Nothing is replaced: the copy is looked through.
+            expr.clone().rewrite(&mut |part| {
+                rests |= match part {
+                    Expr::Slot(slot) => slots.contains(slot),
+                    Expr::Path(_) | Expr::Subquery(_) => true,
+                    Expr::Call(function, ..) => matches!(
+                        function,
+                        Function::Degree | Function::InDegree | Function::OutDegree
+                    ),
+                    _ => false,
+                };
+                None
+            });
+            !rests
+        })
     }
 }
 

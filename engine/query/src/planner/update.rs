@@ -26,14 +26,14 @@ impl Planner<'_> {
         scope: &mut Scope,
     ) -> Result<Plan, Error> {
         let mut plan = plan;
-        let mut create = Create::default();
+        let mut items = Vec::new();
         // A CREATE behind a CREATE that computes with no variable is the same clause: scripts of hundreds of them stay flat.
         let behind = match &mut plan.op {
             Op::Create(before) => Rc::get_mut(before).filter(|_| !patterns.iter().any(computes)),
             _ => None,
         };
         if let Some(before) = behind {
-            create.items = std::mem::take(&mut before.items);
+            items = std::mem::take(&mut before.items);
             plan = plan.inputs.remove(0);
         }
         let mut paths = Vec::new();
@@ -42,10 +42,10 @@ impl Planner<'_> {
                 plan = self.slot_of(plan, node.id, scope);
             }
             let bound = |scope: &Scope, id: VarId| scope.has(id);
-            self.create_pattern(pattern, &mut create, scope, &bound)?;
+            self.create_pattern(pattern, &mut items, scope, &bound)?;
             paths.extend(self.named_path(pattern, scope));
         }
-        plan = Plan::over(Op::Create(Rc::new(create)), plan);
+        plan = Plan::over(Op::Create(Rc::new(Create::new(items))), plan);
         if !paths.is_empty() {
             plan = Plan::over(Op::Extend(Rc::new(paths)), plan);
         }
@@ -56,7 +56,7 @@ impl Planner<'_> {
     fn create_pattern(
         &mut self,
         pattern: &PathPattern,
-        create: &mut Create,
+        items: &mut Vec<CreateItem>,
         scope: &mut Scope,
         bound: &dyn Fn(&Scope, VarId) -> bool,
     ) -> Result<(), Error> {
@@ -123,7 +123,7 @@ impl Planner<'_> {
         }
         for (id, labels, properties) in vertices {
             let slot = scope.bind(id);
-            create.items.push(CreateItem::Vertex {
+            items.push(CreateItem::Vertex {
                 slot,
                 labels,
                 properties,
@@ -131,7 +131,7 @@ impl Planner<'_> {
         }
         for (id, (source, target), type_, properties, place) in edges {
             let (source, target, slot) = (scope.bind(source), scope.bind(target), scope.bind(id));
-            create.items.push(CreateItem::Edge {
+            items.push(CreateItem::Edge {
                 slot,
                 source,
                 target,
@@ -246,15 +246,15 @@ impl Planner<'_> {
         }
         let pattern = &pattern;
         let argument = Plan::leaf(Op::Argument(scope.width()));
-        let mut create = Create::default();
+        let mut created = Vec::new();
         let matching = self.match_patterns(argument, std::slice::from_ref(pattern), None, scope)?;
-        self.create_pattern(pattern, &mut create, scope, &|_, id| known.contains(&id))?;
+        self.create_pattern(pattern, &mut created, scope, &|_, id| known.contains(&id))?;
         let on_create = self.set_items(&merge.on_create, scope)?;
         let on_match = self.set_items(&merge.on_match, scope)?;
         let extend = self.named_path(pattern, scope).into_iter().collect();
         let estimate = plan.estimate;
         let node = Merge {
-            create,
+            create: Create::new(created),
             sought,
             on_create,
             on_match,

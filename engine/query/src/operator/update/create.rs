@@ -1,16 +1,21 @@
 //! `CREATE`: vertices and edges for each row.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use quoit_cypher::error::{Detail, Error};
-use quoit_graph::ids::VertexId;
+use quoit_graph::NewEdge;
+use quoit_graph::ids::{TypeId, VertexId};
 use quoit_graph::value::Value;
 
-use super::written::{label_ids, new_properties, type_id};
-use super::{Gather, eager_next};
+use super::values::{Properties, label_ids, new_properties, type_id};
+use super::{Gather, gathered};
 use crate::expression::Place;
 use crate::operator::{Batch, Context, Operator, Pull, Running, write_error};
 use crate::plan::{self, CreateItem};
+
+/// Rows that are created at once.
+const ROWS_AT_ONCE: usize = 1024;
 
 /// `CREATE`.
 pub struct Create {
@@ -25,11 +30,6 @@ impl Create {
             gather: Gather::new(input),
         }
     }
-
-    fn run(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
-        (0..self.gather.rows.len())
-            .try_for_each(|at| create(&self.plan, cx, self.gather.rows.row_mut(at)))
-    }
 }
 
 impl Operator for Create {
@@ -38,8 +38,77 @@ impl Operator for Create {
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
-        eager_next!(self, cx, out, self.run(cx))
+        let Create { plan, gather } = self;
+        gathered!(
+            gather,
+            cx,
+            out,
+            gather.write(cx, ROWS_AT_ONCE, |rows, mut range, cx| {
+                if plan.is_independent() {
+                    create_rows(plan, cx, rows, range)
+                } else {
+                    range.try_for_each(|at| create(plan, cx, rows.row_mut(at)))
+                }
+            })
+        )
     }
+}
+
+/// Creates what some rows ask for, where nothing that is computed rests on what is created: all vertices, then all edges at once.
+fn create_rows(
+    plan: &plan::Create,
+    cx: &mut Context<'_>,
+    rows: &mut Batch,
+    range: Range<usize>,
+) -> Result<(), Error> {
+    for at in range.clone() {
+        for item in &plan.items {
+            if matches!(item, CreateItem::Vertex { .. }) {
+                create_item(item, cx, rows.row_mut(at))?;
+            }
+        }
+    }
+    let mut edges: Vec<(VertexId, VertexId, TypeId)> = Vec::new();
+    let mut properties: Vec<Properties> = Vec::new();
+    let mut slots: Vec<(usize, usize)> = Vec::new();
+    for at in range {
+        let row = rows.row(at);
+        for item in &plan.items {
+            let CreateItem::Edge {
+                slot,
+                source,
+                target,
+                type_,
+                properties: written,
+                place,
+            } = item
+            else {
+                continue;
+            };
+            let ends = (end(row, *source, *place)?, end(row, *target, *place)?);
+            edges.push((ends.0, ends.1, type_id(type_, cx, row)?));
+            properties.push(new_properties(written, cx, row)?);
+            slots.push((at, *slot as usize));
+        }
+    }
+    if edges.is_empty() {
+        return Ok(());
+    }
+    let new: Vec<NewEdge<'_>> = edges
+        .iter()
+        .zip(&properties)
+        .map(|(&(source, target, type_), properties)| NewEdge {
+            source,
+            target,
+            type_,
+            properties,
+        })
+        .collect();
+    let made = cx.txn.create_edges(&new).map_err(write_error)?;
+    for ((at, slot), edge) in slots.into_iter().zip(made) {
+        rows.row_mut(at)[slot] = Value::Edge(edge);
+    }
+    Ok(())
 }
 
 /// Creates what a row asks for. Later items may read what earlier ones made.

@@ -1,9 +1,11 @@
 //! `DELETE` and `DETACH DELETE`.
 //!
-//! All edges that a clause names go first, then all vertices, so their order in the text does not matter. A vertex that still has edges
-//! is *postponed*: each later `DELETE` of the statement tries it again, and [`delete_postponed`] refuses what still has edges when all
-//! writes of the statement are done, before its first row leaves. Within the statement such a vertex is still seen.
+//! Of some rows at a time, all edges go first, then all vertices. A vertex that still has edges is *postponed*: the end of this and of each
+//! later `DELETE` of the statement tries it again, and [`delete_postponed`] refuses what still has edges when all writes of the
+//! statement are done, before its first row leaves. So the order of edges and vertices in a statement does not matter. Within the
+//! statement a postponed vertex is still seen.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use hashbrown::HashSet;
@@ -12,7 +14,8 @@ use quoit_graph::WriteError;
 use quoit_graph::ids::{EdgeId, VertexId};
 use quoit_graph::value::{Edge, Value};
 
-use super::{Gather, eager_next};
+use super::{Gather, ROWS_AT_ONCE, gathered};
+use crate::expression::Place;
 use crate::expression::evaluate::evaluate;
 use crate::operator::{Batch, Context, Operator, Pull, Running, write_error};
 use crate::plan;
@@ -71,44 +74,59 @@ impl Delete {
             gather: Gather::new(input),
         }
     }
+}
 
-    fn run(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
-        let mut doomed = Doomed::default();
-        for at in 0..self.gather.rows.len() {
-            for (target, place) in &self.plan.targets {
-                let value = evaluate(target, cx, self.gather.rows.row(at))?;
-                doomed.add(&value).map_err(|error| error.at(place.0))?;
-            }
+/// Deletes what some rows name.
+fn delete(
+    plan: &plan::Delete,
+    rows: &Batch,
+    range: Range<usize>,
+    cx: &mut Context<'_>,
+) -> Result<(), Error> {
+    let is_last = range.end == rows.len();
+    let mut doomed = Doomed::default();
+    for at in range {
+        for (target, place) in &plan.targets {
+            let value = evaluate(target, cx, rows.row(at))?;
+            doomed.add(&value).map_err(|error| error.at(place.0))?;
         }
-        // What an earlier clause deleted is gone already; naming it again is no error.
-        for edge in doomed.edges {
-            if cx.view.edge_at(edge).is_some() {
-                cx.txn.delete_edge(edge).map_err(write_error)?;
-            }
+    }
+    // What an earlier clause deleted is gone already; naming it again is no error.
+    for edge in doomed.edges {
+        if cx.view.edge_at(edge).is_some() {
+            cx.txn.delete_edge(edge).map_err(write_error)?;
         }
-        let place = self.plan.targets.first().map(|(_, place)| *place);
-        let again = cx.take_postponed();
-        for (vertex, place) in again.into_iter().chain(
-            doomed
-                .vertices
-                .into_iter()
-                .map(|vertex| (vertex, place.unwrap_or_default())),
-        ) {
-            if cx.view.vertex(vertex).is_none() {
-                continue;
-            }
-            if self.plan.detach && doomed.seen_vertices.contains(&vertex) {
-                cx.txn.detach_delete_vertex(vertex).map_err(write_error)?;
-                continue;
-            }
-            match cx.txn.delete_vertex(vertex) {
-                Err(WriteError::DeleteConnectedVertex(_)) => cx.postpone_delete(vertex, place),
-                deleted => {
-                    deleted.map_err(write_error)?;
-                }
-            }
+    }
+    let place = plan
+        .targets
+        .first()
+        .map_or(Place::default(), |(_, place)| *place);
+    for vertex in doomed.vertices {
+        if cx.view.vertex(vertex).is_none() {
+            continue;
         }
-        Ok(())
+        if plan.detach {
+            cx.txn.detach_delete_vertex(vertex).map_err(write_error)?;
+        } else {
+            delete_or_postpone(vertex, place, cx)?;
+        }
+    }
+    if is_last {
+        for (vertex, place) in cx.take_postponed() {
+            delete_or_postpone(vertex, place, cx)?;
+        }
+    }
+    Ok(())
+}
+
+fn delete_or_postpone(vertex: VertexId, place: Place, cx: &mut Context<'_>) -> Result<(), Error> {
+    match cx.txn.delete_vertex(vertex) {
+        Ok(_) => Ok(()),
+        Err(WriteError::DeleteConnectedVertex(_)) => {
+            cx.postpone_delete(vertex, place);
+            Ok(())
+        }
+        Err(error) => Err(write_error(error)),
     }
 }
 
@@ -118,7 +136,15 @@ impl Operator for Delete {
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
-        eager_next!(self, cx, out, self.run(cx))
+        let Delete { plan, gather } = self;
+        gathered!(
+            gather,
+            cx,
+            out,
+            gather.write(cx, ROWS_AT_ONCE, |rows, range, cx| {
+                delete(plan, rows, range, cx)
+            })
+        )
     }
 }
 

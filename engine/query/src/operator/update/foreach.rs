@@ -5,7 +5,7 @@ use std::rc::Rc;
 use quoit_cypher::error::{Detail, Error};
 use quoit_graph::value::Value;
 
-use super::{Gather, eager_next};
+use super::{Gather, gathered};
 use crate::expression::evaluate::evaluate;
 use crate::operator::{Batch, Context, Operator, Pull, Running};
 use crate::plan;
@@ -27,34 +27,37 @@ impl Foreach {
             scratch: Batch::new(),
         }
     }
+}
 
-    fn run(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
-        (0..self.gather.rows.len()).try_for_each(|at| self.run_row(at, cx))
-    }
-
-    fn run_row(&mut self, at: usize, cx: &mut Context<'_>) -> Result<(), Error> {
-        let mut row = self.gather.rows.row(at).to_vec();
-        let items = match evaluate(&self.plan.list, cx, &row)? {
-            Value::Null => return Ok(()),
-            Value::List(items) => items,
-            other => {
-                return Err(Error::type_error(
-                    Detail::InvalidArgumentType,
-                    format!("FOREACH needs a list, not a {}", other.type_name()),
-                )
-                .at(self.plan.place.0));
-            }
-        };
-        for item in items.iter() {
-            row[self.plan.slot as usize] = item.clone();
-            self.body.reset(&row);
-            cx.without_yield(|cx| {
-                while self.body.next(cx, &mut self.scratch)? == Pull::Rows {}
-                Ok::<(), Error>(())
-            })?;
+/// Runs the body for each element of a row's list.
+fn run(
+    plan: &plan::Unwind,
+    body: &mut Running,
+    scratch: &mut Batch,
+    row: &[Value],
+    cx: &mut Context<'_>,
+) -> Result<(), Error> {
+    let items = match evaluate(&plan.list, cx, row)? {
+        Value::Null => return Ok(()),
+        Value::List(items) => items,
+        other => {
+            return Err(Error::type_error(
+                Detail::InvalidArgumentType,
+                format!("FOREACH needs a list, not a {}", other.type_name()),
+            )
+            .at(plan.place.0));
         }
-        Ok(())
+    };
+    let mut row = row.to_vec();
+    for item in items.iter() {
+        row[plan.slot as usize] = item.clone();
+        body.reset(&row);
+        cx.without_yield(|cx| {
+            while body.next(cx, scratch)? == Pull::Rows {}
+            Ok::<(), Error>(())
+        })?;
     }
+    Ok(())
 }
 
 impl Operator for Foreach {
@@ -63,6 +66,19 @@ impl Operator for Foreach {
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
-        eager_next!(self, cx, out, self.run(cx))
+        let Foreach {
+            plan,
+            gather,
+            body,
+            scratch,
+        } = self;
+        gathered!(
+            gather,
+            cx,
+            out,
+            gather.write(cx, 1, |rows, mut range, cx| {
+                range.try_for_each(|at| run(plan, body, scratch, rows.row(at), cx))
+            })
+        )
     }
 }

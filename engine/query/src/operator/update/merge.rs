@@ -19,31 +19,39 @@ use crate::plan::{self, CreateItem};
 
 /// `MERGE`.
 pub struct Merge {
-    plan: Rc<plan::Merge>,
     gather: Gather,
+    merging: Merging,
+    next: usize,
+}
+
+/// What matches or creates, row by row.
+struct Merging {
+    plan: Rc<plan::Merge>,
     matching: Running,
     matched: Batch,
     results: Batch,
-    next: usize,
 }
 
 impl Merge {
     pub fn new(plan: Rc<plan::Merge>, input: Running, matching: Running) -> Self {
-        let gather = Gather::new(input);
         Merge {
-            plan,
-            gather,
-            matching,
-            matched: Batch::new(),
-            results: Batch::new(),
+            gather: Gather::new(input),
+            merging: Merging {
+                plan,
+                matching,
+                matched: Batch::new(),
+                results: Batch::new(),
+            },
             next: 0,
         }
     }
+}
 
-    fn merge(&mut self, at: usize, cx: &mut Context<'_>) -> Result<(), Error> {
+impl Merging {
+    fn merge(&mut self, rows: &mut Batch, at: usize, cx: &mut Context<'_>) -> Result<(), Error> {
         let plan = self.plan.clone();
         for sought in &plan.sought {
-            let row = self.gather.rows.row(at);
+            let row = rows.row(at);
             let value = cx.seeing_own_writes(|cx| evaluate(&sought.value, cx, row))?;
             if value.is_null() {
                 return Err(Error::runtime(
@@ -54,13 +62,13 @@ impl Merge {
                 .at(sought.place.0));
             }
             if let Some(slot) = sought.slot {
-                self.gather.rows.row_mut(at)[slot as usize] = value;
+                rows.row_mut(at)[slot as usize] = value;
             }
         }
         let first = self.results.len();
         let (matching, matched, results) =
             (&mut self.matching, &mut self.matched, &mut self.results);
-        let row = self.gather.rows.row(at);
+        let row = rows.row(at);
         cx.seeing_own_writes(|cx| {
             matches(matching, row, cx, matched, |row| {
                 results.push(row);
@@ -134,24 +142,27 @@ fn another(plan: &plan::Create, created: &[Value], found: &[Value]) -> Option<En
 impl Operator for Merge {
     fn reset(&mut self, argument: &[Value]) {
         self.gather.reset(argument);
-        self.results.clear();
+        self.merging.results.clear();
         self.next = 0;
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         out.clear();
-        match self.gather.take_in(cx)? {
-            Pull::Yield => return Ok(Pull::Yield),
-            Pull::Rows => {
-                for at in 0..self.gather.rows.len() {
-                    self.merge(at, cx)?;
-                }
-                cx.next_clause();
-            }
-            Pull::End => {}
+        if !self.gather.take_in(cx)? {
+            return Ok(Pull::Yield);
         }
-        while self.next < self.results.len() && !out.is_full() {
-            out.push(self.results.row(self.next));
+        let Merge {
+            gather, merging, ..
+        } = self;
+        let is_written = gather.write(cx, 1, |rows, mut range, cx| {
+            range.try_for_each(|at| merging.merge(rows, at, cx))
+        })?;
+        if !is_written {
+            return Ok(Pull::Yield);
+        }
+        let results = &self.merging.results;
+        while self.next < results.len() && !out.is_full() {
+            out.push(results.row(self.next));
             self.next += 1;
         }
         Ok(if out.is_empty() {

@@ -4,14 +4,14 @@
 //! So no scan feeds on what its own statement writes, and a `LIMIT` above cuts no effect. Within a clause expressions see the changes
 //! made so far. Left to others: conflicts, counters and undo (`quoit-graph`).
 //!
-//! One clause a file: [`create`], [`merge`], [`set`], [`delete`], [`foreach`]; what they write is evaluated in [`written`].
+//! One clause a file: [`create`], [`merge`], [`set`], [`delete`], [`foreach`]; what they write is evaluated in [`values`].
 
 mod create;
 mod delete;
 mod foreach;
 mod merge;
 mod set;
-mod written;
+mod values;
 
 pub use create::Create;
 pub use delete::{Delete, delete_postponed};
@@ -19,21 +19,31 @@ pub use foreach::Foreach;
 pub use merge::Merge;
 pub use set::Set;
 
+use std::ops::Range;
+
 use quoit_cypher::error::Error;
 use quoit_graph::value::Value;
 
-use super::{Batch, Context, Operator, Pull, Running, pull_rows};
+use super::{Batch, Context, Operator, Pull, Running};
+
+/// Rows that are written for between two looks at the clock.
+const ROWS_AT_ONCE: usize = 256;
 
 /// Estimated bytes of a value in a buffer, what it points to not counted.
 const VALUE_BYTES: u64 = 24;
 
-/// Takes in all rows of an input, then gives them out again.
+/// Takes in all rows of an input, has something written for them, then gives them out again.
 struct Gather {
     input: Running,
     pulled: Batch,
     rows: Batch,
-    next: usize,
     gathered: bool,
+    /// Rows that have been written for.
+    written: usize,
+    /// The clause is over.
+    ended: bool,
+    /// Rows that are out.
+    next: usize,
     held: u64,
 }
 
@@ -43,8 +53,10 @@ impl Gather {
             input,
             pulled: Batch::new(),
             rows: Batch::new(),
-            next: 0,
             gathered: false,
+            written: 0,
+            ended: false,
+            next: 0,
             held: 0,
         }
     }
@@ -52,27 +64,55 @@ impl Gather {
     fn reset(&mut self, argument: &[Value]) {
         self.input.reset(argument);
         self.rows.clear();
-        (self.next, self.gathered) = (0, false);
+        (self.gathered, self.ended) = (false, false);
+        (self.written, self.next) = (0, 0);
     }
 
-    /// Pulls until the end. `Rows`: all are here now, for the first time; `End`: they were before.
-    fn take_in(&mut self, cx: &mut Context<'_>) -> Result<Pull, Error> {
-        if self.gathered {
-            return Ok(Pull::End);
-        }
-        while pull_rows!(self.input, cx, &mut self.pulled) {
-            let bytes = self.pulled.len() as u64 * (self.pulled.width() as u64 * VALUE_BYTES + 8);
-            cx.hold(bytes)?;
-            self.held += bytes;
-            for row in self.pulled.rows() {
-                self.rows.push(row);
+    /// Pulls until the end. False: the time slice is over.
+    fn take_in(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
+        while !self.gathered {
+            match self.input.next(cx, &mut self.pulled)? {
+                Pull::Yield => return Ok(false),
+                Pull::End => self.gathered = true,
+                Pull::Rows => {
+                    let width = self.pulled.width() as u64;
+                    let bytes = self.pulled.len() as u64 * (width * VALUE_BYTES + 8);
+                    cx.hold(bytes)?;
+                    self.held += bytes;
+                    for row in self.pulled.rows() {
+                        self.rows.push(row);
+                    }
+                    if cx.should_yield() {
+                        return Ok(false);
+                    }
+                }
             }
-            if cx.should_yield() {
-                return Ok(Pull::Yield);
+        }
+        Ok(true)
+    }
+
+    /// Writes for the rows, up to `at_once` of them at a time with others' turns in between, and ends the clause behind the last. False: the time
+    /// slice is over. Not within [`Gather::take_in`], which recurs: what stands on its stack stands there once an operator.
+    fn write(
+        &mut self,
+        cx: &mut Context<'_>,
+        at_once: usize,
+        mut change: impl FnMut(&mut Batch, Range<usize>, &mut Context<'_>) -> Result<(), Error>,
+    ) -> Result<bool, Error> {
+        if self.ended {
+            return Ok(true);
+        }
+        while self.written < self.rows.len() {
+            let end = self.rows.len().min(self.written + at_once);
+            change(&mut self.rows, self.written..end, cx)?;
+            self.written = end;
+            if end < self.rows.len() && cx.should_yield() {
+                return Ok(false);
             }
         }
-        self.gathered = true;
-        Ok(Pull::Rows)
+        cx.next_clause();
+        self.ended = true;
+        Ok(true)
     }
 
     /// Gives rows out in order.
@@ -84,7 +124,7 @@ impl Gather {
         }
         if out.is_empty() {
             self.rows.clear();
-            self.next = 0;
+            (self.written, self.next) = (0, 0);
             cx.release(std::mem::take(&mut self.held));
             return Pull::End;
         }
@@ -92,24 +132,17 @@ impl Gather {
     }
 }
 
-/// The whole of an updating operator's `next`: take in, change all rows, end the clause, give out.
-macro_rules! eager_next {
-    ($self:ident, $cx:ident, $out:ident, $change:expr) => {{
-        match $self.gather.take_in($cx)? {
-            Pull::Yield => {
-                $out.clear();
-                return Ok(Pull::Yield);
-            }
-            Pull::Rows => {
-                $change?;
-                $cx.next_clause();
-            }
-            Pull::End => {}
+/// The whole of an updating operator's `next`: takes in, writes, gives out.
+macro_rules! gathered {
+    ($gather:expr, $cx:ident, $out:ident, $written:expr) => {{
+        if !$gather.take_in($cx)? || !$written? {
+            $out.clear();
+            return Ok(Pull::Yield);
         }
-        Ok($self.gather.give_out($cx, $out))
+        Ok($gather.give_out($cx, $out))
     }};
 }
-use eager_next;
+use gathered;
 
 /// Takes in all rows before it gives the first.
 pub struct Eager {
@@ -130,10 +163,6 @@ impl Operator for Eager {
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
-        if self.gather.take_in(cx)? == Pull::Yield {
-            out.clear();
-            return Ok(Pull::Yield);
-        }
-        Ok(self.gather.give_out(cx, out))
+        gathered!(self.gather, cx, out, Ok::<bool, Error>(true))
     }
 }

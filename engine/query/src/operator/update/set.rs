@@ -7,8 +7,8 @@ use quoit_graph::WriteError;
 use quoit_graph::ids::{KeyId, LabelId, VertexId};
 use quoit_graph::value::{Edge, Value};
 
-use super::written::{entries_of, key, label_ids, names_of, storable};
-use super::{Gather, eager_next};
+use super::values::{entries_of, key, label_ids, names_of, storable};
+use super::{Gather, ROWS_AT_ONCE, gathered};
 use crate::expression::evaluate::evaluate;
 use crate::expression::{Expr, Place};
 use crate::operator::{Batch, Context, Operator, Pull, Running, write_error};
@@ -27,11 +27,6 @@ impl Set {
             gather: Gather::new(input),
         }
     }
-
-    fn run(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
-        (0..self.gather.rows.len())
-            .try_for_each(|at| set(&self.items, cx, self.gather.rows.row(at)))
-    }
 }
 
 impl Operator for Set {
@@ -40,7 +35,15 @@ impl Operator for Set {
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
-        eager_next!(self, cx, out, self.run(cx))
+        let Set { items, gather } = self;
+        gathered!(
+            gather,
+            cx,
+            out,
+            gather.write(cx, ROWS_AT_ONCE, |rows, mut range, cx| {
+                range.try_for_each(|at| set(items, cx, rows.row(at)))
+            })
+        )
     }
 }
 

@@ -9,8 +9,8 @@ use quoit_graph::ids::{KeyId, LabelId, TypeId};
 use quoit_graph::value::Value;
 use smallvec::SmallVec;
 
-use crate::expression::NameRef;
 use crate::expression::evaluate::evaluate;
+use crate::expression::{Expr, NameRef, Place};
 use crate::function::graph::properties_of;
 use crate::operator::{Context, write_error};
 use crate::plan::{NameSource, PropertySource};
@@ -81,9 +81,19 @@ pub(super) fn storable(value: Value) -> Result<Value, Error> {
     Ok(value)
 }
 
-/// The id of a key that is written.
+/// The id of a key that is written; looked up once a plan.
 pub(super) fn key(name: &NameRef, cx: &mut Context<'_>) -> Result<KeyId, Error> {
-    cx.txn.key(&name.name).map_err(write_error)
+    match name.id(|name| cx.key_id(name)) {
+        Some(id) => Ok(KeyId(id)),
+        None => cx.txn.key(&name.name).map_err(write_error),
+    }
+}
+
+fn label(name: &NameRef, cx: &mut Context<'_>) -> Result<LabelId, Error> {
+    match name.id(|name| cx.label_id(name)) {
+        Some(id) => Ok(LabelId(id)),
+        None => cx.txn.label(&name.name).map_err(write_error),
+    }
 }
 
 /// The names that a source gives for a row.
@@ -92,10 +102,18 @@ pub(super) fn names_of(
     cx: &mut Context<'_>,
     row: &[Value],
 ) -> Result<SmallVec<[Arc<str>; 2]>, Error> {
-    let (expr, place) = match source {
-        NameSource::Static(name) => return Ok(SmallVec::from_elem(name.name.clone(), 1)),
-        NameSource::Dynamic(expr, place) => (expr, place),
-    };
+    match source {
+        NameSource::Static(name) => Ok(SmallVec::from_elem(name.name.clone(), 1)),
+        NameSource::Dynamic(expr, place) => computed_names(expr, *place, cx, row),
+    }
+}
+
+fn computed_names(
+    expr: &Expr,
+    place: Place,
+    cx: &mut Context<'_>,
+    row: &[Value],
+) -> Result<SmallVec<[Arc<str>; 2]>, Error> {
     let wrong = |value: &Value| {
         Error::type_error(
             Detail::InvalidArgumentType,
@@ -123,11 +141,18 @@ pub(super) fn label_ids(
     row: &[Value],
 ) -> Result<SmallVec<[LabelId; 4]>, Error> {
     let mut labels = SmallVec::new();
+    let mut add = |label: LabelId| {
+        if !labels.contains(&label) {
+            labels.push(label);
+        }
+    };
     for source in sources {
-        for name in names_of(source, cx, row)? {
-            let label = cx.txn.label(&name).map_err(write_error)?;
-            if !labels.contains(&label) {
-                labels.push(label);
+        match source {
+            NameSource::Static(name) => add(label(name, cx)?),
+            NameSource::Dynamic(expr, place) => {
+                for name in computed_names(expr, *place, cx, row)? {
+                    add(cx.txn.label(&name).map_err(write_error)?);
+                }
             }
         }
     }
@@ -140,7 +165,15 @@ pub(super) fn type_id(
     cx: &mut Context<'_>,
     row: &[Value],
 ) -> Result<TypeId, Error> {
-    let names = names_of(source, cx, row)?;
+    let names = match source {
+        NameSource::Static(name) => {
+            return match name.id(|name| cx.type_id(name)) {
+                Some(id) => Ok(TypeId(id)),
+                None => cx.txn.edge_type(&name.name).map_err(write_error),
+            };
+        }
+        NameSource::Dynamic(expr, place) => computed_names(expr, *place, cx, row)?,
+    };
     match names.as_slice() {
         [name] => cx.txn.edge_type(name).map_err(write_error),
         names => Err(Error::argument(

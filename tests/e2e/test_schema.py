@@ -1,0 +1,220 @@
+"""Indexes and constraints as clients see them: statements of both dialects, SHOW, notices, errors, what survives a kill."""
+
+import threading
+
+import pytest
+from neo4j.exceptions import ClientError, TransientError
+
+from cluster import cluster, eventually
+
+
+@pytest.fixture(params=[1, 2])
+def server(request):
+    with cluster(cores=request.param) as made:
+        yield made.main
+
+
+def notices(server, query):
+    _, summary = server.run(query)
+    return [(n["code"], n["title"], n["severity"], n.get("category")) for n in summary.notifications or []]
+
+
+def indexes(server):
+    return server.rows("SHOW INDEX INFO")
+
+
+def constraints(server):
+    return server.rows("SHOW CONSTRAINT INFO")
+
+
+def refused(server, query, **parameters):
+    with pytest.raises(ClientError) as error:
+        server.rows(query, **parameters)
+    return error.value
+
+
+def test_indexes_are_shown_in_memgraphs_columns(server):
+    with server.driver.session() as session:
+        assert session.run("SHOW INDEX INFO").keys() == ["index type", "label", "property", "count"]
+        assert session.run("SHOW CONSTRAINT INFO").keys() == ["constraint type", "label", "properties", "data_type"]
+    server.rows("UNWIND range(1, 10) AS i CREATE (:P {id: i, name: 'n'})-[:T {since: i}]->(:Q)")
+    server.rows("CREATE INDEX ON :P")
+    server.rows("CREATE INDEX ON :P(id)")
+    server.rows("CREATE INDEX two FOR (n:P) ON (n.id, n.name)")
+    server.rows('CREATE INDEX ON :P(name) WITH CONFIG {"order": "DESC"}')
+    assert indexes(server) == [
+        ["label", "P", None, 10],
+        ["label+property", "P", ["id"], 10],
+        ["label+property", "P", ["id", "name"], 10],
+        ["label+property (DESC)", "P", ["name"], 10],
+    ]
+    assert server.rows("SHOW INDEXES") == indexes(server)
+    server.rows("DROP ALL INDEXES")
+    assert indexes(server) == []
+
+
+def test_indexes_on_relationships_are_shown_in_memgraphs_columns(server):
+    server.rows("UNWIND range(1, 10) AS i CREATE (:P)-[:T {since: i}]->(:Q)")
+    server.rows("CREATE EDGE INDEX ON :T")
+    server.rows("CREATE EDGE INDEX ON :T(since)")
+    assert indexes(server) == [["edge-type", "T", None, 10], ["edge-type+property", "T", "since", 10]]
+    assert server.rows("MATCH ()-[r:T {since: 3}]->() RETURN r.since") == [[3]]
+    server.rows("DROP EDGE INDEX ON :T(since)")
+    assert indexes(server) == [["edge-type", "T", None, 10]]
+
+
+def test_what_is_there_already_or_is_not_there_is_a_notice(server):
+    created = ("CreateIndex", "Created index on label L on properties p.", "INFORMATION", "SCHEMA")
+    assert notices(server, "CREATE INDEX ON :L(p)") == [created]
+    assert notices(server, "CREATE INDEX ON :L(p)")[0][:2] == (
+        "IndexAlreadyExists", "Index on label L on properties p already exists.")
+    assert notices(server, "DROP INDEX ON :L(p)")[0][0] == "DropIndex"
+    assert notices(server, "DROP INDEX ON :L(p)")[0][:2] == (
+        "IndexDoesNotExist", "Index on label L on properties p doesn't exist.")
+    assert notices(server, "CREATE CONSTRAINT ON (n:L) ASSERT n.p IS UNIQUE")[0][:2] == (
+        "CreateConstraint", "Created UNIQUE constraint on label L on properties p.")
+    assert notices(server, "CREATE CONSTRAINT ON (n:L) ASSERT n.p IS UNIQUE")[0][0] == "ConstraintAlreadyExists"
+    assert notices(server, "DROP CONSTRAINT ON (n:L) ASSERT n.p IS UNIQUE")[0][0] == "DropConstraint"
+    assert notices(server, "DROP CONSTRAINT ON (n:L) ASSERT n.p IS UNIQUE")[0][0] == "ConstraintDoesNotExist"
+    assert refused(server, "DROP INDEX nothing").code == "Neo.ClientError.Schema.IndexNotFound"
+
+
+def test_constraints_are_shown_told_and_counted(server):
+    _, summary = server.run("CREATE CONSTRAINT names FOR (n:P) REQUIRE n.name IS NOT NULL")
+    assert summary.counters.constraints_added == 1
+    server.rows("CREATE CONSTRAINT ON (n:P) ASSERT n.name, n.born IS UNIQUE")
+    server.rows("CREATE CONSTRAINT ON (n:P) ASSERT n.born IS TYPED INTEGER")
+    assert constraints(server) == [
+        ["data_type", "P", "born", "INTEGER"],
+        ["exists", "P", "name", ""],
+        ["unique", "P", ["name", "born"], ""],
+    ]
+    server.rows("CREATE (:P {name: 'Ann', born: 1990})")
+    code = "Neo.ClientError.Schema.ConstraintValidationFailed"
+    for query, words in [
+        ("CREATE (:P {name: 'Ann', born: 1990})", "Unable to commit due to unique constraint violation on :P(name, born)"),
+        ("CREATE (:P {born: 1990})", "Unable to commit due to existence constraint violation on :P(name)"),
+        ("CREATE (:P {name: 'Bob', born: 'long ago'})", "IS TYPED INTEGER violation on :P(born)"),
+    ]:
+        error = refused(server, query)
+        assert error.code == code and words in error.message, error
+    assert server.rows("MATCH (n:P) RETURN count(n)") == [[1]]
+    # In a transaction of several statements what must exist is looked at when it ends.
+    with server.driver.session() as session:
+        with session.begin_transaction() as tx:
+            tx.run("CREATE (n:P {born: 1}) SET n.name = 'late'").consume()
+            tx.commit()
+        with pytest.raises(ClientError) as error:
+            with session.begin_transaction() as tx:
+                tx.run("CREATE (n:P {born: 2})").consume()
+                tx.commit()
+        assert error.value.code == code
+    _, summary = server.run("DROP CONSTRAINT names")
+    assert summary.counters.constraints_removed == 1
+    assert len(constraints(server)) == 2
+
+
+def test_the_schema_is_not_changed_in_a_transaction_of_several_statements(server):
+    for query, what in [
+        ("CREATE INDEX ON :L(p)", "Index"),
+        ("DROP INDEX ON :L(p)", "Index"),
+        ("CREATE CONSTRAINT ON (n:L) ASSERT n.p IS UNIQUE", "Constraint"),
+    ]:
+        with server.driver.session() as session, session.begin_transaction() as tx:
+            with pytest.raises(ClientError) as error:
+                tx.run(query).consume()
+            assert f"{what} manipulation not allowed in multicommand transactions." in error.value.message
+
+
+def test_a_wrong_statement_is_told_where_it_is_wrong(server):
+    error = refused(server, "CREATE INDEX ON :L(p, q, p)")
+    assert error.code == "Neo.ClientError.Statement.SyntaxError"
+    assert "`p` stands here twice" in error.message and "line 1, column 26" in error.message, error.message
+
+
+def test_names_indexes_and_constraints_survive_a_kill(server):
+    server.rows("UNWIND range(1, 1000) AS i CREATE (:P {id: i, name: toString(i)})")
+    server.rows("CREATE INDEX by_name FOR (n:P) ON (n.name)")
+    server.rows("CREATE INDEX ON :P(name, id) WITH CONFIG {order: 'DESC'}")
+    server.rows("CREATE CONSTRAINT by_id FOR (n:P) REQUIRE n.id IS UNIQUE")
+    server.rows("CREATE CONSTRAINT ON (n:P) ASSERT EXISTS (n.id)")
+    server.rows("CREATE CONSTRAINT ON (n:P) ASSERT n.id IS TYPED INTEGER")
+    server.rows("CREATE INDEX ON :Gone(p)")
+    server.rows("DROP INDEX ON :Gone(p)")
+    before = indexes(server), constraints(server)
+    server.kill()
+    server.restart()
+    assert (indexes(server), constraints(server)) == before
+    assert server.rows("MATCH (n:P {name: '17'}) RETURN n.id") == [[17]]
+    assert "ScanAllByLabelProperties" in str(server.rows("EXPLAIN MATCH (n:P {name: '17'}) RETURN n.id"))
+    assert refused(server, "CREATE (:P {id: 17})").code.endswith("ConstraintValidationFailed")
+    server.rows("DROP INDEX by_name")
+    server.rows("DROP CONSTRAINT by_id")
+    server.rows("CREATE (:P {id: 17})")
+    server.kill()
+    server.restart()
+    assert len(indexes(server)) == len(before[0]) - 1
+    assert len(constraints(server)) == len(before[1]) - 1
+
+
+def test_the_schema_is_replicated():
+    with cluster() as group:
+        group.join("r1", "SYNC")
+        group.main.rows("UNWIND range(1, 100) AS i CREATE (:P {id: i})")
+        group.main.rows("CREATE CONSTRAINT by_id FOR (n:P) REQUIRE n.id IS UNIQUE")
+        group.main.rows("CREATE INDEX ON :P(id)")
+        eventually(lambda: indexes(group.r1) == indexes(group.main), "the index on the replica")
+        assert constraints(group.r1) == constraints(group.main) == [["unique", "P", ["id"], ""]]
+        assert group.r1.rows("MATCH (n:P {id: 17}) RETURN count(n)") == [[1]]
+
+
+def test_writers_go_on_while_an_index_is_made():
+    with cluster(cores=2) as made:
+        server = made.main
+        for _ in range(10):
+            server.rows("UNWIND range(1, 20000) AS i CREATE (:P {id: i})")
+        longest, written, stopping = [0.0], [0], threading.Event()
+
+        def write():
+            with server.driver.session() as session:
+                while not stopping.is_set():
+                    session.run("CREATE (:P {id: 7})").consume()
+                    written[0] += 1
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        eventually(lambda: written[0] > 10, "the writer to write")
+        before = written[0]
+        server.rows("CREATE INDEX ON :P(id)")
+        during = written[0] - before
+        stopping.set()
+        writer.join(30)
+        assert during > 0, "no write came through while the index was made"
+        assert server.rows("MATCH (n:P {id: 7}) RETURN count(n)") == [[10 + written[0]]]
+
+
+def test_of_eight_clients_that_take_the_same_keys_one_gets_each():
+    with cluster(cores=2) as made:
+        server = made.main
+        server.rows("CREATE CONSTRAINT FOR (n:K) REQUIRE n.id IS UNIQUE")
+        keys, won = 100, []
+
+        def take(client):
+            with server.driver.session() as session:
+                for key in range(keys):
+                    try:
+                        session.run("CREATE (:K {id: $key, by: $client})", key=key, client=client).consume()
+                        won.append(key)
+                    except (ClientError, TransientError) as error:
+                        assert "onstraint" in error.code or "Transient" in error.code, error
+
+        clients = [threading.Thread(target=take, args=(client,)) for client in range(8)]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join(60)
+        assert sorted(won) == sorted(set(won))
+        assert server.rows("MATCH (n:K) RETURN count(n), count(DISTINCT n.id)") == [[len(won), len(won)]]
+        for client in range(keys):
+            server.rows("MERGE (:K {id: $id})", id=client)
+        assert server.rows("MATCH (n:K) RETURN count(n)") == [[keys]]
