@@ -7,6 +7,7 @@
 
 pub mod adjacency;
 pub mod cores;
+pub mod index;
 pub mod properties;
 
 /// A part's name and its measurements.
@@ -16,6 +17,7 @@ pub type Part = (&'static str, fn(&mut Report));
 pub const PARTS: &[Part] = &[
     ("adjacency", adjacency::adjacency),
     ("cores", cores::cores),
+    ("index", index::index),
     ("properties", properties::properties),
 ];
 

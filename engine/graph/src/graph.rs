@@ -116,7 +116,7 @@ impl Graph {
         vertex.page().shard(self.shard_count())
     }
 
-    fn listed(&self) -> Vec<Arc<Item>> {
+    pub(crate) fn listed(&self) -> Vec<Arc<Item>> {
         self.listed
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())

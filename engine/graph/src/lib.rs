@@ -41,6 +41,7 @@ pub mod door;
 pub mod names;
 
 mod adjacency;
+mod analysis;
 mod apply;
 mod charge;
 mod column;
@@ -74,6 +75,7 @@ mod waiting;
 mod write;
 
 pub use crate::core::{Core, Epoch};
+pub use analysis::{Analysis, GroupStatistics, IndexStatistics};
 pub use apply::AppliedSetting;
 pub use charge::MemoryCharge;
 pub use column::kernel::Summary;

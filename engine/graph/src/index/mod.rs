@@ -13,7 +13,7 @@
 pub(crate) mod definition;
 mod edges;
 pub(crate) mod read;
-mod sketch;
+pub(crate) mod sketch;
 mod upkeep;
 
 pub use definition::{Bound, IndexDefinition, KeyRange, NextKey, Order};
@@ -94,6 +94,13 @@ impl Index {
     /// About how many distinct values the first `n` keys have taken since the index was made or last analysed; see [`sketch`].
     pub(crate) fn distinct(&self, n: usize) -> u64 {
         self.sketches[n - 1].estimate()
+    }
+
+    /// Counts distinct keys from what is in `fresh` on.
+    pub(crate) fn count_anew(&self, fresh: &[Sketch]) {
+        for (sketch, fresh) in self.sketches.iter().zip(fresh) {
+            sketch.replace(fresh);
+        }
     }
 
     /// The key of something with these properties; nothing if it lacks the first.

@@ -75,7 +75,7 @@ impl Sketch {
 }
 
 /// Counts a key of several values in the sketches for each number of its first values.
-pub(super) fn note(sketches: &[Sketch], key: &[u8]) {
+pub(crate) fn note(sketches: &[Sketch], key: &[u8]) {
     match sketches {
         [] => {}
         [only] => only.add(key),

@@ -12,6 +12,7 @@ mod build;
 pub(crate) use build::Filling;
 pub use build::SchemaBuild;
 
+use crate::analysis::IndexStatistics;
 use crate::constraint::{Constraint, ConstraintDefinition};
 use crate::core::Core;
 use crate::error::WriteError;
@@ -21,8 +22,8 @@ use crate::index::{Index, IndexDefinition};
 use crate::shard::Hold;
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// The most indexes and constraints at once.
 pub const INDEXES_MAX: usize = 1024;
@@ -49,6 +50,8 @@ pub struct IndexInfo {
     pub count: u64,
     /// For each number of first keys, from one on: about how many distinct values they have.
     pub distinct: Vec<u64>,
+    /// What the last analysis found.
+    pub analysed: Option<IndexStatistics>,
 }
 
 /// A constraint as it is shown.
@@ -68,6 +71,8 @@ pub(crate) struct Item {
     pub(crate) kind: ItemKind,
     /// The commit that made it; `u64::MAX` while none has.
     since: AtomicU64,
+    /// What an analysis has found; read where plans are made, never where they run.
+    statistics: Mutex<Option<IndexStatistics>>,
 }
 
 pub(crate) enum ItemKind {
@@ -81,6 +86,7 @@ impl Item {
             name: name.map(Arc::from),
             kind,
             since: AtomicU64::new(u64::MAX),
+            statistics: Mutex::default(),
         })
     }
 
@@ -88,6 +94,18 @@ impl Item {
     pub(crate) fn since(&self) -> Option<CommitSeq> {
         let since = self.since.load(Ordering::Acquire);
         (since != u64::MAX).then_some(CommitSeq(since))
+    }
+
+    /// Keeps what an analysis has found, or forgets it; what was kept before.
+    pub(crate) fn keep_statistics(
+        &self,
+        found: Option<IndexStatistics>,
+    ) -> Option<IndexStatistics> {
+        let mut kept = self
+            .statistics
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        std::mem::replace(&mut *kept, found)
     }
 
     pub(crate) fn state(&self) -> SchemaState {
@@ -127,6 +145,11 @@ impl Item {
             name: self.name.clone(),
             state: self.state(),
             count,
+            analysed: self
+                .statistics
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner())
+                .clone(),
         })
     }
 }
