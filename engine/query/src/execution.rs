@@ -217,18 +217,20 @@ impl Execution {
                 self.schema = Some(SchemaRun::begin(schema, txn)?);
             }
         }
-        if let Some(schema) = &mut self.schema {
-            if !schema.step(should_yield)? {
-                return Ok(Step::Yield);
-            }
-            self.done = true;
-            return Ok(Step::Done);
-        }
         let statement = self
             .statement
             .get_or_insert_with(|| txn.begin_statement(!self.prepared.writes()));
         let epoch = core.enter();
         let mut cx = Context::new(txn, &epoch, &mut self.state, statement, should_yield);
+        if let Some(schema) = &mut self.schema {
+            if !schema.step(&cx.view, should_yield)? {
+                cx.finish();
+                return Ok(Step::Yield);
+            }
+            for row in schema.take_rows() {
+                self.batch.push(&row);
+            }
+        }
         let columns = self.prepared.inner.columns.len();
         let result = loop {
             while self.at < self.batch.len() && self.wanted > 0 {

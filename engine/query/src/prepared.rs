@@ -73,6 +73,7 @@ impl Prepared {
         match (effects.admin, effects.schema, self.inner.mode) {
             (true, ..) => Kind::Admin,
             (_, _, Mode::Explain) => Kind::Read,
+            (_, true, _) if self.schema().is_some_and(SchemaPlan::only_looks) => Kind::Read,
             (_, true, _) => Kind::Schema,
             _ => match (effects.reads, effects.writes) {
                 (_, false) => Kind::Read,

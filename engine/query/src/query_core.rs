@@ -179,6 +179,7 @@ impl QueryCore {
             }
             StatementBody::Schema(schema) => {
                 let plan = SchemaPlan::of(schema, checked.statement.span)?;
+                columns = plan.columns().iter().copied().map(Arc::from).collect();
                 (None, Some(plan))
             }
             StatementBody::Admin(_) => (None, None),

@@ -16,8 +16,10 @@ use quoit_cypher::error::{Detail, Error, ErrorKind};
 use quoit_cypher::span::Span;
 use quoit_graph::ids::{KeyId, LabelId, TypeId};
 use quoit_graph::names::Names;
+use quoit_graph::value::Value;
 use quoit_graph::{
-    ConstraintDefinition, IndexDefinition, Order, PropertyType, SchemaBuild, SchemaState, Txn,
+    Analysis, ConstraintDefinition, IndexDefinition, IndexStatistics, Order, PropertyType,
+    SchemaBuild, SchemaState, Txn, View,
 };
 use smallvec::SmallVec;
 
@@ -26,8 +28,8 @@ use crate::operator::write_error;
 /// Properties of one index or constraint.
 const KEYS_MAX: usize = 16;
 
-/// Vertices that are looked at between two looks at the clock while an index is filled.
-const FILLED_AT_ONCE: usize = 256;
+/// Vertices that are looked at between two looks at the clock while an index is filled or analysed.
+const LOOKED_AT_ONCE: usize = 256;
 
 /// What the author of a statement that succeeded should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +70,10 @@ pub(crate) enum SchemaPlan {
     DropAllConstraints,
     /// What Neo4j has and here is always there: look-ups by label.
     AlwaysThere,
+    /// `ANALYZE GRAPH`, of some labels or all.
+    Analyze(Option<Vec<Arc<str>>>),
+    /// `ANALYZE GRAPH DELETE STATISTICS`.
+    DeleteStatistics(Option<Vec<Arc<str>>>),
 }
 
 /// What a `DROP` by name drops.
@@ -150,8 +156,15 @@ impl SchemaPlan {
             },
             SchemaStatement::DropAllConstraints => SchemaPlan::DropAllConstraints,
             SchemaStatement::DropGraph => return Err(unsupported("DROP GRAPH", span)),
-            SchemaStatement::AnalyzeGraph { .. } => {
-                return Err(unsupported("ANALYZE GRAPH", span));
+            SchemaStatement::AnalyzeGraph { labels, delete } => {
+                let labels = labels.as_ref().map(|labels| {
+                    let names = labels.iter().map(|label| Arc::from(&*label.name));
+                    names.collect()
+                });
+                match delete {
+                    true => SchemaPlan::DeleteStatistics(labels),
+                    false => SchemaPlan::Analyze(labels),
+                }
             }
             SchemaStatement::CreateEnum { .. }
             | SchemaStatement::AddEnumValue { .. }
@@ -159,6 +172,31 @@ impl SchemaPlan {
             | SchemaStatement::RemoveEnumValue { .. }
             | SchemaStatement::DropEnum { .. } => return Err(unsupported("an enum", span)),
         })
+    }
+
+    /// Names of the columns of what it answers.
+    pub(crate) fn columns(&self) -> &'static [&'static str] {
+        match self {
+            SchemaPlan::Analyze(_) => &[
+                "label",
+                "property",
+                "num estimation nodes",
+                "num groups",
+                "avg group size",
+                "chi-squared value",
+                "avg degree",
+            ],
+            SchemaPlan::DeleteStatistics(_) => &["label", "property"],
+            _ => &[],
+        }
+    }
+
+    /// Whether it leaves the schema as it is.
+    pub(crate) fn only_looks(&self) -> bool {
+        matches!(
+            self,
+            SchemaPlan::Analyze(_) | SchemaPlan::DeleteStatistics(_)
+        )
     }
 
     /// Whether it is about constraints, not indexes.
@@ -468,7 +506,9 @@ impl ConstraintPlan {
 #[derive(Default)]
 pub(crate) struct SchemaRun {
     build: Option<SchemaBuild>,
+    analysis: Option<Analysis>,
     notices: Vec<Notice>,
+    rows: Vec<Vec<Value>>,
 }
 
 impl SchemaRun {
@@ -483,6 +523,18 @@ impl SchemaRun {
                 "IndexAlreadyExists",
                 "Nodes are found by their labels and relationships by their types without an index.",
             ),
+            SchemaPlan::Analyze(labels) => {
+                let graph = txn.core().graph().clone();
+                let labels = known_labels(labels, graph.names());
+                run.analysis = Some(Analysis::new(&graph, labels.as_deref()));
+            }
+            SchemaPlan::DeleteStatistics(labels) => {
+                let graph = txn.core().graph().clone();
+                let names = graph.names();
+                let labels = known_labels(labels, names);
+                let deleted = graph.delete_statistics(labels.as_deref()).into_iter();
+                run.rows = deleted.map(|index| index_row(&index, names)).collect();
+            }
             SchemaPlan::CreateIndex {
                 index,
                 name,
@@ -599,17 +651,36 @@ impl SchemaRun {
     ///
     /// # Errors
     /// What is there does not fulfil the new constraint, or there is no memory for the index.
-    pub(crate) fn step(&mut self, should_yield: &dyn Fn() -> bool) -> Result<bool, Error> {
-        let Some(build) = &mut self.build else {
-            return Ok(true);
-        };
-        while build.step(FILLED_AT_ONCE).map_err(write_error)? {
-            if should_yield() {
-                return Ok(false);
+    pub(crate) fn step(
+        &mut self,
+        view: &View<'_>,
+        should_yield: &dyn Fn() -> bool,
+    ) -> Result<bool, Error> {
+        if let Some(build) = &mut self.build {
+            while build.step(LOOKED_AT_ONCE).map_err(write_error)? {
+                if should_yield() {
+                    return Ok(false);
+                }
             }
+            self.build = None;
         }
-        self.build = None;
+        if let Some(mut analysis) = self.analysis.take() {
+            while analysis.step(view, LOOKED_AT_ONCE) {
+                if should_yield() {
+                    self.analysis = Some(analysis);
+                    return Ok(false);
+                }
+            }
+            let names = view.graph().names();
+            let found = analysis.into_found().into_iter();
+            self.rows = found.map(|index| analysed_row(&index, names)).collect();
+        }
         Ok(true)
+    }
+
+    /// Rows that it answers, when all is done; given once.
+    pub(crate) fn take_rows(&mut self) -> Vec<Vec<Value>> {
+        std::mem::take(&mut self.rows)
     }
 
     /// What its author is told.
@@ -711,4 +782,41 @@ impl SchemaRun {
         }
         Ok(())
     }
+}
+
+/// Labels that are known, of those that are named.
+fn known_labels(labels: &Option<Vec<Arc<str>>>, names: &Names) -> Option<Vec<LabelId>> {
+    let labels = labels.as_ref()?.iter();
+    Some(labels.filter_map(|label| names.label(label)).collect())
+}
+
+/// Label and properties of an index.
+fn index_row(index: &IndexDefinition, names: &Names) -> Vec<Value> {
+    let text =
+        |name: Option<&Arc<str>>| name.map_or(Value::Null, |name| Value::String(name.clone()));
+    let keys = index.keys().iter().map(|key| text(names.key_name(*key)));
+    let label = index.label().and_then(|label| names.label_name(label));
+    vec![
+        text(label),
+        match index.keys() {
+            [] => Value::Null,
+            _ => Value::list(keys.collect()),
+        },
+    ]
+}
+
+/// What is known of an index, in Memgraph's columns.
+fn analysed_row(index: &IndexStatistics, names: &Names) -> Vec<Value> {
+    let mut row = index_row(&index.definition, names);
+    row.push(Value::Int(index.vertices as i64));
+    match &index.groups {
+        Some(groups) => row.extend([
+            Value::Int(groups.count as i64),
+            Value::Float(groups.average_size),
+            Value::Float(groups.chi_squared),
+        ]),
+        None => row.extend([Value::Null, Value::Null, Value::Null]),
+    }
+    row.push(Value::Float(index.average_degree));
+    row
 }

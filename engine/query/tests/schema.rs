@@ -4,6 +4,7 @@ mod db;
 
 use db::{Db, Rows};
 use quoit_cypher::error::{Detail, ErrorKind};
+use quoit_graph::value::Value;
 use quoit_graph::{Order, SchemaState};
 use quoit_query::{Demand, Execution, Kind, Parameters, Step};
 
@@ -226,4 +227,48 @@ fn others_have_their_turn_while_an_index_is_filled() {
     let text = "MATCH (n:L {p: 7}) RETURN count(n)";
     assert!(db.explain(text).contains("Properties"));
     assert_eq!(db.number(text), turns + 1);
+}
+
+#[test]
+fn what_an_analysis_finds_is_told_in_memgraphs_columns() {
+    let db = Db::new();
+    db.run("CREATE INDEX ON :L(a, b)");
+    db.run("CREATE INDEX ON :L");
+    db.run("CREATE INDEX ON :M(c)");
+    db.run("UNWIND range(1, 60) AS i CREATE (:L {a: i % 3, b: i})-[:T]->(:M {c: 1})");
+    let prepared = db.engine.prepare("ANALYZE GRAPH", &db.core).unwrap();
+    let columns: Vec<&str> = prepared.columns().iter().map(|name| &**name).collect();
+    assert_eq!(
+        columns,
+        [
+            "label",
+            "property",
+            "num estimation nodes",
+            "num groups",
+            "avg group size",
+            "chi-squared value",
+            "avg degree"
+        ]
+    );
+    assert!(!prepared.writes());
+    let rows = db.run("ANALYZE GRAPH ON LABELS :L");
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    let keyed = rows.iter().find(|row| !row[1].is_null()).unwrap();
+    assert_eq!(keyed[0], Value::from("L"));
+    assert_eq!(
+        keyed[1],
+        Value::list(vec![Value::from("a"), Value::from("b")])
+    );
+    assert_eq!((&keyed[2], &keyed[3]), (&Value::Int(60), &Value::Int(60)));
+    assert_eq!(keyed[6], Value::Float(1.0));
+    let plain = rows.iter().find(|row| row[1].is_null()).unwrap();
+    assert_eq!((&plain[2], &plain[3]), (&Value::Int(60), &Value::Null));
+    assert_eq!(db.run("ANALYZE GRAPH").len(), 3);
+    assert_eq!(db.run("ANALYZE GRAPH ON LABELS :Nothing").len(), 0);
+    assert_eq!(
+        db.run("ANALYZE GRAPH ON LABELS :M DELETE STATISTICS").len(),
+        1
+    );
+    assert_eq!(db.run("ANALYZE GRAPH DELETE STATISTICS").len(), 2);
+    assert_eq!(db.run("ANALYZE GRAPH DELETE STATISTICS").len(), 0);
 }
