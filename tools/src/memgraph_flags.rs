@@ -62,7 +62,6 @@ pub const ACCEPTED_WITHOUT_EFFECT: &[(&str, Takes)] = &[
     ("log-retention-days", Value),
     ("logger-type", Value),
     ("management-port", Value),
-    ("memory-limit", Value),
     ("memory-warning-threshold", Value),
     ("metrics-address", Value),
     ("metrics-format", Value),
@@ -173,7 +172,14 @@ mod tests {
         .map(String::from)
         .to_vec();
         let normalized = normalize(&args, &vocabulary).unwrap();
-        assert_eq!(normalized.args, ["--bolt-port=7687", "--log-level=WARNING"]);
-        assert_eq!(normalized.ignored.len(), 5);
+        assert_eq!(
+            normalized.args,
+            [
+                "--bolt-port=7687",
+                "--log-level=WARNING",
+                "--memory-limit=0"
+            ]
+        );
+        assert_eq!(normalized.ignored.len(), 4);
     }
 }

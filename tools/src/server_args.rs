@@ -77,6 +77,15 @@ pub struct ServerArgs {
     )]
     pub query_execution_timeout_sec: u64,
 
+    /// Most memory to use, in MiB: what would pass it is refused and undone; 0: no limit
+    #[arg(
+        long,
+        env = "QUOIT_MEMORY_LIMIT",
+        value_name = "MIB",
+        default_value_t = 0
+    )]
+    pub memory_limit: u64,
+
     /// Most Bolt connections at once
     #[arg(long, env = "QUOIT_BOLT_CONNECTIONS_MAX", value_name = "N", default_value_t = 10_000,
           value_parser = clap::value_parser!(u32).range(1..))]

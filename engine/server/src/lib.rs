@@ -8,11 +8,14 @@
 //! (`replication`), cores and sockets (`rt`).
 
 mod admin;
+mod allocator;
 mod bookmark;
 mod dialect;
+mod housekeeping;
 mod isolation;
 mod listener;
 mod node;
+mod open;
 pub mod options;
 pub mod report;
 mod session;

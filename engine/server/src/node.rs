@@ -4,6 +4,7 @@
 //! `Rc`; nothing in it is changed by a request except counters and caches.
 
 use crate::isolation::Global;
+use crate::open::{Board, Sessions};
 use crate::options::Options;
 use crate::wire::columns::ColumnCache;
 use quoit_graph::Core;
@@ -32,6 +33,8 @@ pub(crate) struct Node {
     pub(crate) replication: Rc<ReplicationCore>,
     /// What all cores count.
     pub(crate) shared: Arc<Shared>,
+    /// What this core's sessions have open.
+    pub(crate) sessions: Sessions,
     /// Columns of statements that ran lately.
     pub(crate) columns: RefCell<ColumnCache>,
     /// The cluster's id once there is one: it never changes then, and asking replication takes a lock.
@@ -57,6 +60,7 @@ impl Node {
             log_core,
             replication,
             shared,
+            sessions: Sessions::default(),
             columns: RefCell::new(ColumnCache::new()),
             cluster: Cell::new(None),
         }
@@ -92,17 +96,20 @@ pub(crate) struct Shared {
     pub(crate) connections: AtomicUsize,
     /// The last connection id given out.
     pub(crate) connection_id: AtomicU64,
+    /// Old transactions of every core.
+    pub(crate) board: Board,
     /// Bolt sessions that ended in a panic: a defect, and an operator's first question.
     pub(crate) panics: AtomicU64,
 }
 
 impl Shared {
     /// Of a server that starts with `options`.
-    pub(crate) fn new(options: &Options) -> Shared {
+    pub(crate) fn new(options: &Options, cores: usize) -> Shared {
         Shared {
             isolation: Global::new(options.isolation),
             connections: AtomicUsize::new(0),
             connection_id: AtomicU64::new(0),
+            board: Board::new(cores),
             panics: AtomicU64::new(0),
         }
     }

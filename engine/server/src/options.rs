@@ -32,6 +32,8 @@ pub struct Options {
     pub replica_timeout: Duration,
     /// Longest run time of a query unless its client asks for another; zero: no limit.
     pub query_timeout: Duration,
+    /// The most that the process may hold, in bytes. `None`: no limit.
+    pub memory_limit: Option<u64>,
     /// Most connections at once.
     pub connections_max: usize,
     /// Largest message of a client that is logged in, in bytes.
@@ -55,6 +57,7 @@ impl Default for Options {
             socket_backend: SocketBackend::OwnRing,
             replica_timeout: Duration::from_secs(5),
             query_timeout: Duration::from_secs(600),
+            memory_limit: None,
             connections_max: 10_000,
             message_bytes_max: quoit_protocol::chunk::MESSAGE_LEN_AFTER_LOGIN,
             log_level: crate::report::Level::Info,

@@ -5,6 +5,7 @@
 //! answered; whatever cannot be had ends the start with one line that says what to do, and an exit code of its own;
 //! after a shutdown what was acknowledged is synced and marked.
 
+use crate::housekeeping;
 use crate::listener;
 use crate::node::{Node, Shared};
 use crate::options::Options;
@@ -27,12 +28,6 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-
-/// Pieces of housekeeping that a core does in one turn.
-const MAINTENANCE_PIECES: usize = 64;
-
-/// How long a core without housekeeping to do waits before it looks again.
-const MAINTENANCE_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a taken port is tried again.
 const PORT_TIME: Duration = Duration::from_secs(2);
@@ -212,7 +207,8 @@ impl Server {
             cores,
             journal,
         });
-        let shared = Arc::new(Shared::new(&options));
+        graph.set_memory_limit(options.memory_limit);
+        let shared = Arc::new(Shared::new(&options, usize::from(cores)));
         let start = Arc::new(Start {
             options,
             bolt,
@@ -483,7 +479,7 @@ impl Start {
             replication,
             self.shared.clone(),
         ));
-        rt.spawn(Priority::Background, maintain(node.clone()));
+        rt.spawn(Priority::Background, housekeeping::keep(node.clone()));
         rt.spawn(
             Priority::Latency,
             listener::serve_dealt(node.clone(), dealt),
@@ -536,16 +532,5 @@ fn tell_recovery(report: &RecoveryReport) {
             "the end of the log was cut ({}); what was cut may hold commits whose answer was on its way, and is kept in {:?}",
             report.cut_reason, report.cut
         ));
-    }
-}
-
-/// Folds, prunes and frees in the core's spare time.
-async fn maintain(node: Rc<Node>) {
-    loop {
-        if node.core.maintain(MAINTENANCE_PIECES) {
-            node.rt.yield_now().await;
-        } else {
-            node.rt.sleep(MAINTENANCE_PAUSE).await;
-        }
     }
 }

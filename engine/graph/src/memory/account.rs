@@ -59,6 +59,23 @@ impl MemoryOwner {
             MemoryOwner::Queries => "queries",
         }
     }
+
+    /// What it stands for, in a line.
+    pub fn description(self) -> &'static str {
+        match self {
+            MemoryOwner::Pages => "slots of vertices, and lists of pages",
+            MemoryOwner::Adjacency => "lists of relationships",
+            MemoryOwner::Versions => {
+                "states of nodes and relationships that are not folded into columns"
+            }
+            MemoryOwner::Columns => "properties that everyone agrees on",
+            MemoryOwner::Indexes => "indexes and constraints",
+            MemoryOwner::Transactions => {
+                "what open transactions have written, for the log and for undoing"
+            }
+            MemoryOwner::Queries => "rows and groups that running queries hold",
+        }
+    }
 }
 
 /// Bytes of one core by owner.

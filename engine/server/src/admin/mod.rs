@@ -4,17 +4,19 @@
 //! What always holds: a statement that is not available is refused by its name; none blocks its core.
 
 mod isolation;
+mod memory;
 mod replication;
 mod schema;
 mod show;
 
 pub(crate) use show::durability;
 
+use crate::allocator;
 use crate::isolation::Chosen;
-use crate::node::Node;
+use crate::node::{DATABASE, Node};
 use quoit_cypher::ast::admin::AdminStatement;
 use quoit_cypher::ast::{Expr, ExprKind, LiteralValue};
-use quoit_cypher::error::Error;
+use quoit_cypher::error::{Detail, Error};
 use quoit_graph::value::Value;
 use quoit_protocol::message::plan::{PlanArgument, PlanNode};
 use quoit_query::Parameters;
@@ -104,11 +106,23 @@ pub(crate) async fn run(
         | S::ShowReplicas
         | S::ShowReplicationLag => replication::run(node, statement, parameters, explicit).await,
         S::Show(kind) => show::run(node, *kind, chosen),
+        S::ShowStorageInfoOn { database } => match database {
+            Some(name) if !crate::node::is_database(&name.name) => Err(Error::argument(
+                Detail::InvalidArgumentValue,
+                format!(
+                    "there is no database `{}`; there is one, `{DATABASE}`",
+                    name.name
+                ),
+            )
+            .at(name.span)),
+            _ => Ok(memory::database_info(node)),
+        },
         S::UseDatabase { .. } => Ok(Answer::default()),
         S::FreeMemory => {
             while node.core.maintain(1_000) {
                 node.rt.yield_now().await;
             }
+            allocator::give_back();
             Ok(Answer::default())
         }
         other => Err(Error::unsupported(format!(
@@ -142,7 +156,6 @@ fn name_of(statement: &AdminStatement) -> &'static str {
         S::ShowRoleFor { .. } | S::ShowUsersFor { .. } => "SHOW ROLE",
         S::ShowPrivilegesFor { .. } | S::Privileges(_) => "managing privileges",
         S::CreateTrigger(_) | S::DropTrigger { .. } => "triggers",
-        S::ShowStorageInfoOn { .. } => "SHOW STORAGE INFO ON DATABASE",
         S::EnableTtl { .. } | S::DisableTtl | S::StopTtl => "TTL",
         S::SetSessionTrace { .. } => "SET SESSION TRACE",
         _ => "this statement",

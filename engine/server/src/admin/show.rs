@@ -5,7 +5,7 @@
 //! refusal elsewhere.
 
 use super::Answer;
-use crate::isolation::{Chosen, word};
+use crate::isolation::Chosen;
 use crate::node::{DATABASE, Node};
 use crate::options::Options;
 use quoit_cypher::ast::admin::ShowKind;
@@ -68,7 +68,8 @@ pub(super) fn run(node: &Rc<Node>, kind: ShowKind, chosen: &Chosen) -> Result<An
         ),
         ShowKind::Database => Answer::table(["Current"], vec![[Value::string(DATABASE)]]),
         ShowKind::Databases => Answer::table(["Name"], vec![[Value::string(DATABASE)]]),
-        ShowKind::StorageInfo => storage_info(node, chosen),
+        ShowKind::StorageInfo => super::memory::storage_info(node, chosen),
+        ShowKind::MemoryInfo => super::memory::memory_info(node),
         ShowKind::Config => config(node),
         ShowKind::NodeLabels => names(node, "node labels", Named::Labels),
         ShowKind::EdgeTypes => names(node, "edge types", Named::Types),
@@ -105,78 +106,6 @@ fn names(node: &Rc<Node>, column: &'static str, named: Named) -> Answer {
             .collect(),
     };
     Answer::table([column], found)
-}
-
-fn storage_info(node: &Rc<Node>, chosen: &Chosen) -> Answer {
-    let graph = node.core.graph();
-    let statistics = graph.statistics();
-    let degree = if statistics.vertices == 0 {
-        0.0
-    } else {
-        2.0 * statistics.edges as f64 / statistics.vertices as f64
-    };
-    let tail = node.log().tail();
-    let text = |text: String| Value::string(text);
-    Answer::table(
-        ["storage info", "value"],
-        vec![
-            [Value::string("name"), Value::string(DATABASE)],
-            [
-                Value::string("vertex_count"),
-                Value::Int(statistics.vertices as i64),
-            ],
-            [
-                Value::string("edge_count"),
-                Value::Int(statistics.edges as i64),
-            ],
-            [Value::string("average_degree"), Value::Float(degree)],
-            [
-                Value::string("memory_res"),
-                text(format!("{} B", resident_bytes())),
-            ],
-            [
-                Value::string("memory_tracked"),
-                text(format!("{} B", graph.live_bytes())),
-            ],
-            [
-                Value::string("global_isolation_level"),
-                Value::string(word(node.shared.isolation.level())),
-            ],
-            [
-                Value::string("session_isolation_level"),
-                Value::string(chosen.session.map_or("", word)),
-            ],
-            [
-                Value::string("next_session_isolation_level"),
-                Value::string(chosen.next.map_or("", word)),
-            ],
-            [
-                Value::string("storage_mode"),
-                Value::string("IN_MEMORY_TRANSACTIONAL"),
-            ],
-            [
-                Value::string("durability"),
-                Value::string(durability(&node.options)),
-            ],
-            [
-                Value::string("data_directory"),
-                text(node.options.data_directory.display().to_string()),
-            ],
-            [
-                Value::string("last_commit"),
-                Value::Int(graph.door().visible().0 as i64),
-            ],
-            [Value::string("term"), Value::Int(tail.term.counter as i64)],
-            [
-                Value::string("incarnation"),
-                Value::Int(tail.incarnation.number as i64),
-            ],
-            [
-                Value::string("log_position"),
-                Value::Int(tail.group.0 as i64),
-            ],
-        ],
-    )
 }
 
 /// The word of `--durability`.
@@ -244,15 +173,4 @@ fn config(node: &Rc<Node>) -> Answer {
             ),
         ],
     )
-}
-
-/// Resident memory of this process in bytes; 0 where /proc is not to be had.
-fn resident_bytes() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: u64 = statm
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse().ok())
-        .unwrap_or(0);
-    pages * 4096
 }

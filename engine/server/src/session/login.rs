@@ -48,6 +48,7 @@ impl Session {
             .connection_id
             .fetch_add(1, Ordering::Relaxed)
             + 1;
+        self.open.connection.set(number);
         self.out.hello_success(&HelloAnswer {
             server: &self.node.options.server_name,
             connection_id: &format!("bolt-{number}"),

@@ -29,6 +29,7 @@ use crate::dialect::{self, Dialect};
 use crate::isolation::Chosen;
 use crate::listener::unless_stopping;
 use crate::node::{Node, is_database};
+use crate::open::{Open, OpenTransaction};
 use crate::wire::record::SEND_BYTES;
 use answer::Refused;
 use intake::{Intake, Notices};
@@ -102,6 +103,8 @@ pub(crate) struct Session {
     limits: Limits,
     dialect: Dialect,
     filter: NotificationFilter,
+    /// What it has open, for those who look for old transactions.
+    open: Rc<Open>,
     /// The isolation levels that its client has chosen.
     isolation: Chosen,
     /// The address that a `neo4j://` client dialled; absent for `bolt://`.
@@ -126,6 +129,7 @@ struct Transaction {
     access: AccessMode,
     deadline: Option<Instant>,
     filter: NotificationFilter,
+    _open: OpenTransaction,
 }
 
 /// Options of a transaction, taken over from the request.
@@ -210,6 +214,7 @@ impl Session {
     ) -> Session {
         let version = agreement.version;
         Session {
+            open: node.sessions.register(),
             node,
             local: transport.stream().local_addr(),
             state: state::Session::new(version),
@@ -643,13 +648,15 @@ impl Session {
     }
 
     fn transaction(&self, txn: Txn, explicit: bool, options: TransactionOptions) -> Transaction {
+        let now = self.node.rt.now();
         Transaction {
+            _open: self.open.begin(now, txn.snapshot()),
             txn,
             explicit,
             access: options.access,
             deadline: options
                 .timeout
-                .map(|timeout| self.node.rt.now() + timeout.min(TIMEOUT_MAX)),
+                .map(|timeout| now + timeout.min(TIMEOUT_MAX)),
             filter: options.filter,
         }
     }
