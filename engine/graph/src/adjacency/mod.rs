@@ -29,6 +29,9 @@ mod quiet;
 mod recent;
 mod walk;
 
+#[cfg(all(test, not(loom)))]
+mod tests;
+
 pub(crate) use entry::{Entry, entries, find, find_where, insert};
 pub(crate) use merge::{free, retire};
 pub(crate) use quiet::{Keeper, QuietLists};
