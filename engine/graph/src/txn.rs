@@ -148,6 +148,8 @@ pub struct Txn {
     tally: Tally,
     schema: Vec<SchemaChange>,
     doomed: bool,
+    /// The newest commit that a violation it met rests on.
+    rests_on: CommitSeq,
 }
 
 impl Txn {
@@ -172,6 +174,7 @@ impl Txn {
             tally: Tally::default(),
             schema: Vec::new(),
             doomed: false,
+            rests_on: CommitSeq(0),
         }
     }
 
@@ -668,6 +671,12 @@ impl Txn {
         self.stats
     }
 
+    /// The newest commit, beyond its snapshot, that an error it met rests on: a key was found taken by a commit that may not be durable
+    /// yet. No such error may be told before this is visible.
+    pub fn rests_on(&self) -> CommitSeq {
+        self.rests_on
+    }
+
     /// Whether it will have a frame.
     pub fn wrote(&self) -> bool {
         self.frame.len() > self.core.graph().door().journal().header_bytes()
@@ -697,6 +706,9 @@ impl Txn {
             });
         }
         if let Err(error) = self.complete() {
+            if let WriteError::Constraint { rests_on, .. } = &error {
+                self.rests_on = self.rests_on.max(*rests_on);
+            }
             self.doomed = true;
             return Err((error.into(), Box::new(self)));
         }
@@ -893,8 +905,12 @@ impl Txn {
                 .map(|&(edge, record)| Write::Record(edge, record)),
         );
         drop(guard);
-        if matches!(result, Err(WriteError::Conflict { .. })) {
-            self.doomed = true;
+        match &result {
+            Err(WriteError::Conflict { .. }) => self.doomed = true,
+            Err(WriteError::Constraint { rests_on, .. }) => {
+                self.rests_on = self.rests_on.max(*rests_on);
+            }
+            _ => {}
         }
         result
     }

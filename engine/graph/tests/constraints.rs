@@ -210,6 +210,7 @@ fn a_violation_says_which_commit_it_rests_on() {
         matches!(result, Err(WriteError::Constraint { rests_on, .. }) if rests_on == seq),
         "{result:?}"
     );
+    assert_eq!(old.rests_on(), seq);
 }
 
 #[test]

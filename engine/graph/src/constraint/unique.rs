@@ -9,7 +9,7 @@
 //! A partition is a linear hash of segments: with `n` of them a hash belongs to segment `hash mod 2^(L+1)`, or if there is none of that
 //! number yet, `hash mod 2^L`, where `2^L <= n`. When the partition has more than [`ENTRIES_PER_SEGMENT`] a segment, the next one in
 //! turn is split in two, so the largest step moves about twice that many words, whatever the size. A segment is an array of buckets, a cache
-//! line each; what finds its bucket full goes into the next one. A look-up is: the segment's pointer, a bucket, the record.
+//! line each; what finds its bucket full goes into the next one. A look-up is: the segment's place, a bucket, the record.
 //!
 //! ```text
 //! entry   u64: tag (29 bits, never 0: the low bits of the hash) << 35 | vertex id (35 bits); 0 is free
@@ -19,6 +19,7 @@ use crate::growing::Growing;
 use crate::ids::{ShardId, VertexId};
 use crate::memory::{Account, Alone, BlockRef, Charged, Guard, Heap, Link, MemoryOwner};
 use std::hash::{BuildHasher, RandomState};
+use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -28,7 +29,7 @@ const _: () = assert!(VertexId::MAX.0 < 1 << ID_BITS);
 /// Bits of a tag that are left to find the bucket when there are most segments.
 const BUCKET_BITS: u32 = 6;
 const SEGMENTS_MAX: u32 = 1 << (TAG_BITS - BUCKET_BITS);
-const _: () = assert!(SEGMENTS_MAX as usize <= Growing::<SegmentLink>::LIMIT);
+const _: () = assert!(SEGMENTS_MAX as usize <= Growing::<Place>::LIMIT);
 const ENTRIES_PER_SEGMENT: u64 = 256;
 const BUCKET: usize = 8;
 /// A segment is built this full, in entries a bucket, and built anew above [`FULLEST`].
@@ -59,7 +60,14 @@ impl Charged for SegmentHead {
     const OWNER: MemoryOwner = MemoryOwner::Indexes;
 }
 
-type SegmentLink = Link<SegmentHead, Bucket>;
+/// A segment's place in its partition.
+#[derive(Default)]
+struct Place {
+    link: Link<SegmentHead, Bucket>,
+    /// How many buckets the segment has, or had a moment ago: with it a look-up can ask for its bucket and for the segment's head at once.
+    buckets: AtomicU32,
+}
+
 type Segment<'g> = BlockRef<'g, SegmentHead, Bucket>;
 
 /// See the module.
@@ -73,7 +81,7 @@ pub(crate) struct UniqueTable {
 struct Partition {
     /// How many segments there are, less one.
     more: AtomicU32,
-    segments: Growing<SegmentLink>,
+    segments: Growing<Place>,
     entries: AtomicU64,
     /// About how many entries lead to a record that does not agree.
     stale: AtomicU64,
@@ -111,9 +119,11 @@ fn bucket_of(tag: u64, buckets: usize) -> usize {
 
 /// Buckets in which a tag's entries can stand, in the order they fill up.
 fn probe(segment: Segment<'_>, tag: u64) -> impl Iterator<Item = &Bucket> {
-    let (ahead, behind) = segment
-        .items()
-        .split_at(bucket_of(tag, segment.items().len()));
+    probe_from(segment, bucket_of(tag, segment.items().len()))
+}
+
+fn probe_from(segment: Segment<'_>, at: usize) -> impl Iterator<Item = &Bucket> {
+    let (ahead, behind) = segment.items().split_at(at);
     behind.iter().chain(ahead)
 }
 
@@ -163,8 +173,10 @@ impl UniqueTable {
             // Partner of the Release in `split`: whoever finds a segment that was split finds the new number of segments.
             let more = partition.more.load(Ordering::Acquire);
             let number = segment_of(tag, more + 1);
-            let segment = partition.segments.get(number as usize)?.load(guard);
-            let Some(segment) = segment else {
+            let place = partition.segments.get(number as usize)?;
+            // Not known to the compiler to be what the head says: the bucket is asked for without waiting for the head.
+            let guess = black_box(place.buckets.load(Ordering::Relaxed)) as usize;
+            let Some(segment) = place.link.load(guard) else {
                 if partition.more.load(Ordering::Acquire) != more {
                     continue 'again;
                 }
@@ -173,7 +185,12 @@ impl UniqueTable {
             if tag & mask(segment.header().bits) != u64::from(number) {
                 continue 'again;
             }
-            for bucket in probe(segment, tag) {
+            let buckets = segment.items().len();
+            let at = match guess == buckets {
+                true => bucket_of(tag, guess),
+                false => bucket_of(tag, buckets),
+            };
+            for bucket in probe_from(segment, at) {
                 for slot in &bucket.0 {
                     let entry = slot.load(Ordering::Acquire);
                     if entry == 0 {
@@ -202,8 +219,8 @@ impl UniqueTable {
         let entry = hash.tag() << ID_BITS | vertex.0;
         let n = partition.more.load(Ordering::Relaxed) + 1;
         let number = segment_of(hash.tag(), n);
-        let link = partition.segments.get_or_make(number as usize);
-        if link.load(guard).is_none_or(|segment| {
+        let place = partition.segments.get_or_make(number as usize);
+        if place.link.load(guard).is_none_or(|segment| {
             segment.header().len.load(Ordering::Relaxed) as usize + 1
                 > segment.items().len() * FULLEST
         }) {
@@ -213,7 +230,7 @@ impl UniqueTable {
             let agrees = (stale > entries / 8).then_some(agrees);
             partition.rebuild(number, bits_of(number, n), 1, guard, agrees);
         }
-        let segment = link.load(guard).expect("it was just built");
+        let segment = place.link.load(guard).expect("it was just built");
         for slot in probe(segment, hash.tag()).flat_map(|bucket| &bucket.0) {
             match slot.load(Ordering::Relaxed) {
                 0 => {
@@ -270,9 +287,9 @@ fn bits_of(number: u32, n: u32) -> u32 {
 }
 
 /// A new segment with these entries and room for `extra`; nothing if there are none.
-fn replace(link: &SegmentLink, bits: u32, kept: &[u64], extra: usize, heap: &Heap) {
+fn replace(place: &Place, bits: u32, kept: &[u64], extra: usize, heap: &Heap) {
     let old = if kept.len() + extra == 0 {
-        link.take()
+        place.link.take()
     } else {
         let buckets = (kept.len() + extra).div_ceil(FRESH);
         let mut slots = vec![0u64; buckets * BUCKET];
@@ -287,7 +304,8 @@ fn replace(link: &SegmentLink, bits: u32, kept: &[u64], extra: usize, heap: &Hea
             bits,
             len: AtomicU32::new(kept.len() as u32),
         };
-        link.set(heap.block(head, buckets, |bucket| {
+        place.buckets.store(buckets as u32, Ordering::Relaxed);
+        place.link.set(heap.block(head, buckets, |bucket| {
             Bucket(std::array::from_fn(|slot| {
                 AtomicU64::new(slots[bucket * BUCKET + slot])
             }))
@@ -308,8 +326,13 @@ impl Partition {
         guard: &Guard<'_>,
         agrees: Option<&dyn Fn(VertexId, &dyn Fn(KeyHash) -> bool) -> bool>,
     ) {
-        let link = self.segments.get_or_make(number as usize);
-        let before: Vec<u64> = link.load(guard).into_iter().flat_map(entries).collect();
+        let place = self.segments.get_or_make(number as usize);
+        let before: Vec<u64> = place
+            .link
+            .load(guard)
+            .into_iter()
+            .flat_map(entries)
+            .collect();
         let kept: Vec<u64> = before
             .iter()
             .copied()
@@ -328,15 +351,16 @@ impl Partition {
         self.entries.fetch_sub(gone, Ordering::Relaxed);
         let stale = self.stale.load(Ordering::Relaxed);
         self.stale.fetch_sub(gone.min(stale), Ordering::Relaxed);
-        replace(link, bits, &kept, extra, guard.heap());
+        replace(place, bits, &kept, extra, guard.heap());
     }
 
     /// Adds segment number `n`, with what belongs to it from the one that it splits.
     fn split(&self, n: u32, guard: &Guard<'_>) {
         let level = n.ilog2();
         let from = n - (1 << level);
-        let link = self.segments.get_or_make(from as usize);
-        let (moved, kept): (Vec<u64>, Vec<u64>) = link
+        let place = self.segments.get_or_make(from as usize);
+        let (moved, kept): (Vec<u64>, Vec<u64>) = place
+            .link
             .load(guard)
             .into_iter()
             .flat_map(entries)
@@ -351,7 +375,7 @@ impl Partition {
             heap,
         );
         self.more.store(n, Ordering::Release);
-        replace(link, level + 1, &kept, 0, heap);
+        replace(place, level + 1, &kept, 0, heap);
     }
 }
 
@@ -360,8 +384,8 @@ impl Drop for UniqueTable {
     fn drop(&mut self) {
         let heap = Heap::teardown(self.account.clone());
         Alone::with(self, |table, alone| {
-            for link in table.partitions.iter().flat_map(|p| p.segments.iter()) {
-                if let Some(segment) = link.take() {
+            for place in table.partitions.iter().flat_map(|p| p.segments.iter()) {
+                if let Some(segment) = place.link.take() {
                     heap.free_block(segment, alone);
                 }
             }

@@ -80,7 +80,11 @@ impl Filling {
                 break Ok(true);
             }
             match self.look(core, left.min(SLOTS_AT_ONCE)) {
-                Ok(Some(looked)) => left = left.saturating_sub(looked.max(1)),
+                Ok(Some(looked)) => {
+                    left = left.saturating_sub(looked.max(1));
+                    // What grows leaves old blocks behind, and nobody keeps house meanwhile.
+                    core.heap().collect(SLOTS_AT_ONCE * 8);
+                }
                 Ok(None) => break Ok(false),
                 Err(error) => break Err(error),
             }

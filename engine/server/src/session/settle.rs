@@ -116,7 +116,10 @@ impl Session {
                 });
                 self.pending = Some(Work::Room(ask));
             }
-            Err((error, _)) => self.fail(&refused_commit(&error), None),
+            Err((error, txn)) => {
+                self.hold = self.hold.max(txn.rests_on());
+                self.fail(&refused_commit(&error), None);
+            }
         }
     }
 

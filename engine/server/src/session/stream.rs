@@ -393,6 +393,8 @@ impl Session {
             add_difference(&mut stream.stats, &transaction.txn.stats(), &before);
             stream.rows += rows;
             demand.left = demand.left.saturating_sub(rows);
+            // A key may have been found taken by a commit that is not durable yet: then the error waits too.
+            self.hold = self.hold.max(transaction.txn.rests_on());
             match step? {
                 Step::Done => return Ok(Stepped::Done),
                 Step::Yield => return Ok(Stepped::Yield),
