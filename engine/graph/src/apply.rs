@@ -46,6 +46,8 @@ impl Core {
             applying.delta(delta?)?;
         }
         self.graph().counts[self.slot()].0.add(&applying.tally);
+        // A recovery applies for long before anyone keeps house.
+        self.0.fold_noted(4);
         self.heap().collect(64);
         Ok(applying.settings)
     }

@@ -132,8 +132,18 @@ impl CoreState {
     /// Looks at up to `budget` pages whose writes everyone sees by now; how many it looked at. When there is none it folds pages that
     /// have been quiet since it was last so.
     pub(crate) fn fold_due(&self, budget: usize) -> usize {
+        match self.fold_noted(budget) {
+            0 if !self.folding.borrow().lingering.is_empty() => {
+                self.fold_quiet(budget, self.graph.oldest_snapshot())
+            }
+            done => done,
+        }
+    }
+
+    /// As [`CoreState::fold_due`], but for the quiet ones: between two writes.
+    pub(crate) fn fold_noted(&self, budget: usize) -> usize {
         let mut done = 0;
-        if self.folding.borrow().noted.is_empty() && self.folding.borrow().lingering.is_empty() {
+        if self.folding.borrow().noted.is_empty() {
             return done;
         }
         let horizon = self.graph.oldest_snapshot();
@@ -143,9 +153,6 @@ impl CoreState {
             };
             self.fold_if_worth_it(page, horizon);
             done += 1;
-        }
-        if done == 0 {
-            done += self.fold_quiet(budget, horizon);
         }
         done
     }

@@ -92,6 +92,8 @@ pub use schema::{ConstraintInfo, INDEXES_MAX, IndexInfo, SchemaBuild, SchemaStat
 pub use state::PropertiesRef;
 pub use statistics::Statistics;
 pub use survey::PageSurvey;
-pub use txn::{Access, Committed, Isolation, NewEdge, Statement, TXN_BYTES_MAX, Txn, WriteStats};
+pub use txn::{
+    Access, Committed, Isolation, NewEdge, NewVertex, Statement, TXN_BYTES_MAX, Txn, WriteStats,
+};
 pub use value::codec::Properties;
 pub use view::{Direction, EdgeRef, Edges, Incidence, VertexRef, View};

@@ -21,8 +21,9 @@ pub(crate) struct ShardState {
     shards: u16,
     /// The next page of this shard; at least [`PageId::LIMIT`] when there are no more.
     next_page: u32,
-    /// The page that is being filled, for each label set.
-    open: HashMap<LabelSetId, PageId>,
+    /// Pages with room behind their last used slot, for each label set; the last of them is being filled. More than one are there
+    /// after a recovery: pages that the log names are filled up, from above the highest slot it names.
+    open: HashMap<LabelSetId, SmallVec<[PageId; 1]>>,
     /// Labels that a page is listed for beyond those of its own label set.
     exceptions: HashSet<(PageId, LabelId)>,
     /// Property records of edges that start in this shard.
@@ -48,7 +49,8 @@ impl ShardState {
         labels: LabelSetId,
         guard: &'g Guard<'_>,
     ) -> Option<(VertexId, &'g Slot)> {
-        let page = match self.open.get(&labels) {
+        self.close_full(graph, labels, guard);
+        let page = match self.open.get(&labels).and_then(|open| open.last()) {
             Some(&id) => graph
                 .directory
                 .page(id, guard)
@@ -57,20 +59,29 @@ impl ShardState {
                 if self.next_page >= PageId::LIMIT {
                     return None;
                 }
-                let page = self.make_page(graph, PageId(self.next_page), labels, guard);
-                self.open.insert(labels, page.header().id);
-                page
+                self.make_page(graph, PageId(self.next_page), labels, guard)
             }
         };
         let head = page.header();
         let slot = head.used.load(Ordering::Relaxed);
-        if slot as usize + 1 == PAGE_SLOTS {
-            self.open.remove(&labels);
-        }
         Some((
             VertexId::new(head.id, slot as usize),
             self.occupy(page, slot),
         ))
+    }
+
+    /// Full pages at the end of the list of open ones are open no more.
+    fn close_full(&mut self, graph: &Graph, labels: LabelSetId, guard: &Guard<'_>) {
+        let Some(open) = self.open.get_mut(&labels) else {
+            return;
+        };
+        while let Some(&last) = open.last() {
+            let page = graph.directory.page(last, guard);
+            if page.is_some_and(|page| !is_full(page)) {
+                return;
+            }
+            open.pop();
+        }
     }
 
     /// The slot of a vertex that the log names, its page made if need be.
@@ -103,6 +114,8 @@ impl ShardState {
         debug_assert_eq!(id.shard(self.shards).0, self.number);
         self.next_page = self.next_page.max(id.0 + u32::from(self.shards));
         let page = graph.directory.create(id, labels, guard);
+        self.close_full(graph, labels, guard);
+        self.open.entry(labels).or_default().push(id);
         let lists = &graph.lists[usize::from(self.number)];
         lists.all.push(id, guard);
         for &label in graph.label_sets.labels(labels) {
@@ -133,17 +146,21 @@ impl ShardState {
         }
     }
 
-    /// A vertex is forgotten; its page goes with the last one, unless it is still being filled.
+    /// A vertex is forgotten; its page goes with the last one, unless it is being filled.
     pub(crate) fn vacate(&mut self, graph: &Graph, vertex: VertexId, guard: &Guard<'_>) {
         let id = vertex.page();
         let Some(page) = graph.directory.page(id, guard) else {
             return;
         };
         let head = page.header();
-        if head.live.fetch_sub(1, Ordering::Relaxed) != 1
-            || self.open.get(&head.labels) == Some(&id)
-        {
+        if head.live.fetch_sub(1, Ordering::Relaxed) != 1 {
             return;
+        }
+        if let Some(open) = self.open.get_mut(&head.labels) {
+            if open.last() == Some(&id) && !is_full(page) {
+                return;
+            }
+            open.retain(|other| *other != id);
         }
         let lists = &graph.lists[usize::from(self.number)];
         lists.all.remove(id, guard);
@@ -162,6 +179,11 @@ impl ShardState {
         }
         graph.directory.retire(id, guard.heap());
     }
+}
+
+/// Whether every slot has been handed out.
+fn is_full(page: Page<'_>) -> bool {
+    page.header().used.load(Ordering::Relaxed) as usize >= PAGE_SLOTS
 }
 
 /// The tokens of some shards, held together.

@@ -5,7 +5,10 @@
 use quoit_graph::door::NullJournal;
 use quoit_graph::ids::{KeyId, LabelId, VertexId};
 use quoit_graph::value::{Edge, Value};
-use quoit_graph::{Access, Core, Graph, GraphConfig, Isolation, MemoryOwner, Summary, Txn, View};
+use quoit_graph::{
+    Access, ConstraintDefinition, Core, Graph, GraphConfig, Isolation, MemoryOwner, NewVertex,
+    Summary, Txn, View, WriteError,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -493,4 +496,84 @@ fn properties_of_edges_are_folded_too_and_their_records_are_used_again() {
         (bare, 0),
         "no record is left of no edge"
     );
+}
+
+#[test]
+fn vertices_made_in_a_batch_are_those_made_one_by_one() {
+    let scene = scene();
+    let mut random = Random(41);
+    let rows: Vec<(Vec<LabelId>, Vec<(KeyId, Value)>)> = (0..3000)
+        .map(|n| {
+            let labels = scene.labels[..n % 3].iter().rev().copied().collect();
+            (labels, properties(&scene, &mut random))
+        })
+        .collect();
+    let mut txn = scene.begin(Access::Write);
+    let new: Vec<NewVertex<'_>> = rows
+        .iter()
+        .map(|(labels, properties)| NewVertex { labels, properties })
+        .collect();
+    let ids = txn.create_vertices(&new).unwrap();
+    let batch = txn.stats();
+    txn.commit().unwrap();
+    let mut txn = scene.begin(Access::Write);
+    let single: Vec<VertexId> = rows
+        .iter()
+        .map(|(labels, properties)| txn.create_vertex(labels, properties).unwrap())
+        .collect();
+    assert_eq!(batch, txn.stats());
+    txn.commit().unwrap();
+    scene.quiet();
+    let epoch = scene.core.enter();
+    let now = scene.begin(Access::Read);
+    let view = now.view(&epoch);
+    assert_eq!(scene.core.graph().vertex_count(), 6000);
+    for (a, b) in ids.iter().zip(&single) {
+        let (a, b) = (view.vertex(*a).unwrap(), view.vertex(*b).unwrap());
+        assert_eq!(a.labels(), b.labels());
+        assert_eq!(
+            format!("{:?}", a.properties()),
+            format!("{:?}", b.properties())
+        );
+    }
+}
+
+#[test]
+fn a_batch_that_violates_a_constraint_leaves_nothing() {
+    let scene = scene();
+    let mut txn = scene.begin(Access::Write);
+    let unique = ConstraintDefinition::Unique {
+        label: scene.labels[0],
+        keys: [scene.keys[0]].as_slice().into(),
+    };
+    txn.create_constraint(unique, None).unwrap();
+    txn.commit().unwrap();
+    let before = scene.core.graph().live_bytes();
+    let numbers = [1, 2, 3, 2].map(|n| [(scene.keys[0], Value::Int(n))]);
+    let new = numbers.each_ref().map(|properties| NewVertex {
+        labels: &scene.labels[..1],
+        properties,
+    });
+    let mut txn = scene.begin(Access::Write);
+    assert!(matches!(
+        txn.create_vertices(&new),
+        Err(WriteError::Constraint { .. })
+    ));
+    assert!(txn.create_vertex(&[], &[]).is_err() && txn.commit().is_err());
+    scene.quiet();
+    let mut txn = scene.begin(Access::Write);
+    assert_eq!(txn.create_vertices(&new[..3]).unwrap().len(), 3);
+    txn.rollback();
+    scene.quiet();
+    assert_eq!(scene.core.graph().vertex_count(), 0);
+    let epoch = scene.core.enter();
+    let now = scene.begin(Access::Read);
+    let mut found = Vec::new();
+    let view = now.view(&epoch);
+    view.pages(None)
+        .iter()
+        .for_each(|page| view.scan_page(*page, None, &mut found));
+    assert!(found.is_empty());
+    // One page stays open for the label.
+    assert!(scene.core.graph().live_bytes() < before + 40_000);
 }

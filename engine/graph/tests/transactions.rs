@@ -725,7 +725,11 @@ fn ids_given_after_applying_lie_above_everything_applied() {
     let other = s.graph.core(1);
     let mut txn = other.begin(Access::Write, Isolation::Snapshot);
     let new = txn.create_vertex(&[], &[]).unwrap();
-    assert!(new.page() > far.page() && txn.view(&other.enter()).vertex(far).is_some());
+    assert!(txn.view(&other.enter()).vertex(far).is_some());
+    // Its page is filled up before another is made.
+    assert_eq!(new, VertexId::new(PageId(1001), 6));
+    let beyond = (7..1025).map(|_| txn.create_vertex(&[], &[]).unwrap());
+    assert_eq!(beyond.last().map(|id| id.page() > far.page()), Some(true));
     assert_eq!(txn.commit().unwrap().seq, CommitSeq(2));
 }
 

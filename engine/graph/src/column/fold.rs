@@ -8,7 +8,8 @@
 //! A key has a column while enough rows have it; other properties lie together, encoded, in the rest of their rows. So a page of things
 //! that have little in common costs what their encoded properties cost, and a row is read in a number of steps that the page bounds.
 
-use super::encoding::{self, Column, ColumnHead};
+use super::encoding::{Column, ColumnHead};
+use super::format;
 use super::table::{Entry, LabelException, Table, TableHead};
 use super::{Bits, CLEARS_FIRST, Columns, has, slots};
 use crate::ids::{CommitSeq, KeyId, LabelSetId, PAGE_SLOTS};
@@ -264,7 +265,7 @@ impl<'g, 'u> Next<'g, 'u> {
             }
             let all = self.gathered(|at| column.get(at), new);
             if all.iter().flatten().count() * 2 >= enough {
-                let block = encoding::build(&all, heap).expect("some row has a value");
+                let block = format::build(&all, heap).expect("some row has a value");
                 entries.push((key, Link::owning(block)));
             } else {
                 to_rest.extend(
@@ -291,7 +292,7 @@ impl<'g, 'u> Next<'g, 'u> {
                     Properties::trusted(rest.bytes(at)).get(key)
                 };
                 let all = self.gathered(before, new);
-                let block = encoding::build(&all, heap).expect("some row has a value");
+                let block = format::build(&all, heap).expect("some row has a value");
                 entries.push((key, Link::owning(block)));
                 promoted.push(key);
             } else {
@@ -378,7 +379,7 @@ impl<'g, 'u> Next<'g, 'u> {
                 bytes
             })
             .collect();
-        encoding::build_bytes(&rows, heap).map_or(Link::default(), Link::owning)
+        format::build_bytes(&rows, heap).map_or(Link::default(), Link::owning)
     }
 
     fn exceptions(

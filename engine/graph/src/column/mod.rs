@@ -1,6 +1,6 @@
 //! Columns: the settled properties of a page, one typed array a key, and the word in front of each slot (design D7).
 //!
-//! Owned here: [`Columns`], the settled side of a page and the order in which it is read and folded; the formats in [`encoding`], the
+//! Owned here: [`Columns`], the settled side of a page and the order in which it is read and folded; the formats in [`encoding`] (written by [`format`]), the
 //! table of a page in [`table`], the making of the next table in [`fold`], loops over arrays in [`kernel`]. Called by `page` and
 //! `record_page` (which hold a [`Columns`] each), `view` (reads), `write` and `housekeeping` (under the token of the page's shard).
 //!
@@ -20,6 +20,7 @@
 
 pub(crate) mod encoding;
 pub(crate) mod fold;
+mod format;
 pub(crate) mod kernel;
 #[cfg(all(test, loom))]
 mod model;
@@ -56,7 +57,7 @@ impl<const ORDER: u8> Default for Columns<ORDER> {
     fn default() -> Self {
         Columns {
             table: Link::default(),
-            recent: [const { () }; WORDS].map(|()| AtomicU64::new(0)),
+            recent: std::array::from_fn(|_| AtomicU64::new(0)),
         }
     }
 }

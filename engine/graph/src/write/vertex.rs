@@ -14,6 +14,8 @@ use crate::value::codec::Properties;
 use crate::version::{self, Record};
 use smallvec::{SmallVec, smallvec};
 
+const NO_MORE_IDS: WriteError = WriteError::LimitExceeded("all vertex ids have been used");
+
 /// Whether a version is the author's first of a vertex: then settling and undoing have to come by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Touch {
@@ -35,10 +37,37 @@ impl<'a> Pen<'a> {
         let (id, slot) = hold
             .shard(shard)
             .next_slot(self.graph(), labels, self.guard)
-            .ok_or(WriteError::LimitExceeded("all vertex ids have been used"))?;
+            .ok_or(NO_MORE_IDS)?;
         self.link_first(id, slot, labels, properties);
         claims.take(self.graph(), id, self.guard);
         Ok(id)
+    }
+
+    /// New vertices in a shard, whose token is taken once unless unique keys ask for more. Appends their ids: after an error those that
+    /// were made before it.
+    pub(crate) fn create_vertices<'p>(
+        &self,
+        shard: ShardId,
+        new: impl IntoIterator<Item = (LabelSetId, Properties<'p>)>,
+        ids: &mut Vec<VertexId>,
+    ) -> Result<(), WriteError> {
+        let mut hold = self.hold([shard]);
+        if self.schema().has_constraints() {
+            drop(hold);
+            for (labels, properties) in new {
+                ids.push(self.create_vertex(shard, labels, properties)?);
+            }
+            return Ok(());
+        }
+        for (labels, properties) in new {
+            let next = hold
+                .shard(shard)
+                .next_slot(self.graph(), labels, self.guard);
+            let (id, slot) = next.ok_or(NO_MORE_IDS)?;
+            self.link_first(id, slot, labels, properties);
+            ids.push(id);
+        }
+        Ok(())
     }
 
     /// Takes the tokens of a shard and of the unique keys of a vertex that is going to be made in it.
