@@ -63,6 +63,23 @@ def test_indexes_on_relationships_are_shown_in_memgraphs_columns(server):
     assert indexes(server) == [["edge-type", "T", None, 10]]
 
 
+def test_the_schema_is_shown_in_neo4js_columns_with_yield(server):
+    server.rows("CREATE INDEX two FOR (n:P) ON (n.id, n.name)")
+    server.rows("CREATE EDGE INDEX ON :T(since)")
+    server.rows("CREATE CONSTRAINT one FOR (n:P) REQUIRE n.id IS UNIQUE")
+    rows = server.rows("SHOW INDEXES YIELD name, type, entityType, labelsOrTypes, properties, state")
+    assert rows == [
+        ["two", "RANGE", "NODE", ["P"], ["id", "name"], "ONLINE"],
+        [None, "RANGE", "RELATIONSHIP", ["T"], ["since"], "ONLINE"],
+    ]
+    with server.driver.session() as session:
+        result = session.run("SHOW CONSTRAINTS YIELD *")
+        assert result.keys()[:4] == ["id", "name", "type", "entityType"]
+        assert result.single()["type"] == "UNIQUENESS"
+        assert session.run("SHOW INDEXES YIELD name AS n").keys() == ["n"]
+    assert "no column `nothing`" in refused(server, "SHOW INDEXES YIELD nothing").message
+
+
 def test_what_is_there_already_or_is_not_there_is_a_notice(server):
     created = ("CreateIndex", "Created index on label L on properties p.", "INFORMATION", "SCHEMA")
     assert notices(server, "CREATE INDEX ON :L(p)") == [created]
