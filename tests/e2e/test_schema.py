@@ -81,7 +81,7 @@ def test_the_schema_is_shown_in_neo4js_columns_with_yield(server):
 
 
 def test_what_is_there_already_or_is_not_there_is_a_notice(server):
-    created = ("CreateIndex", "Created index on label L on properties p.", "INFORMATION", "SCHEMA")
+    created = ("CreateIndex", "Created index on label L on properties p.", "INFO", "SCHEMA")
     assert notices(server, "CREATE INDEX ON :L(p)") == [created]
     assert notices(server, "CREATE INDEX ON :L(p)")[0][:2] == (
         "IndexAlreadyExists", "Index on label L on properties p already exists.")
@@ -137,9 +137,11 @@ def test_the_schema_is_not_changed_in_a_transaction_of_several_statements(server
         ("DROP INDEX ON :L(p)", "Index"),
         ("CREATE CONSTRAINT ON (n:L) ASSERT n.p IS UNIQUE", "Constraint"),
     ]:
-        with server.driver.session() as session, session.begin_transaction() as tx:
+        with server.driver.session() as session:
+            tx = session.begin_transaction()
             with pytest.raises(ClientError) as error:
                 tx.run(query).consume()
+            tx.close()
             assert f"{what} manipulation not allowed in multicommand transactions." in error.value.message
 
 

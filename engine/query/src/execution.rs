@@ -190,8 +190,6 @@ impl Execution {
     ) -> Result<Step, Error> {
         self.run(txn, core, should_yield, sink).map_err(|error| {
             let prepared = &self.prepared;
-            let conflict = error.kind() == ErrorKind::TransactionConflict;
-            prepared.inner.suspect.set(conflict);
             if !prepared.borrowed || error.span().is_none() {
                 return error;
             }

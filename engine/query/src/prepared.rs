@@ -62,8 +62,6 @@ pub(crate) struct Inner {
     pub schema_version: u64,
     pub vertices: u64,
     pub uses: Cell<u64>,
-    /// A run met a conflict: what the plan rests on must be looked at.
-    pub suspect: Cell<bool>,
 }
 
 impl Prepared {

@@ -1,7 +1,7 @@
 //! One core's query engine: plan cache and procedures.
 //!
-//! Always holds: a cached plan gives the right rows; it is made anew soon after indexes or the size of the graph have changed. The cache
-//! is bounded and forgets the oldest entry first.
+//! Always holds: a cached plan gives the right rows; it is made anew when indexes or constraints have changed, and soon after the
+//! size of the graph has. The cache is bounded and forgets the oldest entry first.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -26,7 +26,7 @@ use crate::schema::SchemaPlan;
 const CACHED_TEXT_BYTES_MAX: usize = 64 << 10;
 /// The graph has to grow or shrink by this factor before a plan is made anew for its sake.
 const SIZE_FACTOR: u64 = 8;
-/// Uses of a cached plan between two looks at what it rests on.
+/// Uses of a cached plan between two looks at the size of the graph.
 const USES_PER_LOOK: u64 = 32;
 
 /// Bounds of a core's query engine.
@@ -208,7 +208,6 @@ impl QueryCore {
             schema_version,
             vertices: catalog.statistics.vertices,
             uses: Cell::new(0),
-            suspect: Cell::new(false),
         });
         Ok(Prepared {
             inner,
@@ -218,17 +217,17 @@ impl QueryCore {
     }
 }
 
-/// Whether the graph is still what the plan was made for. Looked at once in [`USES_PER_LOOK`] uses, and after a run met a conflict (an index it
-/// needs may be gone): in between a plan is at worst not the best one.
+/// Whether the graph is still what the plan was made for: its schema, which is one load, and about its size, which is looked at once in
+/// [`USES_PER_LOOK`] uses, since a plan for another size is at worst not the best one.
 fn is_fresh(prepared: &Prepared, core: &Core) -> bool {
     let inner = &*prepared.inner;
-    let uses = inner.uses.get() + 1;
-    inner.uses.set(uses);
-    if !uses.is_multiple_of(USES_PER_LOOK) && !inner.suspect.replace(false) {
-        return true;
-    }
     if inner.schema_version != core.graph().schema_version() {
         return false;
+    }
+    let uses = inner.uses.get() + 1;
+    inner.uses.set(uses);
+    if !uses.is_multiple_of(USES_PER_LOOK) {
+        return true;
     }
     let now = core.graph().vertex_count().max(64);
     let then = inner.vertices.max(64);
