@@ -184,6 +184,14 @@ pub(crate) struct Author<'e> {
 }
 
 impl Author<'_> {
+    /// Whether what the stamp marks has happened for good, for this author or only for later ones.
+    pub(crate) fn is_committed(&self, stamp: u64) -> bool {
+        match in_flight(stamp) {
+            None => stamp != NEVER,
+            Some((cell, _)) => matches!(self.cells.fate(cell), Fate::Committed(_)),
+        }
+    }
+
     /// The table of conflicts, asked by the holder of the token:
     ///
     /// | stamp                         | standing  |

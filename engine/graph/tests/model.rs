@@ -209,9 +209,18 @@ impl World {
         }
     }
 
+    /// Whether an edge at a vertex is in flight or newer than the snapshot; one that came and went since then is no contest.
     fn incident_contested(&self, session: &Session, id: VertexId) -> bool {
+        let before = &self.committed[session.snapshot as usize].edges;
+        let now = &self.committed.last().expect("there is a state").edges;
         self.all_edges.values().any(|edge| {
+            let in_flight = self
+                .edge_touch
+                .get(&edge.id)
+                .is_some_and(|t| t.life.by.is_some());
+            let lives = before.contains_key(&edge.id) || now.contains_key(&edge.id);
             (edge.source() == id || edge.target == id)
+                && (in_flight || lives)
                 && contested(
                     self.edge_touch
                         .get(&edge.id)

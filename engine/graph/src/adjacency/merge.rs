@@ -125,10 +125,10 @@ fn collect(
     let (lows, ordinals) = (settled.lows(), settled.ordinals());
     for at in 0..settled.runs() {
         let run = settled.run(at);
-        for at in run.start..run.end {
+        for (&low, at) in lows[run.start..run.end].iter().zip(run.start..) {
             let key = Key {
                 tag: run.tag,
-                low: lows[at],
+                low,
                 ordinal: ordinals.get(at),
             };
             while next_late < late.len() && late[next_late].key < key {

@@ -19,10 +19,10 @@ use crate::shard::Hold;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 
-/// Lists that may wait whatever the number of edges: some 15 MB of what is recent in them.
-const WAITING_MIN: u64 = 1 << 17;
-/// One waiting list for so many edges: some ten bytes an edge.
-const EDGES_PER_WAITING: u64 = 12;
+/// Lists that may wait whatever the number of edges: some 8 MB of what is recent in them.
+const WAITING_MIN: u64 = 1 << 16;
+/// One waiting list for so many edges: some eight bytes an edge.
+const EDGES_PER_WAITING: u64 = 16;
 /// Lists merged under one token and one epoch.
 const BATCH: usize = 32;
 /// What laying out one slab counts for, in pieces of housekeeping.

@@ -259,9 +259,9 @@ fn neighbours_in(
             for_each_neighbour(run, lows, give);
             continue;
         }
-        for at in run.start..run.end {
+        for (&low, at) in lows[run.start..run.end].iter().zip(run.start..) {
             if sight.sees(columns.born(at)) && !sight.sees(columns.died(at)) {
-                give(run.neighbour(lows[at]));
+                give(run.neighbour(low));
             }
         }
     }

@@ -19,10 +19,16 @@ pub(crate) enum Either<A, B> {
     Second(B),
 }
 
+/// The four types of a fork, named without owning any.
+type Kinds<H1, T1, H2, T2> = PhantomData<fn() -> (H1, T1, H2, T2)>;
+
+/// A block of either kind by its address.
+type RawForked<H1, T1, H2, T2> = Either<NonNull<Raw<H1, T1>>, NonNull<Raw<H2, T2>>>;
+
 /// See the module.
 pub(crate) struct Fork<H1, T1, H2, T2> {
     pointer: AtomicPtr<u8>,
-    kinds: PhantomData<fn() -> (H1, T1, H2, T2)>,
+    kinds: Kinds<H1, T1, H2, T2>,
 }
 
 /// What a fork points to, as a reader sees it.
@@ -49,7 +55,7 @@ impl<H1, T1, H2, T2> Fork<H1, T1, H2, T2> {
     );
 
     /// The kind and the block behind a pointer that this fork stored.
-    fn tell(pointer: *mut u8) -> Option<Either<NonNull<Raw<H1, T1>>, NonNull<Raw<H2, T2>>>> {
+    fn tell(pointer: *mut u8) -> Option<RawForked<H1, T1, H2, T2>> {
         let () = Self::ALIGNED;
         if pointer.addr() & SECOND == 0 {
             NonNull::new(pointer.cast()).map(Either::First)

@@ -12,7 +12,7 @@ use crate::txn::NewEdge;
 use crate::value::Edge;
 use crate::value::codec::Properties;
 use crate::version::Record;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 use std::sync::atomic::Ordering;
 
 const TOO_MANY: WriteError =
@@ -269,14 +269,40 @@ impl<'a> Pen<'a> {
         }
     }
 
+    /// Takes the tokens of a vertex and of all its neighbours.
+    fn hold_neighbours(&self, id: VertexId) -> Hold<'a> {
+        let graph = self.graph();
+        let mut wanted: SmallVec<[bool; 16]> = smallvec![false; graph.shard_count().into()];
+        wanted[usize::from(graph.shard_of(id).0)] = true;
+        loop {
+            let shards = (0..graph.shard_count()).map(ShardId);
+            let hold = self.hold(shards.filter(|shard| wanted[usize::from(shard.0)]));
+            let mut more = false;
+            for outgoing in [true, false] {
+                let list = self.slot(id).map(|slot| slot.list(outgoing));
+                for (key, _) in list
+                    .into_iter()
+                    .flat_map(|l| adjacency::entries(l, self.guard))
+                {
+                    let wanted = &mut wanted[usize::from(graph.shard_of(key.neighbour()).0)];
+                    more |= !*wanted;
+                    *wanted = true;
+                }
+            }
+            if !more {
+                return hold;
+            }
+            // Let go, since tokens are taken in order; with the others in hand it is looked at again: edges may have come.
+        }
+    }
+
     /// Deletes a vertex and its edges: all or nothing. Answers the edges, and the vertex's labels unless it was gone already.
     #[allow(clippy::type_complexity)]
     pub(crate) fn detach_delete_vertex(
         &self,
         id: VertexId,
     ) -> Result<Option<(Vec<Edge>, LabelSetId, Touch)>, WriteError> {
-        // Edges lead to any shard; whoever detaches takes them all, in order.
-        let mut hold = self.hold_all();
+        let mut hold = self.hold_neighbours(id);
         let slot = match self.to_change(&mut hold, id) {
             Err(WriteError::VertexDeleted(_)) if self.deleted_by_author(id) => return Ok(None),
             found => found?.0,

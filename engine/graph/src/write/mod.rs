@@ -54,11 +54,6 @@ impl<'a> Pen<'a> {
         self.hold([self.graph().shard_of(vertex)])
     }
 
-    /// Takes every token.
-    pub(crate) fn hold_all(&self) -> Hold<'a> {
-        self.hold((0..self.graph().shard_count()).map(ShardId))
-    }
-
     fn schema(&self) -> &'a Schema {
         self.graph().schema.load(self.guard)
     }

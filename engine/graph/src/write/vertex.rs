@@ -299,7 +299,8 @@ impl<'a> Pen<'a> {
         })
     }
 
-    /// The exclusive right on a vertex: no incident edge is in flight or newer than the snapshot. Answers how many are live.
+    /// The exclusive right on a vertex: no incident edge is in flight or newer than the snapshot. Answers how many are live. One that came
+    /// and went since the snapshot is no contest: it cannot dangle, and housekeeping may have forgotten it.
     pub(super) fn uncontested_edges(
         &self,
         id: VertexId,
@@ -311,6 +312,8 @@ impl<'a> Pen<'a> {
             let deleted = self.author.standing(entry.deleted(self.guard));
             match (created, deleted) {
                 (Standing::Void, _) => {}
+                (Standing::Contested, Standing::Contested)
+                    if self.author.is_committed(entry.deleted(self.guard)) => {}
                 (Standing::Contested, _) | (_, Standing::Contested) => {
                     return Err(WriteError::Conflict {
                         entity: Entity::Vertex(id),
