@@ -6,6 +6,7 @@
 //! Left to others: what is measured (the parts).
 
 pub mod adjacency;
+pub mod churn;
 pub mod cores;
 pub mod index;
 pub mod properties;
@@ -19,6 +20,7 @@ pub const PARTS: &[Part] = &[
     ("cores", cores::cores),
     ("index", index::index),
     ("properties", properties::properties),
+    ("churn", churn::churn),
 ];
 
 /// Which side of its limit a figure has to be on.

@@ -122,7 +122,14 @@ impl CoreState {
             return false;
         };
         let word = page.word(at);
-        self.prune_chain(word, active, guard, |_| {}) > 1
+        let left = self.prune_chain(word, active, guard, |_| {});
+        let columns = &page.header().columns;
+        if is_forgotten(word, active, guard) && columns.states(at, word, guard).nth(1).is_none() {
+            version::retire_chain(word, &self.heap);
+            columns.unmark(at);
+            self.release_record(self.graph.shard_of(source), record);
+        }
+        left > 1
     }
 
     fn prune_vertex(
@@ -139,17 +146,9 @@ impl CoreState {
         let left = self.prune_chain(word, active, guard, |gone| {
             self.graph.unindex_record(id, &gone, guard)
         });
-        let Some(head) = word.load(guard) else {
-            return false;
-        };
-        // A deletion with nothing behind it, not even a row, says what an empty slot says, to those who see it and to those who do not.
-        let forgotten = head.header().deleted
-            && is_below(head.header().stamp(), active.open())
-            && page.states(id.slot(), guard).nth(1).is_none();
-        if forgotten {
+        if is_forgotten(word, active, guard) && page.states(id.slot(), guard).nth(1).is_none() {
             version::retire_chain(word, &self.heap);
             page.header().columns.unmark(id.slot());
-            self.graph.unindex_record(id, &head, guard);
             self.forget(hold, page, id.slot(), guard);
         }
         left > 1
@@ -183,4 +182,11 @@ impl CoreState {
         }
         left
     }
+}
+
+/// Whether the newest version is a deletion that has come to be visible. With nothing behind it, not even a row, it says what an
+/// empty word says, to those who see it and to those who do not.
+fn is_forgotten(word: &Versions, active: &Active, guard: &Guard<'_>) -> bool {
+    word.load(guard)
+        .is_some_and(|head| head.header().deleted && is_below(head.header().stamp(), active.open()))
 }

@@ -317,3 +317,130 @@ fn a_transactions_own_frame_is_counted_until_it_ends() {
         assert_eq!(s.bytes(MemoryOwner::Transactions), 0);
     }
 }
+
+/// What comes and goes in one round of a churn.
+type Round = fn(&Scene, &[VertexId], u64);
+
+fn made_and_deleted(s: &Scene, base: &[VertexId], round: u64) {
+    let made: Vec<VertexId> = s.write(|txn| {
+        let vertex = |_| txn.create_vertex(&[s.label], &[(s.key, 1.into())]).unwrap();
+        (0..500).map(vertex).collect()
+    });
+    s.write(|txn| {
+        for (n, &id) in made.iter().enumerate() {
+            let at = |k: usize| made[(n * 7 + k + round as usize) % made.len()];
+            for k in 0..4 {
+                txn.create_edge(id, at(k), s.type_, &[]).unwrap();
+            }
+            txn.create_edge(base[n % base.len()], id, s.type_, &[(s.key, 2.into())])
+                .unwrap();
+        }
+    });
+    s.write(|txn| {
+        for id in made {
+            txn.detach_delete_vertex(id).unwrap();
+        }
+    });
+}
+
+fn updated(s: &Scene, base: &[VertexId], round: u64) {
+    for id in base {
+        s.set(*id, round as i64);
+    }
+}
+
+fn edges_updated(s: &Scene, base: &[VertexId], round: u64) {
+    s.write(|txn| {
+        for pair in base.windows(2) {
+            let edge = txn
+                .create_edge(pair[0], pair[1], s.type_, &[(s.key, 1.into())])
+                .unwrap();
+            txn.next_clause();
+            txn.set_edge_property(edge, s.key, &(round as i64).into())
+                .unwrap();
+        }
+    });
+    let found = |txn: &Txn, id: VertexId| {
+        let epoch = s.core.enter();
+        let view = txn.view(&epoch);
+        let edges: Vec<_> = view.edges(id, quoit_graph::Direction::Out, &[]).collect();
+        edges
+    };
+    for &id in base {
+        s.write(|txn| {
+            for edge in found(txn, id) {
+                txn.delete_edge(edge.edge).unwrap();
+            }
+        });
+    }
+}
+
+fn indexed(s: &Scene, base: &[VertexId], round: u64) {
+    let definition = IndexDefinition::on_label(s.label, &[s.key]);
+    s.write(|txn| {
+        assert!(
+            txn.create_index(definition.clone(), None)
+                .unwrap()
+                .is_some()
+        )
+    });
+    updated(s, base, round);
+    s.write(|txn| assert!(txn.drop_index(&definition).unwrap()));
+}
+
+fn undone(s: &Scene, base: &[VertexId], round: u64) {
+    let mut txn = s.begin();
+    for &id in base {
+        let new = txn
+            .create_vertex(&[s.label], &[(s.key, (round as i64).into())])
+            .unwrap();
+        txn.create_edge(new, id, s.type_, &[(s.key, 1.into())])
+            .unwrap();
+        txn.set_vertex_property(id, s.key, &3.into()).unwrap();
+    }
+    // The statement fails: it has an edge.
+    assert!(txn.delete_vertex(base[0]).is_err());
+    txn.rollback();
+}
+
+#[test]
+fn whatever_comes_and_goes_memory_returns_to_where_it_was() {
+    let churns: [(&str, Round); 5] = [
+        ("made and deleted", made_and_deleted),
+        ("updated", updated),
+        ("edges updated", edges_updated),
+        ("indexed", indexed),
+        ("undone", undone),
+    ];
+    for (name, churn) in churns {
+        // With a reader that was there before the rounds, and without one.
+        for old_reader in [true, false] {
+            let s = scene();
+            let base: Vec<VertexId> = s.write(|txn| {
+                let vertex = |k| {
+                    txn.create_vertex(&[s.label], &[(s.key, i64::from(k).into())])
+                        .unwrap()
+                };
+                (0..200).map(vertex).collect()
+            });
+            s.quiet();
+            let reader = old_reader.then(|| s.begin());
+            let mut tracked = Vec::new();
+            for round in 0..8 {
+                churn(&s, &base, round);
+                s.quiet();
+                tracked.push(s.graph.memory().tracked());
+            }
+            let (early, late) = (tracked[1], tracked[7]);
+            // Numbers are not given again, so a page more may be in use.
+            assert!(
+                late <= early + early / 10 + (48 << 10),
+                "{name}, old reader {old_reader}: {tracked:?}\n{:?}",
+                s.graph.memory()
+            );
+            if let Some(reader) = &reader {
+                assert_eq!(s.get(reader, base[7]), Some(7), "{name}");
+            }
+        }
+    }
+}

@@ -133,7 +133,7 @@ mod tests {
         old.connection.set(7);
         let start = Instant::ZERO;
         let first = old.begin(start, CommitSeq(3));
-        let _other = young.begin(start + OLD, CommitSeq(4));
+        let other = young.begin(start + OLD, CommitSeq(4));
         let told = |after: Duration| {
             let told = sessions.old(start + after);
             told.iter().map(|t| t.snapshot.0).collect::<Vec<_>>()
@@ -148,6 +148,8 @@ mod tests {
         drop(again);
         assert_eq!(told(2 * OLD), [4]);
         drop((old, young));
+        assert_eq!(told(2 * OLD), [4], "it is open, whoever holds it");
+        drop(other);
         assert_eq!(told(2 * OLD), [0; 0]);
     }
 
