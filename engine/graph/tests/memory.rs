@@ -444,3 +444,53 @@ fn whatever_comes_and_goes_memory_returns_to_where_it_was() {
         }
     }
 }
+
+#[test]
+fn what_is_too_large_too_deep_or_too_many_is_refused_by_name_and_leaves_nothing() {
+    let s = scene();
+    let id = s.write(|txn| {
+        txn.create_vertex(&[s.label], &[(s.key, 1.into())])
+            .unwrap()
+    });
+    let mut txn = s.begin();
+    let too_large = Value::from("x".repeat(65 << 20));
+    let mut too_deep = Value::list(vec![]);
+    for _ in 0..200 {
+        too_deep = Value::list(vec![too_deep]);
+    }
+    let labels: Vec<LabelId> = (0..1_100)
+        .map(|n| txn.label(&format!("L{n}")).unwrap())
+        .collect();
+    let path = [(s.key, Value::Vertex(id))];
+    let refusals = [
+        (
+            txn.create_vertex(&[], &[(s.key, too_large.clone())])
+                .unwrap_err(),
+            "larger than",
+        ),
+        (
+            txn.set_vertex_property(id, s.key, &too_large).unwrap_err(),
+            "larger than",
+        ),
+        (
+            txn.set_vertex_property(id, s.key, &too_deep).unwrap_err(),
+            "nested deeper",
+        ),
+        (
+            txn.create_vertex(&labels, &[]).unwrap_err(),
+            "labels of one node",
+        ),
+        (
+            txn.replace_vertex_properties(id, &path).unwrap_err(),
+            "cannot be stored",
+        ),
+    ];
+    for (refusal, text) in refusals {
+        assert!(refusal.to_string().contains(text), "{refusal}");
+    }
+    assert_eq!(txn.stats(), Default::default());
+    txn.set_vertex_property(id, s.key, &2.into()).unwrap();
+    txn.commit().unwrap();
+    assert_eq!(s.get(&s.begin(), id), Some(2));
+    assert_eq!(s.graph.vertex_count(), 1);
+}
