@@ -33,6 +33,10 @@ pub const TXN_BYTES_MAX: usize = 256 << 20;
 const WRITE_BYTES: usize = 64 << 10;
 /// Room in the frame for what stands beside a write's values, in bytes.
 const DELTA_BYTES: usize = 256;
+/// The same for each of a batch: vertices or edges with a few labels.
+const BATCHED_DELTA_BYTES: usize = 40;
+/// What each of a batch is admitted to in the graph beyond its values, in bytes: slot, version, entries on both sides.
+const BATCHED_BYTES: usize = 192;
 /// Up to this size a frame grows by doubling, beyond by half, in bytes.
 const FRAME_DOUBLES_TO: usize = 1 << 20;
 
@@ -356,6 +360,7 @@ impl Txn {
             bytes.extend_from_slice(&self.encode(vertex.properties)?);
             rows.push((set, bytes.len()));
         }
+        self.make_room_for_batch(new.len(), bytes.len())?;
         let starts = std::iter::once(0).chain(rows.iter().map(|row| row.1));
         let rows = rows.iter().zip(starts);
         let rows = rows.map(|(&(set, end), start)| (set, Properties::trusted(&bytes[start..end])));
@@ -437,6 +442,7 @@ impl Txn {
                 ends.push(bytes.len());
             }
         }
+        self.make_room_for_batch(new.len(), bytes.len())?;
         let properties = |at: usize| {
             let start = if at == 0 {
                 0
@@ -819,7 +825,7 @@ impl Txn {
                 "bytes written by one transaction",
             ));
         }
-        self.make_room(0)?;
+        self.make_room(DELTA_BYTES, WRITE_BYTES)?;
         if self.cell.is_none() {
             let cell = self.core.take_cell();
             self.cell =
@@ -995,7 +1001,7 @@ impl Txn {
         }
         let mut bytes = Vec::new();
         encode_properties(properties, &mut bytes)?;
-        self.make_room(bytes.len())?;
+        self.make_room_for_values(bytes.len())?;
         Ok(bytes)
     }
 
@@ -1006,16 +1012,29 @@ impl Txn {
         }
         let mut bytes = Vec::new();
         crate::value::codec::encode_changes(changes, &mut bytes)?;
-        self.make_room(bytes.len())?;
+        self.make_room_for_values(bytes.len())?;
         Ok(bytes)
     }
 
-    /// Sees to it that a write with so many bytes of values may be done: that there is memory for what it keeps in the graph, and
-    /// room in the frame, which is made here so that it is admitted before it is taken.
-    fn make_room(&mut self, values: usize) -> Result<(), WriteError> {
+    /// Sees to it that a write with so many bytes of values may be done.
+    fn make_room_for_values(&mut self, values: usize) -> Result<(), WriteError> {
+        self.make_room(DELTA_BYTES + values, WRITE_BYTES + values)
+    }
+
+    /// Sees to it that so many things with so many bytes of values in all may be made.
+    fn make_room_for_batch(&mut self, things: usize, values: usize) -> Result<(), WriteError> {
+        self.make_room(
+            DELTA_BYTES + things * BATCHED_DELTA_BYTES + values,
+            WRITE_BYTES + things * BATCHED_BYTES + values,
+        )
+    }
+
+    /// Sees to it that there is memory for what is kept in the graph, and room in the frame for deltas, which is made here so that it is
+    /// admitted before it is taken.
+    fn make_room(&mut self, deltas: usize, kept: usize) -> Result<(), WriteError> {
         self.charge(self.frame.capacity() + self.writes.capacity() * size_of::<Write>());
         let (len, capacity) = (self.frame.len(), self.frame.capacity());
-        let wanted = len + values + DELTA_BYTES;
+        let wanted = len + deltas;
         let mut room = 0;
         if wanted > capacity {
             let growth = if capacity < FRAME_DOUBLES_TO {
@@ -1025,7 +1044,7 @@ impl Txn {
             };
             room = wanted.max(capacity + growth);
         }
-        self.core.heap().admit(WRITE_BYTES + values + room)?;
+        self.core.heap().admit(kept + room)?;
         if room > 0 {
             self.frame.reserve_exact(room - len);
         }

@@ -5,8 +5,8 @@ use quoit_graph::door::NullJournal;
 use quoit_graph::ids::{KeyId, LabelId, TypeId, VertexId};
 use quoit_graph::value::Value;
 use quoit_graph::{
-    Access, Core, Graph, GraphConfig, IndexDefinition, Isolation, MemoryCharge, MemoryOwner, Txn,
-    WriteError,
+    Access, Core, Graph, GraphConfig, IndexDefinition, Isolation, MemoryCharge, MemoryOwner,
+    NewEdge, NewVertex, Txn, WriteError,
 };
 use std::sync::Arc;
 
@@ -239,6 +239,37 @@ fn at_the_limit_a_write_is_refused_whole_and_rolling_back_makes_room_again() {
 }
 
 #[test]
+fn a_batch_is_admitted_as_a_whole() {
+    let s = scene();
+    s.graph.set_memory_limit(Some(16 << 20));
+    let mut txn = s.begin();
+    let text = Value::from("x".repeat(1000));
+    let properties = [(s.key, text)];
+    let labels = [s.label];
+    let vertex = NewVertex {
+        labels: &labels,
+        properties: &properties,
+    };
+    let ids = txn.create_vertices(&vec![vertex; 1000]).unwrap();
+    let batch = txn.create_vertices(&vec![vertex; 20_000]);
+    assert!(matches!(batch, Err(WriteError::MemoryLimit(_))));
+    assert_eq!(txn.stats().vertices_created, 1000);
+    let edge = NewEdge {
+        source: ids[0],
+        target: ids[1],
+        type_: s.type_,
+        properties: &[],
+    };
+    let edges = txn.create_edges(&vec![edge; 100_000]);
+    assert!(matches!(edges, Err(WriteError::MemoryLimit(_))));
+    assert_eq!(txn.stats().edges_created, 0);
+    txn.create_edges(&vec![edge; 1000]).unwrap();
+    txn.commit().unwrap();
+    let memory = s.graph.memory();
+    assert!(memory.tracked() <= 16 << 20, "{memory:?}");
+}
+
+#[test]
 fn one_budget_serves_all_cores_and_ends_on_whichever_asks_for_the_last_of_it() {
     const LIMIT: u64 = 48 << 20;
     let s = scene();
@@ -448,10 +479,7 @@ fn whatever_comes_and_goes_memory_returns_to_where_it_was() {
 #[test]
 fn what_is_too_large_too_deep_or_too_many_is_refused_by_name_and_leaves_nothing() {
     let s = scene();
-    let id = s.write(|txn| {
-        txn.create_vertex(&[s.label], &[(s.key, 1.into())])
-            .unwrap()
-    });
+    let id = s.write(|txn| txn.create_vertex(&[s.label], &[(s.key, 1.into())]).unwrap());
     let mut txn = s.begin();
     let too_large = Value::from("x".repeat(65 << 20));
     let mut too_deep = Value::list(vec![]);
