@@ -1,15 +1,15 @@
 //! Constraints case by case: unique keys, existence, types; making them beside writers; what errors say.
 #![cfg(not(loom))]
 
-use quoit_graph::door::NullJournal;
-use quoit_graph::ids::{KeyId, LabelId, VertexId};
+use quoit_graph::door::{Door, Journal, NullJournal, ReserveError};
+use quoit_graph::ids::{CommitSeq, KeyId, LabelId, VertexId};
 use quoit_graph::value::Value;
 use quoit_graph::{
     Access, CommitError, ConstraintDefinition, Core, Graph, GraphConfig, Isolation, PropertyType,
     SchemaState, Txn, Violation, WriteError,
 };
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 struct Scene {
     graph: Arc<Graph>,
@@ -260,7 +260,7 @@ fn of_eight_threads_that_insert_the_same_keys_one_wins_each() {
                     loop {
                         let mut txn = core.begin(Access::Write, Isolation::Snapshot);
                         let made = txn
-                            .create_vertex(&[label], &[(key, Value::string(&format!("key {k}")))]);
+                            .create_vertex(&[label], &[(key, Value::string(format!("key {k}")))]);
                         match made {
                             Ok(_) => {
                                 txn.commit().unwrap();
@@ -284,7 +284,7 @@ fn of_eight_threads_that_insert_the_same_keys_one_wins_each() {
     let epoch = core.enter();
     let unique = txn.view(&epoch).unique(label, &[key]).unwrap();
     for k in 0..n {
-        assert!(unique.seek(&[Value::string(&format!("key {k}"))]).is_some());
+        assert!(unique.seek(&[Value::string(format!("key {k}"))]).is_some());
     }
 }
 
@@ -431,6 +431,83 @@ fn what_is_there_already_is_looked_at_and_a_refusal_leaves_nothing() {
     let constraints = s.graph.constraints();
     assert_eq!(constraints.len(), 3);
     assert!(constraints.iter().all(|c| c.state == SchemaState::Online));
+}
+
+/// Publishes at once, and keeps the frames.
+#[derive(Default)]
+struct Recorder(Mutex<Vec<(CommitSeq, bytes::Bytes)>>);
+
+impl Journal for Recorder {
+    fn header_bytes(&self) -> usize {
+        0
+    }
+    fn reserve(&self, _: usize) -> Result<(), ReserveError> {
+        Ok(())
+    }
+    fn release(&self, _: usize) {}
+    fn finish_frame(&self, buffer: Vec<u8>) -> bytes::Bytes {
+        bytes::Bytes::from(buffer)
+    }
+    fn kick(&self, door: &Door, _: u16) {
+        door.take_sealed(usize::MAX, &mut self.0.lock().unwrap());
+        door.publish(door.sealed());
+    }
+}
+
+#[test]
+fn what_a_log_brings_is_there_after_it_has_been_applied_and_holds_from_then_on() {
+    let recorder = Arc::new(Recorder::default());
+    let main = Graph::new(GraphConfig {
+        shards: 2,
+        cores: 1,
+        journal: recorder.clone(),
+    });
+    let s = Scene {
+        label: main.names().intern_label("Person").unwrap(),
+        keys: ["email", "born"].map(|name| main.names().intern_key(name).unwrap()),
+        core: main.core(0),
+        graph: main,
+    };
+    let ann = s.vertex(&["ann".into(), 1.into()]).unwrap();
+    let mut txn = s.begin();
+    txn.create_constraint(s.unique(1), Some("emails")).unwrap();
+    txn.create_constraint(s.typed(PropertyType::Integer), None)
+        .unwrap();
+    txn.create_constraint(s.exists(), None).unwrap();
+    txn.commit().unwrap();
+    let bob = s.vertex(&["bob".into(), 2.into()]).unwrap();
+    let mut txn = s.begin();
+    txn.set_vertex_property(ann, s.keys[0], &"anna".into())
+        .unwrap();
+    txn.commit().unwrap();
+
+    // Another number of shards, so that keys lie in other partitions.
+    let graph = graph(3);
+    let core = graph.core(1);
+    for (seq, frame) in &*recorder.0.lock().unwrap() {
+        core.apply(*seq, frame).unwrap();
+        graph.door().publish(*seq);
+    }
+    assert_eq!(graph.constraints(), s.graph.constraints());
+    let names = graph.names();
+    let replica = Scene {
+        label: names.label("Person").unwrap(),
+        keys: ["email", "born"].map(|name| names.key(name).unwrap()),
+        core: graph.core(0),
+        graph: graph.clone(),
+    };
+    for _ in 0..2 {
+        assert_eq!(replica.find(&["anna".into()]), Some(ann));
+        assert_eq!(replica.find(&["bob".into()]), Some(bob));
+        assert_eq!(replica.find(&["ann".into()]), None);
+        while core.maintain(1_000) {}
+    }
+    assert_eq!(violation(replica.vertex(&["bob".into()])).holder, Some(bob));
+    assert_eq!(
+        violation(replica.vertex(&["eve".into(), "x".into()])).found,
+        Some(PropertyType::String)
+    );
+    replica.vertex(&["ann".into()]).unwrap();
 }
 
 #[test]

@@ -255,7 +255,7 @@ fn indexes_are_made_beside_writers_and_miss_nothing() {
                     _ => live.push(txn.create_vertex(&[label], &[(key, value)]).unwrap()),
                 }
                 // Some of it never was.
-                if at % 11 == 0 {
+                if at.is_multiple_of(11) {
                     txn.rollback();
                     live.retain(|&id| {
                         let read = core.begin(Access::Read, Isolation::Snapshot);

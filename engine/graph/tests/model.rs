@@ -988,7 +988,9 @@ fn nothing_is_left_over(core: &Core, all: &[Core], state: &State, world: &World)
     while all.iter().any(|core| core.maintain(1_000)) {}
     // Pages and lists that have been quiet are seen to when nothing else is left to do.
     for _ in 0..3 {
-        all.iter().for_each(|core| drop(core.maintain(1_000)));
+        for core in all {
+            core.maintain(1_000);
+        }
     }
     let reader = core.begin(Access::Read, Isolation::Snapshot);
     let epoch = core.enter();

@@ -18,10 +18,10 @@
 use crate::growing::Growing;
 use crate::ids::{ShardId, VertexId};
 use crate::memory::{Account, Alone, BlockRef, Charged, Guard, Heap, Link, MemoryOwner};
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use std::hash::{BuildHasher, RandomState};
 use std::hint::black_box;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 const ID_BITS: u32 = 35;
 const TAG_BITS: u32 = 64 - ID_BITS;
@@ -45,6 +45,9 @@ impl KeyHash {
         (self.0 & ((1 << TAG_BITS) - 1)).max(1)
     }
 }
+
+/// Whether some state of a vertex has a key whose hash is one that the table asks about.
+type Agrees<'a> = &'a dyn Fn(VertexId, &dyn Fn(KeyHash) -> bool) -> bool;
 
 /// One cache line of entries.
 #[repr(align(64))]
@@ -70,8 +73,8 @@ struct Place {
 
 type Segment<'g> = BlockRef<'g, SegmentHead, Bucket>;
 
-/// See the module.
-pub(crate) struct UniqueTable {
+/// See the module. `ORDERED` is false only in the model that shows what the order of a split is for.
+pub(crate) struct UniqueTable<const ORDERED: bool = true> {
     partitions: Box<[Partition]>,
     hasher: RandomState,
     account: Arc<Account>,
@@ -127,8 +130,8 @@ fn probe_from(segment: Segment<'_>, at: usize) -> impl Iterator<Item = &Bucket> 
     behind.iter().chain(ahead)
 }
 
-impl UniqueTable {
-    pub(crate) fn new(shards: u16, account: Arc<Account>) -> UniqueTable {
+impl<const ORDERED: bool> UniqueTable<ORDERED> {
+    pub(crate) fn new(shards: u16, account: Arc<Account>) -> UniqueTable<ORDERED> {
         UniqueTable {
             partitions: (0..shards).map(|_| Partition::default()).collect(),
             hasher: RandomState::new(),
@@ -213,7 +216,7 @@ impl UniqueTable {
         hash: KeyHash,
         vertex: VertexId,
         guard: &Guard<'_>,
-        agrees: &dyn Fn(VertexId, &dyn Fn(KeyHash) -> bool) -> bool,
+        agrees: Agrees<'_>,
     ) {
         let partition = self.partition(hash);
         let entry = hash.tag() << ID_BITS | vertex.0;
@@ -244,8 +247,14 @@ impl UniqueTable {
         }
         let entries = partition.entries.fetch_add(1, Ordering::Relaxed) + 1;
         if entries > u64::from(n) * ENTRIES_PER_SEGMENT && n < SEGMENTS_MAX {
-            partition.split(n, guard);
+            partition.split::<ORDERED>(n, guard);
         }
+    }
+
+    /// Splits the first segment, however few entries there are.
+    #[cfg(all(test, loom))]
+    fn split_first(&self, guard: &Guard<'_>) {
+        self.partitions[0].split::<ORDERED>(1, guard);
     }
 
     /// A state with a key of this hash has gone, and no state of its vertex has the key any more. Needs no token.
@@ -261,12 +270,7 @@ impl UniqueTable {
     }
 
     /// Leaves out the stale entries of the next segment of a shard's partition; its token is held. `agrees` as for insertion.
-    pub(crate) fn sweep(
-        &self,
-        shard: ShardId,
-        guard: &Guard<'_>,
-        agrees: &dyn Fn(VertexId, &dyn Fn(KeyHash) -> bool) -> bool,
-    ) {
+    pub(crate) fn sweep(&self, shard: ShardId, guard: &Guard<'_>, agrees: Agrees<'_>) {
         let partition = &self.partitions[usize::from(shard.0)];
         let n = partition.more.load(Ordering::Relaxed) + 1;
         let number = partition.sweep.load(Ordering::Relaxed) % n;
@@ -324,7 +328,7 @@ impl Partition {
         bits: u32,
         extra: usize,
         guard: &Guard<'_>,
-        agrees: Option<&dyn Fn(VertexId, &dyn Fn(KeyHash) -> bool) -> bool>,
+        agrees: Option<Agrees<'_>>,
     ) {
         let place = self.segments.get_or_make(number as usize);
         let before: Vec<u64> = place
@@ -355,7 +359,7 @@ impl Partition {
     }
 
     /// Adds segment number `n`, with what belongs to it from the one that it splits.
-    fn split(&self, n: u32, guard: &Guard<'_>) {
+    fn split<const ORDERED: bool>(&self, n: u32, guard: &Guard<'_>) {
         let level = n.ilog2();
         let from = n - (1 << level);
         let place = self.segments.get_or_make(from as usize);
@@ -366,20 +370,21 @@ impl Partition {
             .flat_map(entries)
             .partition(|entry| entry >> ID_BITS & mask(level + 1) == u64::from(n));
         let heap = guard.heap();
+        if !ORDERED {
+            replace(place, level + 1, &kept, 0, heap);
+            self.more.store(n, Ordering::Release);
+        }
         // In this order: a reader finds the entries that move in the old segment, until it can find them in the new one.
-        replace(
-            self.segments.get_or_make(n as usize),
-            level + 1,
-            &moved,
-            0,
-            heap,
-        );
+        let fresh = self.segments.get_or_make(n as usize);
+        replace(fresh, level + 1, &moved, 0, heap);
         self.more.store(n, Ordering::Release);
-        replace(place, level + 1, &kept, 0, heap);
+        if ORDERED {
+            replace(place, level + 1, &kept, 0, heap);
+        }
     }
 }
 
-impl Drop for UniqueTable {
+impl<const ORDERED: bool> Drop for UniqueTable<ORDERED> {
     /// The last holder is the retired schema, so an epoch has passed since a reader could reach it.
     fn drop(&mut self) {
         let heap = Heap::teardown(self.account.clone());
@@ -392,6 +397,10 @@ impl Drop for UniqueTable {
         });
     }
 }
+
+#[cfg(all(test, loom))]
+#[path = "model.rs"]
+mod model;
 
 #[cfg(all(test, not(loom)))]
 mod tests {
