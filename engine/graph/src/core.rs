@@ -12,6 +12,7 @@ use crate::housekeeping::Folding;
 use crate::ids::{LabelSetId, ShardId};
 use crate::index::Edging;
 use crate::memory::{Guard, Heap};
+use crate::mutants::Mutant;
 use crate::prune::Pruning;
 use crate::settle::Settling;
 use crate::stamp::CellId;
@@ -95,10 +96,15 @@ impl Core {
     /// ([`Txn::begin_statement`]), as far as its isolation asks for more than one snapshot.
     pub fn begin(&self, access: Access, isolation: Isolation) -> Txn {
         let door = self.0.graph.door();
+        let watermark = || match door.visible().0 {
+            visible if Mutant::SnapshotAhead.is_on() => visible + 8,
+            visible if Mutant::SnapshotBehind.is_on() => visible.saturating_sub(8),
+            visible => visible,
+        };
         let snapshot = self
             .0
             .snapshots
-            .begin(&self.0.graph.horizon, self.slot(), || door.visible().0);
+            .begin(&self.0.graph.horizon, self.slot(), watermark);
         Txn::new(self.clone(), access, isolation, snapshot)
     }
 

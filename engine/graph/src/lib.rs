@@ -56,6 +56,10 @@ mod housekeeping;
 mod index;
 mod labels;
 mod memory;
+#[cfg(not(feature = "mutants"))]
+mod mutants;
+#[cfg(feature = "mutants")]
+pub mod mutants;
 mod page;
 mod prune;
 mod records;

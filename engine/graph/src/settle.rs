@@ -11,6 +11,7 @@ use crate::core::CoreState;
 use crate::graph::Graph;
 use crate::ids::{CommitSeq, ShardId, VertexId};
 use crate::memory::Guard;
+use crate::mutants::Mutant;
 use crate::page::Slot;
 use crate::prune::Thing;
 use crate::records;
@@ -264,6 +265,8 @@ impl CoreState {
                 self.doubt_all_of_edge(edge, &guard);
             }
             match part {
+                Part::Vertex(_) if Mutant::ForgetsUndoOfVersions.is_on() => {}
+                Part::Outgoing(..) | Part::Incoming(..) if Mutant::ForgetsUndoOfEdges.is_on() => {}
                 Part::Vertex(id) => {
                     while slot
                         .recent

@@ -17,6 +17,7 @@
 
 use crate::growing::Growing;
 use crate::ids::CommitSeq;
+use crate::mutants::Mutant;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Everyone sees it.
@@ -146,7 +147,7 @@ impl Sight<'_> {
         let Some((cell, clause)) = in_flight(stamp) else {
             return false;
         };
-        if self.own == Some(cell) {
+        if self.own == Some(cell) && !Mutant::BlindToOwn.is_on() {
             return clause < self.clauses_below;
         }
         match self.cells.fate(cell) {
@@ -208,12 +209,13 @@ impl Author<'_> {
             None => CommitSeq(stamp),
             Some((cell, _)) if self.cell == Some(cell) => return Standing::Mine,
             Some((cell, _)) => match self.cells.fate(cell) {
+                Fate::Active if Mutant::InFlightIsNoConflict.is_on() => return Standing::Old,
                 Fate::Active => return Standing::Contested,
                 Fate::Aborted => return Standing::Void,
                 Fate::Committed(seq) => seq,
             },
         };
-        if seq <= self.snapshot {
+        if seq <= self.snapshot || Mutant::NewerIsNoConflict.is_on() {
             Standing::Old
         } else {
             Standing::Contested

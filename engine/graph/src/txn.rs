@@ -13,6 +13,7 @@ use crate::error::{CommitError, Entity, WriteError};
 use crate::ids::{CommitSeq, KeyId, LabelId, LabelSetId, TypeId, VertexId};
 use crate::index::IndexDefinition;
 use crate::memory::{Guard, MemoryOwner};
+use crate::mutants::Mutant;
 use crate::schema::{Filling, Schema, SchemaBuild, SchemaChange};
 use crate::settle::{Settling, Write};
 use crate::stamp::{Author, CellId, NEVER, Sight};
@@ -267,8 +268,10 @@ impl Txn {
     }
 
     fn view_at<'e>(&self, epoch: &'e Epoch<'_>, snapshot: CommitSeq, clause: u32) -> View<'e> {
-        if self.isolation == Isolation::ReadUncommitted {
+        if self.isolation == Isolation::ReadUncommitted || Mutant::ReadsDirty.is_on() {
             self.view_through(epoch, Sight::ALL_COMMITTED, clause, true)
+        } else if Mutant::ReadsLatest.is_on() {
+            self.view_through(epoch, Sight::ALL_COMMITTED, clause, false)
         } else {
             self.view_through(epoch, snapshot, clause, false)
         }
@@ -781,10 +784,16 @@ impl Txn {
         let frame = door.journal().finish_frame(std::mem::take(&mut self.frame));
         self.charge(0);
         let seq = door.seal(reservation, frame, |seq| {
-            if let Some(cell) = self.cell {
+            if let Some(cell) = self.cell
+                && !Mutant::NumberBeforeCell.is_on()
+            {
                 graph.cells.commit(cell, seq);
             }
         });
+        if Mutant::NumberBeforeCell.is_on() {
+            std::thread::yield_now();
+            self.cell.map(|cell| graph.cells.commit(cell, seq));
+        }
         for &(kind, id) in &self.defined {
             graph.names().mark_defined(kind, id, seq);
         }

@@ -5,6 +5,7 @@ use super::vertex::Touch;
 use crate::adjacency::{self, Keeper, Key, LISTS_AHEAD, SLOTS_AHEAD, Side, TAILS_AHEAD};
 use crate::error::{Entity, WriteError};
 use crate::ids::{EdgeId, LabelSetId, ShardId, TypeId, VertexId};
+use crate::mutants::Mutant;
 use crate::page::Slot;
 use crate::shard::Hold;
 use crate::stamp::{NEVER, Standing};
@@ -52,7 +53,7 @@ impl<'a> Pen<'a> {
                 WriteError::VertexDeleted(vertex)
             });
         }
-        if newest.is_deleted() {
+        if newest.is_deleted() && !Mutant::NoSharedRight.is_on() {
             return Err(match self.author.standing(newest.stamp()) {
                 Standing::Contested => conflict,
                 _ => WriteError::VertexDeleted(vertex),
@@ -192,7 +193,9 @@ impl<'a> Pen<'a> {
         let stamp = self.author.stamp;
         let record = self.first_record(hold, edge, properties);
         for (list, (side, key)) in [&from.outgoing, &to.incoming].into_iter().zip(sides(edge)) {
-            adjacency::insert(list, side, key, stamp, record, keeper);
+            if side.outgoing || !Mutant::EdgeOnOneSide.is_on() {
+                adjacency::insert(list, side, key, stamp, record, keeper);
+            }
         }
         self.core
             .index_edge(edge, |key| properties.get(key), self.guard);
@@ -265,7 +268,9 @@ impl<'a> Pen<'a> {
         let incoming = self.incoming_entry(edge);
         let keeper = self.keeper();
         for (entry, (side, key)) in [outgoing, incoming].into_iter().zip(sides(edge)) {
-            entry.set_deleted(self.author.stamp, side, key, &keeper);
+            if side.outgoing || !Mutant::DeletedOnOneSide.is_on() {
+                entry.set_deleted(self.author.stamp, side, key, &keeper);
+            }
         }
     }
 

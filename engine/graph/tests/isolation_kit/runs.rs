@@ -105,7 +105,7 @@ fn transaction(
         Ok(()) if !plan.rolls_back => match txn.commit() {
             Ok(committed) => {
                 // As a client, who is answered when the commit is visible.
-                while lists.graph.door().visible() < committed.seq {
+                while committed.wrote && lists.graph.door().visible() < committed.seq {
                     std::thread::yield_now();
                 }
                 Outcome::Ok

@@ -1,0 +1,134 @@
+//! Broken variants of the engine, each of which the proofs of isolation have to find.
+//!
+//! A variant runs in a process of its own (this binary again), since what it breaks may end a process: first all interleavings of
+//! small transactions, then histories on threads. It is caught when one of them fails; the table says which.
+#![cfg(all(feature = "mutants", not(loom)))]
+
+mod isolation_kit;
+
+use isolation_kit::interleavings::{Stage, Tried, pairs};
+use isolation_kit::lists::LAYOUTS;
+use isolation_kit::runs::{Run, history};
+use quoit_graph::Isolation;
+use quoit_graph::mutants::Mutant;
+use quoit_histories::check::{Level, check};
+use std::panic::catch_unwind;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a variant may take before it is taken for stuck.
+const PATIENCE: Duration = Duration::from_secs(60);
+const VARIABLE: &str = "QUOIT_MUTANT";
+/// Seeds that histories are run from before a variant is let go.
+const SEEDS: u64 = 4;
+
+/// What the interleavings find, in a word or two.
+fn interleavings_object() -> Option<String> {
+    let panic = catch_unwind(|| {
+        let mut tried = Tried::default();
+        pairs(&Stage::new(), Isolation::Snapshot, &mut tried);
+    })
+    .err()?;
+    let words = panic.downcast_ref::<String>().map_or("", String::as_str);
+    Some(words.split(':').next().unwrap_or_default().to_owned())
+}
+
+/// What the checker finds in histories of snapshot isolation.
+fn histories_object() -> Option<String> {
+    for seed in 1..=SEEDS {
+        for layout in LAYOUTS {
+            let run = Run {
+                layout,
+                isolation: Isolation::Snapshot,
+                cores: 4,
+                transactions: 150,
+                seed,
+            };
+            let Ok(history) = catch_unwind(|| history(run)) else {
+                return Some(format!("{layout:?}: the engine's own assertion"));
+            };
+            let found = check(&history).violations(Level::StrongSnapshot);
+            if !found.is_empty() {
+                return Some(format!("{layout:?}: {found:?}"));
+            }
+        }
+    }
+    None
+}
+
+/// Runs in the process of a variant, which an ordinary run of the tests is not.
+#[test]
+fn a_variant_is_looked_at_from_both_sides() {
+    let Ok(name) = std::env::var(VARIABLE) else {
+        return;
+    };
+    let known = Mutant::ALL
+        .into_iter()
+        .find(|mutant| format!("{mutant:?}") == name);
+    match known {
+        Some(mutant) => mutant.switch_on(),
+        None => assert_eq!(name, "none"),
+    }
+    let found = |by: Option<String>| by.unwrap_or_else(|| "-".to_owned());
+    println!("interleavings|{}", found(interleavings_object()));
+    println!("histories|{}", found(histories_object()));
+}
+
+/// What was found, by interleavings and by histories; an end without a word counts as found by whoever was at work.
+fn look_at(name: &str) -> [Option<String>; 2] {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "a_variant_is_looked_at_from_both_sides",
+            "--nocapture",
+        ])
+        .env(VARIABLE, name)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let status = loop {
+        match child.try_wait().unwrap() {
+            Some(status) => break Some(status),
+            None if Instant::now() > deadline => {
+                child.kill().unwrap();
+                break None;
+            }
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    let text = String::from_utf8_lossy(&child.wait_with_output().unwrap().stdout).into_owned();
+    let mut stopped = match status {
+        None => Some("the engine does not come to an end"),
+        Some(status) if !status.success() => Some("the engine stopped itself"),
+        Some(_) => None,
+    };
+    ["interleavings|", "histories|"].map(|by| {
+        let line = text.lines().find_map(|line| line.split_once(by));
+        match line.map(|(_, words)| words.trim().to_owned()) {
+            Some(words) if words == "-" => None,
+            Some(words) => Some(words),
+            None => stopped.take().map(str::to_owned),
+        }
+    })
+}
+
+#[test]
+fn every_broken_variant_is_caught_and_the_engine_itself_is_not() {
+    assert_eq!(look_at("none"), [None, None]);
+    let mut caught = 0;
+    for mutant in Mutant::ALL {
+        let name = format!("{mutant:?}");
+        let [interleavings, histories] = look_at(&name);
+        caught += usize::from(interleavings.is_some() || histories.is_some());
+        let words = |found: Option<String>| found.unwrap_or_else(|| "-".to_owned());
+        println!(
+            "{name:<24} | {:<40} | {}",
+            words(interleavings),
+            words(histories)
+        );
+    }
+    println!("caught {caught}/{}", Mutant::ALL.len());
+    assert_eq!(caught, Mutant::ALL.len());
+}
