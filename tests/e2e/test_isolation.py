@@ -3,12 +3,13 @@
 Each case is a script of steps by two or three transactions on connections of their own, dealt to both cores of a server.
 """
 
+import random
 import threading
 import time
 
 import pytest
 from neo4j import GraphDatabase
-from neo4j.exceptions import ClientError, DriverError, Neo4jError, TransientError
+from neo4j.exceptions import ClientError, ConstraintError, DriverError, Neo4jError, TransientError
 
 from cluster import cluster, eventually
 from isolation import LEVELS, refused, rooms
@@ -17,6 +18,7 @@ from isolation import LEVELS, refused, rooms
 @pytest.fixture(scope="module")
 def make_room():
     with rooms() as make:
+        make("snapshot").run("CREATE CONSTRAINT ON (k:Kv) ASSERT k.key IS UNIQUE")
         yield make
 
 
@@ -294,7 +296,7 @@ def test_a_long_reader_keeps_its_snapshot_while_others_change_everything(make_ro
         for turn in range(20):
             room.run("MATCH (n:Kv) SET n.value = n.value + 1")
             room.run("MATCH (n:Kv {key: $key})-[:T]->(l) DETACH DELETE n, l", key=turn + 1)
-            room.run("CREATE (:Kv {key: 1000, value: 5})")
+            room.run("CREATE (:Kv {key: $key, value: 5})", key=1000 + turn)
             assert reader.run(look) == before
     assert room.run("MATCH (n:Leaf) RETURN count(n)") == [[180]]
 
@@ -316,11 +318,23 @@ def race(count, body):
     return results
 
 
+def insist(session, query, **parameters):
+    """Runs a query in a transaction of its own until it does not conflict, as `execute_write` does but without its pauses of seconds."""
+    while True:
+        tx = session.begin_transaction()
+        try:
+            tx.run(query, parameters).consume()
+            return tx.commit()
+        except TransientError:
+            tx.close()
+            time.sleep(random.random() * 0.005)
+
+
 def test_merges_of_one_key_make_one_vertex(room):
     def merge(number):
         with room.server.driver.session() as session:
             for key in range(40):
-                session.execute_write(lambda tx: tx.run("MERGE (n:Once {key: $key}) ON CREATE SET n.by = $by", key=key, by=number).consume())
+                insist(session, "MERGE (n:Once {key: $key}) ON CREATE SET n.by = $by", key=key, by=number)
 
     race(4, merge)
     assert room.run("MATCH (n:Once) RETURN count(n), count(DISTINCT n.key)") == [[40, 40]]
@@ -330,7 +344,7 @@ def test_merges_of_one_edge_make_one_edge(room):
     def merge(_):
         with room.server.driver.session() as session:
             for kind in range(30):
-                session.execute_write(lambda tx: tx.run("MATCH (a:Kv {key: 1}), (b:Kv {key: 2}) MERGE (a)-[:T {kind: $kind}]->(b)", kind=kind).consume())
+                insist(session, "MATCH (a:Kv {key: 1}), (b:Kv {key: 2}) MERGE (a)-[:T {kind: $kind}]->(b)", kind=kind)
 
     race(4, merge)
     assert room.run("MATCH (:Kv)-[r:T]->(:Kv) RETURN count(r), count(DISTINCT r.kind)") == [[30, 30]]
@@ -366,6 +380,53 @@ def test_a_merge_meets_one_that_committed_behind_its_snapshot(make_room):
         first.commit()
         refused(second.run, "MERGE (n:Once {key: 1})")
     assert room.run("MATCH (n:Once) RETURN count(n)") == [[1]]
+
+
+def test_a_unique_key_that_is_not_committed_is_a_conflict_and_a_committed_one_is_taken(room):
+    create = "CREATE (:Kv {key: 7})"
+    with room.transactions(3) as (first, second, third):
+        assert third.both() == [10, 20]
+        first.run(create)
+        refused(second.run, create)
+        first.commit()
+        # Also for one whose snapshot is older.
+        with pytest.raises(ConstraintError, match="key"):
+            third.run(create)
+    with pytest.raises(ConstraintError, match="key"):
+        room.run(create)
+    assert room.run("MATCH (n:Kv {key: 7}) RETURN count(n)") == [[1]]
+
+
+def test_a_unique_key_given_back_by_a_rollback_can_be_taken(room):
+    create = "CREATE (:Kv {key: 7})"
+    with room.transactions(2) as (first, second):
+        first.run(create)
+        first.run("MATCH (n:Kv {key: 1}) SET n.key = 8")
+        first.rollback()
+        second.run(create)
+        second.run("CREATE (:Kv {key: 8})")
+        second.commit()
+    assert room.run("MATCH (n:Kv) RETURN n.key ORDER BY n.key") == [[1], [2], [7], [8]]
+
+
+def test_of_eight_clients_who_insert_the_same_keys_exactly_one_wins_each(room):
+    keys, clients = 25, 8
+
+    def insert(number):
+        won = 0
+        with room.server.driver.session() as session:
+            for key in range(100, 100 + keys):
+                try:
+                    insist(session, "CREATE (:Kv {key: $key, value: $by})", key=key, by=number)
+                    won += 1
+                except ConstraintError:
+                    # The driver minds closing a transaction whose result has failed; a session it gives back cleanly.
+                    pass
+        return won
+
+    assert sum(race(clients, insert)) == keys
+    found = room.run("MATCH (n:Kv) WHERE n.key >= 100 RETURN count(n), count(DISTINCT n.key)")
+    assert found == [[keys, keys]]
 
 
 # -- conflicts and failures -------------------------------------------------------------------------------------------

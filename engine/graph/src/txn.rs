@@ -792,7 +792,9 @@ impl Txn {
         });
         if Mutant::NumberBeforeCell.is_on() {
             std::thread::yield_now();
-            self.cell.map(|cell| graph.cells.commit(cell, seq));
+            self.cell
+                .iter()
+                .for_each(|&cell| graph.cells.commit(cell, seq));
         }
         for &(kind, id) in &self.defined {
             graph.names().mark_defined(kind, id, seq);

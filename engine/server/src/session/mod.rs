@@ -734,6 +734,8 @@ impl Session {
         self.streams.clear();
         self.pending = None;
         if let Some(transaction) = self.transaction.take() {
+            // It may have been refused for something that is not durable yet.
+            self.hold = self.hold.max(transaction.txn.rests_on());
             transaction.txn.rollback();
         }
     }

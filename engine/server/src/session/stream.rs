@@ -33,8 +33,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How often the server begins an auto-commit statement again that met a conflict.
-const RETRIES_MAX: u32 = 10;
+/// How long after its first conflict the server begins an auto-commit statement again, with pauses that grow.
+const RETRY_TIME: Duration = Duration::from_millis(500);
 
 /// A statement whose answer has not been fetched to its end.
 pub(super) struct Stream {
@@ -66,6 +66,8 @@ struct Query {
     parameters: Parameters,
     options: TransactionOptions,
     retries: u32,
+    /// When it met its first conflict.
+    conflicted: Option<Instant>,
     /// Rows that are produced before the buffer is looked at: as many as fill it, by what rows have taken so far.
     stretch: u64,
     text: String,
@@ -226,6 +228,7 @@ impl Session {
             parameters,
             options,
             retries: 0,
+            conflicted: None,
             stretch: FIRST_STRETCH,
             text,
         };
@@ -393,8 +396,6 @@ impl Session {
             add_difference(&mut stream.stats, &transaction.txn.stats(), &before);
             stream.rows += rows;
             demand.left = demand.left.saturating_sub(rows);
-            // A key may have been found taken by a commit that is not durable yet: then the error waits too.
-            self.hold = self.hold.max(transaction.txn.rests_on());
             match step? {
                 Step::Done => return Ok(Stepped::Done),
                 Step::Yield => return Ok(Stepped::Yield),
@@ -460,6 +461,7 @@ impl Session {
             return;
         };
         let nothing_left = stream.rows == 0;
+        let now = self.node.rt.now();
         let Body::Query(query) = &mut stream.body else {
             self.fail(&error, None);
             return;
@@ -467,7 +469,7 @@ impl Session {
         if error.kind() == ErrorKind::TransactionConflict
             && auto_commit
             && nothing_left
-            && query.retries < RETRIES_MAX
+            && now.saturating_since(*query.conflicted.get_or_insert(now)) < RETRY_TIME
             && let Some(transaction) = self.transaction.take()
         {
             query.retries += 1;
