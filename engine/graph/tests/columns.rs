@@ -577,3 +577,55 @@ fn a_batch_that_violates_a_constraint_leaves_nothing() {
     // One page stays open for the label.
     assert!(scene.core.graph().live_bytes() < before + 40_000);
 }
+
+#[test]
+fn full_columns_of_every_width_add_up() {
+    for spread in [0, 200, 60_000, 4_000_000_000, i64::MAX] {
+        let scene = scene();
+        let mut random = Random(17);
+        let numbers: Vec<i64> = (0..1500)
+            .map(|_| random.below(spread as usize + 1) as i64 - spread / 2)
+            .collect();
+        let rows: Vec<[(KeyId, Value); 2]> = numbers
+            .iter()
+            .map(|&n| {
+                [
+                    (scene.keys[0], Value::Int(n)),
+                    (scene.keys[1], Value::Float(n as f64)),
+                ]
+            })
+            .collect();
+        let labels = &scene.labels[..1];
+        let new: Vec<NewVertex<'_>> = rows
+            .iter()
+            .map(|properties| NewVertex { labels, properties })
+            .collect();
+        let mut txn = scene.begin(Access::Write);
+        txn.create_vertices(&new).unwrap();
+        txn.commit().unwrap();
+        scene.quiet();
+        let epoch = scene.core.enter();
+        let now = scene.begin(Access::Read);
+        for key in [scene.keys[0], scene.keys[1]] {
+            let (mut summary, mut expected, mut counted) = Default::default();
+            let mut found = BTreeSet::new();
+            summarize(
+                &now.view(&epoch),
+                None,
+                key,
+                (&mut summary, &mut counted),
+                &mut found,
+            );
+            for &n in &numbers {
+                let value = if key == scene.keys[0] {
+                    Value::Int(n)
+                } else {
+                    Value::Float(n as f64)
+                };
+                add(&mut expected, &value);
+            }
+            same_summary(&summary, &expected);
+            assert_eq!((counted, found.len()), (1500, 1500));
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! Owned here: [`Columns`], the settled side of a page and the order in which it is read and folded; the formats in [`encoding`] (written by [`format`]), the
 //! table of a page in [`table`], the making of the next table in [`fold`], loops over arrays in [`kernel`]. Called by `page` and
-//! `record_page` (which hold a [`Columns`] each), `view` (reads), `write` and `housekeeping` (under the token of the page's shard).
+//! `records` (which hold a [`Columns`] each), `view` (reads), `write` and `housekeeping` (under the token of the page's shard).
 //!
 //! A slot has a *word*: its newest versions, or null. Beneath the last version of the chain lies the row of the page's *table*: the state
 //! that everyone agrees on. A fold publishes a table with the values of every version at or below the horizon and then clears
