@@ -116,9 +116,10 @@ def test_a_query_that_holds_too_much_is_refused_on_each_core(limited, query):
 
 def test_an_explicit_transaction_that_meets_the_limit_is_undone_as_a_whole(limited):
     with connections(limited, 1) as [session]:
-        with session.begin_transaction() as tx:
-            tx.run("CREATE (:First)").consume()
-            refused(lambda: tx.run(TOO_MUCH).consume())
+        tx = session.begin_transaction()
+        tx.run("CREATE (:First)").consume()
+        refused(lambda: tx.run(TOO_MUCH).consume())
+        tx.close()
         assert session.run("MATCH (n) RETURN count(n)").single().value() == 0
         session.run("CREATE (:Next)").consume()
     assert limited.rows("MATCH (n) RETURN count(n)") == [[1]]
