@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use quoit_cypher::error::{Detail, Error};
-use quoit_graph::NewEdge;
 use quoit_graph::ids::{TypeId, VertexId};
 use quoit_graph::value::Value;
+use quoit_graph::{NewEdge, NewVertex};
 
-use super::values::{Properties, label_ids, new_properties, type_id};
+use super::values::{Labels, Properties, label_ids, new_properties, type_id};
 use super::{Gather, gathered};
 use crate::expression::Place;
 use crate::operator::{Batch, Context, Operator, Pull, Running, write_error};
@@ -44,7 +44,7 @@ impl Operator for Create {
             cx,
             out,
             gather.write(cx, ROWS_AT_ONCE, |rows, mut range, cx| {
-                if plan.is_independent() {
+                if rows.len() > 1 && plan.is_independent() {
                     create_rows(plan, cx, rows, range)
                 } else {
                     range.try_for_each(|at| create(plan, cx, rows.row_mut(at)))
@@ -54,58 +54,97 @@ impl Operator for Create {
     }
 }
 
-/// Creates what some rows ask for, where nothing that is computed rests on what is created: all vertices, then all edges at once.
+/// Creates what some rows ask for, where nothing that is computed rests on what is created: all vertices at once, then all edges.
 fn create_rows(
     plan: &plan::Create,
     cx: &mut Context<'_>,
     rows: &mut Batch,
     range: Range<usize>,
 ) -> Result<(), Error> {
-    for at in range.clone() {
+    create_vertices(plan, cx, rows, range.clone())?;
+    create_edges(plan, cx, rows, range)
+}
+
+fn create_vertices(
+    plan: &plan::Create,
+    cx: &mut Context<'_>,
+    rows: &mut Batch,
+    range: Range<usize>,
+) -> Result<(), Error> {
+    let mut written: Vec<(Labels, Properties)> = Vec::new();
+    let mut places: Vec<(usize, usize)> = Vec::new();
+    for at in range {
         for item in &plan.items {
-            if matches!(item, CreateItem::Vertex { .. }) {
-                create_item(item, cx, rows.row_mut(at))?;
-            }
+            let CreateItem::Vertex {
+                slot,
+                labels,
+                properties,
+            } = item
+            else {
+                continue;
+            };
+            let row = rows.row(at);
+            let properties = new_properties(properties, cx, row)?;
+            written.push((label_ids(labels, cx, row)?, properties));
+            places.push((at, *slot as usize));
         }
     }
-    let mut edges: Vec<(VertexId, VertexId, TypeId)> = Vec::new();
-    let mut properties: Vec<Properties> = Vec::new();
-    let mut slots: Vec<(usize, usize)> = Vec::new();
+    if written.is_empty() {
+        return Ok(());
+    }
+    let new: Vec<NewVertex<'_>> = written
+        .iter()
+        .map(|(labels, properties)| NewVertex { labels, properties })
+        .collect();
+    let made = cx.txn.create_vertices(&new).map_err(write_error)?;
+    for ((at, slot), vertex) in places.into_iter().zip(made) {
+        rows.row_mut(at)[slot] = Value::Vertex(vertex);
+    }
+    Ok(())
+}
+
+fn create_edges(
+    plan: &plan::Create,
+    cx: &mut Context<'_>,
+    rows: &mut Batch,
+    range: Range<usize>,
+) -> Result<(), Error> {
+    let mut written: Vec<(VertexId, VertexId, TypeId, Properties)> = Vec::new();
+    let mut places: Vec<(usize, usize)> = Vec::new();
     for at in range {
-        let row = rows.row(at);
         for item in &plan.items {
             let CreateItem::Edge {
                 slot,
                 source,
                 target,
                 type_,
-                properties: written,
+                properties,
                 place,
             } = item
             else {
                 continue;
             };
-            let ends = (end(row, *source, *place)?, end(row, *target, *place)?);
-            edges.push((ends.0, ends.1, type_id(type_, cx, row)?));
-            properties.push(new_properties(written, cx, row)?);
-            slots.push((at, *slot as usize));
+            let row = rows.row(at);
+            let (source, target) = (end(row, *source, *place)?, end(row, *target, *place)?);
+            let properties = new_properties(properties, cx, row)?;
+            written.push((source, target, type_id(type_, cx, row)?, properties));
+            places.push((at, *slot as usize));
         }
     }
-    if edges.is_empty() {
+    if written.is_empty() {
         return Ok(());
     }
-    let new: Vec<NewEdge<'_>> = edges
+    let new: Vec<NewEdge<'_>> = written
         .iter()
-        .zip(&properties)
-        .map(|(&(source, target, type_), properties)| NewEdge {
-            source,
-            target,
-            type_,
+        .map(|(source, target, type_, properties)| NewEdge {
+            source: *source,
+            target: *target,
+            type_: *type_,
             properties,
         })
         .collect();
     let made = cx.txn.create_edges(&new).map_err(write_error)?;
-    for ((at, slot), edge) in slots.into_iter().zip(made) {
+    for ((at, slot), edge) in places.into_iter().zip(made) {
         rows.row_mut(at)[slot] = Value::Edge(edge);
     }
     Ok(())

@@ -15,6 +15,9 @@ use crate::function::graph::properties_of;
 use crate::operator::{Context, write_error};
 use crate::plan::{NameSource, PropertySource};
 
+/// Labels of one vertex.
+pub(super) type Labels = SmallVec<[LabelId; 4]>;
+
 /// Keys and values of one vertex or edge.
 pub(super) type Properties = SmallVec<[(KeyId, Value); 4]>;
 
@@ -139,8 +142,8 @@ pub(super) fn label_ids(
     sources: &[NameSource],
     cx: &mut Context<'_>,
     row: &[Value],
-) -> Result<SmallVec<[LabelId; 4]>, Error> {
-    let mut labels = SmallVec::new();
+) -> Result<Labels, Error> {
+    let mut labels = Labels::new();
     let mut add = |label: LabelId| {
         if !labels.contains(&label) {
             labels.push(label);
