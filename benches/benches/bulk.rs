@@ -1,5 +1,5 @@
-//! Bulk loading through the language: `UNWIND $rows` that creates vertices, edges between vertices found by an index, and
-//! merges. Each iteration is one statement of [`ROWS`] rows and its commit; criterion's "elements" are rows.
+//! Bulk work through the language: `UNWIND $rows` that creates vertices, edges between vertices found by an index, merges vertices
+//! and edges, and looks up. Each iteration is one statement of [`ROWS`] rows and its commit; criterion's "elements" are rows.
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use quoit_cypher::error::Error;
@@ -143,6 +143,41 @@ fn bulk(c: &mut Criterion) {
         b.iter(|| {
             db.run(
                 "UNWIND $rows AS r MERGE (u:User {id: r.id}) SET u.age = r.age",
+                rows.clone(),
+            );
+        });
+    });
+    group.bench_function("UNWIND MERGE edges at a hub of 200,000 edges", |b| {
+        let db = Db::with_users();
+        db.run("CREATE (:Hub)", Value::Null);
+        for _ in 0..2 {
+            db.run("MATCH (h:Hub), (u:User) CREATE (h)-[:T]->(u)", Value::Null);
+        }
+        let mut seed = 0;
+        b.iter_batched(
+            || {
+                seed += 1;
+                pairs(seed)
+            },
+            |rows| {
+                db.run(
+                    "MATCH (h:Hub) UNWIND $rows AS r MATCH (u:User {id: r.a}) MERGE (h)-[:T]->(u)",
+                    rows,
+                );
+            },
+            BatchSize::PerIteration,
+        );
+    });
+    group.bench_function("UNWIND MATCH by unique key", |b| {
+        let db = Db::with_users();
+        db.run(
+            "CREATE CONSTRAINT ON (u:User) ASSERT u.id IS UNIQUE",
+            Value::Null,
+        );
+        let rows = pairs(1);
+        b.iter(|| {
+            db.run(
+                "UNWIND $rows AS r MATCH (u:User {id: r.a}) RETURN count(u)",
                 rows.clone(),
             );
         });
