@@ -380,7 +380,6 @@ pub fn pairs_of_two_changes(stage: &Stage, isolation: Isolation, tried: &mut Tri
 pub fn triples(stage: &Stage, isolation: Isolation, tried: &mut Tried) {
     let changes = [
         Step::Link(false),
-        Step::Link(true),
         Step::Unlink,
         Step::Detach(false),
         Step::Detach(true),
