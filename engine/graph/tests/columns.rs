@@ -23,6 +23,7 @@ impl Random {
     }
 }
 
+type Pairs = Vec<(KeyId, Value)>;
 type Properties = BTreeMap<KeyId, Value>;
 type State = BTreeMap<VertexId, (BTreeSet<LabelId>, Properties)>;
 
@@ -90,7 +91,7 @@ fn value(random: &mut Random, key: usize) -> Value {
     }
 }
 
-fn properties(scene: &Scene, random: &mut Random) -> Vec<(KeyId, Value)> {
+fn properties(scene: &Scene, random: &mut Random) -> Pairs {
     let mut all = Vec::new();
     for key in 0..9 {
         if random.below(10) > key % 4 {
@@ -114,7 +115,7 @@ fn read(view: &View<'_>, scene: &Scene) -> State {
     }
     for id in ids {
         let vertex = view.vertex(id).expect("a scan found it");
-        let pairs: Vec<(KeyId, Value)> = vertex
+        let pairs: Pairs = vertex
             .properties()
             .iter()
             .map(|(key, value)| (key, value.to_value()))
@@ -502,7 +503,7 @@ fn properties_of_edges_are_folded_too_and_their_records_are_used_again() {
 fn vertices_made_in_a_batch_are_those_made_one_by_one() {
     let scene = scene();
     let mut random = Random(41);
-    let rows: Vec<(Vec<LabelId>, Vec<(KeyId, Value)>)> = (0..3000)
+    let rows: Vec<(Vec<LabelId>, Pairs)> = (0..3000)
         .map(|n| {
             let labels = scene.labels[..n % 3].iter().rev().copied().collect();
             (labels, properties(&scene, &mut random))
