@@ -10,6 +10,7 @@
 //! Left to others: which watermark a transaction starts at (visible or sealed; sealed is never below visible).
 
 use crate::ids::CommitSeq;
+use crate::stamp::IN_FLIGHT;
 use crate::sync::{AtomicU64, Ordering, Padded, fence};
 use smallvec::SmallVec;
 use std::cell::RefCell;
@@ -77,11 +78,11 @@ impl Active {
         CommitSeq(self.open)
     }
 
-    /// Whether some snapshot sees what was made by commit `from` and replaced or deleted by commit `to`. Stamps that are no numbers
-    /// are above every number: they are needed.
+    /// Whether some snapshot sees what was made by commit `from` and replaced or deleted by commit `to`. Either stamp may
+    /// still name a commit cell, also of a transaction that has its number already: what it marks is needed.
     #[inline]
     pub(crate) fn needs(&self, from: u64, to: u64) -> bool {
-        if to > self.open {
+        if to > self.open || from >= IN_FLIGHT {
             return true;
         }
         let next = self.snapshots.partition_point(|&snapshot| snapshot < from);

@@ -89,7 +89,8 @@ impl CoreState {
             if self.prune_thing(&mut hold, thing, &active, &guard) {
                 // Whatever is held back is visible, so this is soon enough.
                 let mut pruning = self.pruning.borrow_mut();
-                pruning.held_back.push(active.open(), thing);
+                let due = active.open().max(active.horizon().next());
+                pruning.held_back.push(due, thing);
             }
             done += 1;
         }
@@ -168,7 +169,7 @@ impl CoreState {
         };
         let mut left = 1;
         while let Some(version) = newer.header().previous.load(guard) {
-            // A stamp in flight is above every number: what it replaces stays, and so does what it marks.
+            // A stamp in flight, on either side, says that it is needed.
             if active.needs(version.header().stamp(), newer.header().stamp()) {
                 newer = version;
                 left += 1;

@@ -15,6 +15,11 @@ use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 use std::sync::atomic::Ordering;
 
+/// So many vertices of one label set and shard live on a common page before the set gets pages of its own.
+const RARE_MAX: u32 = 64;
+/// The label set of common pages: no labels.
+const COMMON: LabelSetId = LabelSetId(0);
+
 /// See the module.
 pub(crate) struct ShardState {
     number: u16,
@@ -24,6 +29,8 @@ pub(crate) struct ShardState {
     /// Pages with room behind their last used slot, for each label set; the last of them is being filled. More than one are there
     /// after a recovery: pages that the log names are filled up, from above the highest slot it names.
     open: HashMap<LabelSetId, SmallVec<[PageId; 1]>>,
+    /// How many vertices of a label set were given a place on the common page, up to [`RARE_MAX`].
+    rare: HashMap<LabelSetId, u32>,
     /// Labels that a page is listed for beyond those of its own label set.
     exceptions: HashSet<(PageId, LabelId)>,
     /// Property records of edges that start in this shard.
@@ -37,6 +44,7 @@ impl ShardState {
             shards,
             next_page: u32::from(number),
             open: HashMap::new(),
+            rare: HashMap::new(),
             exceptions: HashSet::new(),
             records: RecordRoom::default(),
         }
@@ -49,8 +57,8 @@ impl ShardState {
         labels: LabelSetId,
         guard: &'g Guard<'_>,
     ) -> Option<(VertexId, &'g Slot)> {
-        self.close_full(graph, labels, guard);
-        let page = match self.open.get(&labels).and_then(|open| open.last()) {
+        let home = self.home_of(graph, labels, guard);
+        let page = match self.open.get(&home).and_then(|open| open.last()) {
             Some(&id) => graph
                 .directory
                 .page(id, guard)
@@ -59,15 +67,33 @@ impl ShardState {
                 if self.next_page >= PageId::LIMIT {
                     return None;
                 }
-                self.make_page(graph, PageId(self.next_page), labels, guard)
+                self.make_page(graph, PageId(self.next_page), home, guard)
             }
         };
         let head = page.header();
         let slot = head.used.load(Ordering::Relaxed);
-        Some((
-            VertexId::new(head.id, slot as usize),
-            self.occupy(page, slot),
-        ))
+        let id = VertexId::new(head.id, slot as usize);
+        let place = self.occupy(page, slot);
+        if home != labels {
+            self.list_for(graph, id.page(), graph.label_sets.labels(labels), guard);
+        }
+        Some((id, place))
+    }
+
+    /// The label set whose page takes the next vertex with `labels`: the first few of a set go to a common page, as exceptions, so that
+    /// a set that occurs once does not cost a page.
+    fn home_of(&mut self, graph: &Graph, labels: LabelSetId, guard: &Guard<'_>) -> LabelSetId {
+        self.close_full(graph, labels, guard);
+        if labels == COMMON || self.open.get(&labels).is_some_and(|open| !open.is_empty()) {
+            return labels;
+        }
+        let count = self.rare.entry(labels).or_insert(0);
+        if *count == RARE_MAX {
+            return labels;
+        }
+        *count += 1;
+        self.close_full(graph, COMMON, guard);
+        COMMON
     }
 
     /// Full pages at the end of the list of open ones are open no more.

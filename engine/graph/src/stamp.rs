@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 pub(crate) const SETTLED: u64 = 0;
 /// Nobody sees it.
 pub(crate) const NEVER: u64 = u64::MAX;
-const IN_FLIGHT: u64 = 1 << 63;
+pub(crate) const IN_FLIGHT: u64 = 1 << 63;
 
 /// The most transactions that may be writing, or waiting for their stamps to be rewritten, at once.
 pub(crate) const CELLS_MAX: u32 = 1 << 22;

@@ -15,8 +15,8 @@
 //! Always holds: a chunk's settled part is immutable; what hangs behind `recent` is atomic; a chunk at rest has a null `recent` and is
 //! seen by everyone. A reader that loaded a chunk or a directory finds in it, and in what hangs behind it, every entry that its snapshot
 //! knows: what replaced it since only holds news for others, or leaves out what no snapshot sees.
-//! The same key may stand twice in a list for a while, a dead one and a later one: ordinals are used again once their list is empty, on a
-//! replica perhaps before its readers have left. Whoever looks for an entry says by its stamps which one is meant.
+//! Ordinals are not used again yet; a list would bear it: the same key may stand twice in it, a dead one and a later one, since whoever looks
+//! for an entry says by its stamps which one is meant.
 //! Left to others: whether an edge may be made or deleted (`write`), property records.
 
 mod chunk;

@@ -52,8 +52,12 @@ impl<const FENCED: bool> Epochs<FENCED> {
         self.slots[slot].0.store(0, Ordering::Release);
     }
 
-    /// The mark for something that has just been unlinked.
+    /// The mark for something that has just been unlinked. The fence keeps the epoch from being read before the unlinking: another core
+    /// may have advanced it meanwhile, and a reader entered there who still reaches the block.
     pub(crate) fn mark(&self) -> u64 {
+        if FENCED {
+            fence(Ordering::SeqCst);
+        }
         self.global.0.load(Ordering::Acquire)
     }
 

@@ -30,6 +30,8 @@ unsafe impl<T: Send, const ORDERED: bool> Sync for Token<T, ORDERED> {}
 pub(crate) struct TokenGuard<'t, T, const ORDERED: bool = true> {
     token: &'t Token<T, ORDERED>,
     stays: PhantomData<*const ()>,
+    /// Whether it was taken while a panic was unwinding already: to undo what a session had written, by code that did not fail.
+    unwinding: bool,
 }
 
 impl<T, const ORDERED: bool> Token<T, ORDERED> {
@@ -55,6 +57,7 @@ impl<T, const ORDERED: bool> Token<T, ORDERED> {
                     return TokenGuard {
                         token: self,
                         stays: PhantomData,
+                        unwinding: std::thread::panicking(),
                     };
                 }
                 Err(holder) => assert!(
@@ -91,7 +94,7 @@ impl<T, const ORDERED: bool> DerefMut for TokenGuard<'_, T, ORDERED> {
 impl<T, const ORDERED: bool> Drop for TokenGuard<'_, T, ORDERED> {
     fn drop(&mut self) {
         // A model that shows a race panics on purpose.
-        if cfg!(not(loom)) && std::thread::panicking() {
+        if cfg!(not(loom)) && !self.unwinding && std::thread::panicking() {
             eprintln!("quoit: a writer failed while it held a shard; stopping");
             std::process::abort();
         }
