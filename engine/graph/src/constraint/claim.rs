@@ -4,7 +4,8 @@
 //! `index` (seeks), `settle` (sweeping).
 //! Always holds: a key is taken under the token of its partition, after looking at everyone who may have it in the newest state there
 //! is; so of two that want it one finds the other. A committed holder is a violation; one in flight (about to take the key, or about to let it
-//! go) is a conflict.
+//! go) is a conflict, and so is one that has let it go since the author's snapshot: there it has the key still. So no transaction ever
+//! sees a key on two vertices.
 //! Left to others: taking the tokens before (`write`), which must be all at once and in order.
 
 use super::unique::{KeyHash, UniqueTable};
@@ -16,7 +17,7 @@ use crate::ids::{CommitSeq, KeyId, LabelId, ShardId, VertexId};
 use crate::memory::Guard;
 use crate::schema::{Item, Schema};
 use crate::shard::Hold;
-use crate::stamp::{Author, CellId, Fate, in_flight};
+use crate::stamp::{Author, CellId, Fate, Standing, in_flight};
 use crate::state::State;
 use crate::value::sort_key::{self, SortKey};
 use crate::value::{Value, ValueRef};
@@ -39,7 +40,8 @@ pub(crate) struct Claims<'s>(SmallVec<[Claim<'s>; 2]>);
 
 /// Who stands in the way of a claim.
 enum Holder {
-    /// A vertex that has the key, or may have it again, depending on a transaction in flight.
+    /// A vertex that has the key, or may have it again, depending on a transaction in flight; or that has let it go since the author's
+    /// snapshot.
     Undecided,
     /// A vertex that has it since this commit; of the author's own, since nothing.
     Certain(CommitSeq),
@@ -113,23 +115,52 @@ impl Constraint {
         self.unique_key_of(graph, &state)
     }
 
-    /// Another vertex that has a key, and how.
+    /// Whether a vertex that others have changed since has a key in the author's snapshot.
+    fn had(
+        &self,
+        graph: &Graph,
+        key: &SortKey,
+        vertex: VertexId,
+        author: &Author<'_>,
+        guard: &Guard<'_>,
+    ) -> bool {
+        for state in graph.states(vertex, guard) {
+            match author.standing(state.stamp()) {
+                Standing::Void | Standing::Contested => {}
+                Standing::Mine => return false,
+                Standing::Old => return self.unique_key_of(graph, &state).as_ref() == Some(key),
+            }
+        }
+        false
+    }
+
+    /// Another vertex that has a key, and how; failing that, one that an author who reads a snapshot finds by it still. Without an
+    /// author, as the newest state has it.
     fn other(
         &self,
         graph: &Graph,
         (table, hash, key): (&UniqueTable, KeyHash, &SortKey),
         vertex: Option<VertexId>,
-        own: Option<CellId>,
+        author: Option<&Author<'_>>,
         guard: &Guard<'_>,
     ) -> Option<(VertexId, Holder)> {
-        let mut how = None;
+        let own = author.and_then(|author| author.cell);
+        let author = author.filter(|author| !author.uncommitted);
+        let (mut how, mut former) = (None, None);
         let holder = table.find(hash, guard, |holder| {
             if Some(holder) != vertex {
                 how = self.holding(graph, key, holder, own, guard);
+                let had = |author| self.had(graph, key, holder, author, guard);
+                if how.is_none() && former.is_none() && author.is_some_and(had) {
+                    former = Some(holder);
+                }
             }
             how.is_some()
-        })?;
-        Some((holder, how?))
+        });
+        match holder {
+            Some(holder) => Some((holder, how?)),
+            None => Some((former?, Holder::Undecided)),
+        }
     }
 
     fn taken(
@@ -236,7 +267,7 @@ impl<'s> Claims<'s> {
             let key = (claim.table, claim.hash, &claim.key);
             match claim
                 .constraint
-                .other(graph, key, vertex, author.cell, guard)
+                .other(graph, key, vertex, Some(author), guard)
             {
                 None => {}
                 Some((holder, Holder::Undecided)) => {
