@@ -1,7 +1,7 @@
 """Increments of one hot property against the same over 64 properties, durability `commit`: what a hot row costs.
 
 The server has one core or two (the client shares the second with it then); 64 connections; both workloads by turns in one run. At
-the end the counters must hold exactly the increments that were answered, so none was lost and none was made twice.
+the end the counters must hold the increments that were answered: none was lost, none was made twice.
 """
 
 import argparse
@@ -16,6 +16,8 @@ from servers import ROOT, Quoit
 from side_by_side import ask, commit
 
 from neo4j import GraphDatabase
+
+CONNECTIONS = 64
 
 
 def sum_of_counters(server):
@@ -46,10 +48,11 @@ def main():
                 for _ in range(arguments.rounds):
                     for workload, reports in runs.items():
                         before = sum_of_counters(server)
-                        report = ask(server, workload, 64, arguments.seconds)
-                        answered = report["total"]["requests"] - report["total"]["errors"]
-                        if sum_of_counters(server) - before != answered:
-                            sys.exit(f"{workload}: {answered} increments were answered, {sum_of_counters(server) - before} were made")
+                        report = ask(server, workload, CONNECTIONS, arguments.seconds)
+                        answered, made = report["total"]["requests"], sum_of_counters(server) - before
+                        # Those on their way when the time was up are made too, and not counted as answered.
+                        if not answered <= made <= answered + CONNECTIONS:
+                            sys.exit(f"{workload}: {answered} increments were answered, {made} were made")
                         reports.append(report)
             finally:
                 server.stop()

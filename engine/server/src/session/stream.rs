@@ -36,6 +36,9 @@ use std::time::Duration;
 /// How long after its first conflict the server begins an auto-commit statement again, with pauses that grow.
 const RETRY_TIME: Duration = Duration::from_millis(500);
 
+/// How long a statement that has met a conflict may run without giving others a turn.
+const RETRY_TURN: Duration = Duration::from_millis(1);
+
 /// A statement whose answer has not been fetched to its end.
 pub(super) struct Stream {
     qid: u64,
@@ -367,7 +370,13 @@ impl Session {
                 "the query ran longer than its time limit and was stopped; nothing of its transaction remains",
             ));
         }
-        let turn_ends = now + TURN;
+        // Who yields between its reading and its commit at a row that all want meets the next one's update there.
+        let turn = if query.conflicted.is_some() {
+            RETRY_TURN
+        } else {
+            TURN
+        };
+        let turn_ends = now + turn;
         loop {
             let bytes_before = self.out.len();
             let full = Cell::new(bytes_before >= record::SEND_BYTES);
