@@ -607,7 +607,7 @@ impl Session {
             return;
         };
         let pause_us = (50u64 << query.retries.min(8)) + rt.random() % 200;
-        let (prepared, options) = (query.prepared.clone(), query.options);
+        let options = query.options;
         let pause = rt.sleep(Duration::from_micros(pause_us));
         if intake
             .attend_until(transport, Notices::interrupt, pause)
@@ -617,31 +617,38 @@ impl Session {
             self.interrupted(intake);
             return;
         }
-        if let Err(error) = self.may_write(options.access) {
-            self.fail(&error, None);
-            return;
-        }
-        self.open_auto_commit(&prepared, options, isolation);
-        let Some(stream) = self.stream(qid) else {
-            return;
-        };
-        let demand = stream.demand;
-        let Body::Query(query) = &mut stream.body else {
-            return;
-        };
-        match Execution::new(prepared, &query.parameters) {
-            Ok(mut execution) => {
-                if demand.rows == Rows::Drop {
-                    execution.request(demand.dropped());
-                }
-                query.execution = execution;
-            }
+        match self.prepare_again(qid) {
+            Ok(prepared) => self.open_auto_commit(&prepared, options, isolation),
             Err(error) => {
                 self.fail(&error, None);
                 return;
             }
         }
         self.go_on(qid);
+    }
+
+    /// A statement's beginning, from its text: an index that its plan needs may have gone meanwhile.
+    fn prepare_again(&mut self, qid: u64) -> Result<Prepared, Error> {
+        let node = self.node.clone();
+        let stream = self
+            .stream(qid)
+            .expect("a stream that begins again is open");
+        let demand = stream.demand;
+        let Body::Query(query) = &mut stream.body else {
+            unreachable!("only queries begin again")
+        };
+        let prepared = node.queries.prepare(&query.text, &node.core)?;
+        let mut execution = Execution::new(prepared.clone(), &query.parameters)?;
+        if demand.rows == Rows::Drop {
+            execution.request(demand.dropped());
+        }
+        query.execution = execution;
+        query.prepared = prepared.clone();
+        let access = query.options.access;
+        if prepared.writes() {
+            self.may_write(access)?;
+        }
+        Ok(prepared)
     }
 
     /// Runs every open stream of the transaction to its end without sending rows, as COMMIT asks of streams that were

@@ -2,6 +2,7 @@
 
 use crate::client::{ALL, Answer, Client, TestServer, Value, at_most, of_stream};
 use quoit_protocol::SendBuffer;
+use quoit_protocol::message::AccessMode;
 use quoit_protocol::message::ask::TransactionOptions;
 
 fn begin(client: &mut Client) {
@@ -195,4 +196,26 @@ fn the_plan_comes_as_rows_and_in_the_summary() {
         Value::Map(_)
     ));
     assert_eq!(client.int("MATCH (n:Explained) RETURN count(n)"), 0);
+}
+
+#[test]
+fn a_reader_whose_index_is_dropped_before_its_first_row_is_answered_without_it() {
+    let server = TestServer::shared();
+    let (mut reader, mut other) = (server.client(), server.client());
+    other.fetch("UNWIND range(1, 3) AS i CREATE (:Unindexed {p: i})");
+    other.fetch("CREATE INDEX ON :Unindexed(p)");
+    let options = TransactionOptions {
+        mode: AccessMode::Read,
+        ..TransactionOptions::default()
+    };
+    reader
+        .ask(|send| {
+            let query = "MATCH (n:Unindexed {p: 2}) RETURN n.p";
+            send.ask_run(query, |_| {}, &options);
+        })
+        .go();
+    assert!(reader.answer().is_success());
+    other.fetch("DROP INDEX ON :Unindexed(p)");
+    assert_eq!(pull(&mut reader, at_most(9)), (vec![2], false));
+    assert_eq!(reader.int("RETURN 1"), 1);
 }
