@@ -228,8 +228,10 @@ words! {
         TypeConstraintViolation,
         /// Index, constraint or enum exists already.
         AlreadyExists,
-        /// Index, constraint or enum does not exist.
+        /// Index or enum does not exist.
         DoesNotExist,
+        /// Constraint does not exist.
+        ConstraintDoesNotExist,
         /// Nothing more to say than kind and message.
         General,
     }

@@ -72,9 +72,15 @@ pub enum WriteError {
     /// It met a conflict before: it can only be rolled back.
     #[error("the transaction has failed and can only be rolled back")]
     Doomed,
-    /// A schema change that cannot be made now.
+    /// A schema change that cannot be made in this transaction, or not at all.
     #[error("{0}")]
     Schema(&'static str),
+    /// Another transaction is making the same index or constraint: a transient error, as a conflict is.
+    #[error("another transaction is just making it")]
+    SchemaInTheMaking,
+    /// What is there already stands against a schema change.
+    #[error("{0}")]
+    SchemaExists(&'static str),
     /// A constraint is not fulfilled. Nothing has been changed; trying again helps only if another transaction changes something.
     #[error("{violation}")]
     Constraint {

@@ -400,7 +400,7 @@ fn a_property_is_held_to_its_type_at_each_write() {
     let mut txn = s.begin();
     assert!(matches!(
         txn.create_constraint(s.typed(PropertyType::Float), None),
-        Err(WriteError::Schema(_))
+        Err(WriteError::SchemaExists(_))
     ));
     let mut txn = s.begin();
     assert!(
@@ -569,7 +569,7 @@ fn constraints_have_names_and_several_changes_fit_in_one_transaction() {
     let mut txn = s.begin();
     assert!(matches!(
         txn.create_constraint(s.unique(2), Some("two")),
-        Err(WriteError::Schema(_))
+        Err(WriteError::SchemaExists(_))
     ));
     let mut txn = s.begin();
     for constraint in s.graph.constraints() {

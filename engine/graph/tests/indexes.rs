@@ -157,7 +157,7 @@ fn an_index_that_is_not_finished_leaves_nothing_when_it_is_rolled_back() {
     let mut other = s.core.begin(Access::Write, Isolation::Snapshot);
     assert!(matches!(
         other.create_index(definition.clone(), None),
-        Err(WriteError::Schema(_))
+        Err(WriteError::SchemaInTheMaking)
     ));
     drop(other);
     txn.rollback();

@@ -764,7 +764,10 @@ impl SchemaRun {
                 if !if_exists {
                     return Err(Error::runtime(
                         ErrorKind::SchemaError,
-                        Detail::DoesNotExist,
+                        match what {
+                            Named::Index => Detail::DoesNotExist,
+                            Named::Constraint => Detail::ConstraintDoesNotExist,
+                        },
                         message,
                     )
                     .at(name.span)

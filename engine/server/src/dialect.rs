@@ -164,6 +164,11 @@ fn neo4j(kind: ErrorKind, detail: Detail) -> Code {
             "22N69",
             "data exception - index does not exist",
         ),
+        (K::SchemaError, D::ConstraintDoesNotExist) => code(
+            "Neo.ClientError.Schema.ConstraintNotFound",
+            "22N64",
+            "data exception - constraint does not exist",
+        ),
         (K::SchemaError, _) => code(
             "Neo.ClientError.Transaction.ForbiddenDueToTransactionType",
             "25N01",
@@ -261,6 +266,8 @@ pub fn classification(code: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quoit_graph::WriteError;
+    use quoit_query::write_error;
 
     #[test]
     fn a_code_is_retried_by_drivers_exactly_when_the_error_is_transient() {
@@ -278,6 +285,28 @@ mod tests {
                 assert_eq!(code.gql_status.len(), 5);
             }
         }
+    }
+
+    #[test]
+    fn what_is_in_the_way_of_a_schema_change_is_named_by_its_code() {
+        let code = |error: Error| code_of(&error, Dialect::Neo4j, true).code;
+        let schema = |detail| Error::runtime(ErrorKind::SchemaError, detail, "x");
+        assert_eq!(
+            code(write_error(WriteError::SchemaInTheMaking)),
+            "Neo.TransientError.Transaction.Outdated"
+        );
+        assert_eq!(
+            code(write_error(WriteError::SchemaExists("x"))),
+            "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists"
+        );
+        assert_eq!(
+            code(schema(Detail::DoesNotExist)),
+            "Neo.ClientError.Schema.IndexNotFound"
+        );
+        assert_eq!(
+            code(schema(Detail::ConstraintDoesNotExist)),
+            "Neo.ClientError.Schema.ConstraintNotFound"
+        );
     }
 
     #[test]

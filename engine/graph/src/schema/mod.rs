@@ -366,17 +366,15 @@ impl SchemaChange {
         let made = change_items(core, |items| {
             if let Some(item) = items.iter().find(|item| is_same(item, &kind)) {
                 return match (item.state(), is_equal(item, &kind)) {
-                    (SchemaState::Populating, _) => Err(WriteError::Schema(
-                        "it is just being made by another transaction",
-                    )),
+                    (SchemaState::Populating, _) => Err(WriteError::SchemaInTheMaking),
                     (SchemaState::Online, true) => Ok(None),
-                    (SchemaState::Online, false) => Err(WriteError::Schema(
+                    (SchemaState::Online, false) => Err(WriteError::SchemaExists(
                         "the property is held to another type already: drop that constraint first",
                     )),
                 };
             }
             if name.is_some() && items.iter().any(|item| item.name.as_deref() == name) {
-                return Err(WriteError::Schema(
+                return Err(WriteError::SchemaExists(
                     "there is an index or a constraint of this name already",
                 ));
             }

@@ -396,6 +396,10 @@ pub fn write_error(error: WriteError) -> Error {
         }
         WriteError::Doomed => Error::of(ErrorKind::TransactionState, error.to_string()),
         WriteError::Schema(message) => Error::of(ErrorKind::SchemaError, message),
+        WriteError::SchemaInTheMaking => Error::conflict(error.to_string()),
+        WriteError::SchemaExists(message) => {
+            Error::runtime(ErrorKind::SchemaError, Detail::AlreadyExists, message)
+        }
         WriteError::UnknownName { .. } => Error::internal(error.to_string()),
         WriteError::LimitExceeded(_) | WriteError::Name(_) => {
             Error::argument(Detail::NumberOutOfRange, error.to_string())

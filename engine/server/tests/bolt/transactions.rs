@@ -410,3 +410,21 @@ fn a_database_that_is_not_there_is_named_in_the_refusal() {
         assert!(commit(&mut client).is_success());
     }
 }
+
+#[test]
+fn what_a_schema_statement_does_not_find_is_named_by_its_code() {
+    let server = TestServer::shared();
+    let mut client = server.client();
+    for (query, code) in [
+        ("DROP INDEX nothing", "IndexNotFound"),
+        ("DROP CONSTRAINT nothing", "ConstraintNotFound"),
+    ] {
+        let expected = format!("Neo.ClientError.Schema.{code}");
+        assert_eq!(client.failure(query), expected);
+    }
+    client.fetch("CREATE CONSTRAINT ON (n:TypedOnce) ASSERT n.p IS TYPED INTEGER");
+    assert_eq!(
+        client.failure("CREATE CONSTRAINT ON (n:TypedOnce) ASSERT n.p IS TYPED FLOAT"),
+        "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists"
+    );
+}
