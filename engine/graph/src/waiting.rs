@@ -1,6 +1,6 @@
 //! Things that wait until a commit is behind everyone, each once.
 //!
-//! Owned here: [`Waiting`]. Called by `prune` and `housekeeping`, for what a core looks at later.
+//! Owned here: [`Waiting`]. Called by `prune`, `housekeeping` and `index`, for what a core looks at later.
 //! Always holds: a thing stands in it once, so it is bounded by how many things there are, not by how often they change; what is
 //! taken out is forgotten, and whoever finds that it has to wait for more puts it in again.
 

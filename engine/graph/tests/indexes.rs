@@ -343,6 +343,74 @@ fn compare(view: &View<'_>, definition: &IndexDefinition, key: KeyId) {
 }
 
 #[test]
+fn an_old_snapshot_keeps_what_it_sees_of_edges_in_an_index_and_nothing_else() {
+    const ROUNDS: i64 = 300;
+    let s = scene();
+    let key = s.keys[0];
+    let definition = IndexDefinition::on_type(s.type_, &[key]);
+    s.make(definition.clone());
+    let (from, to) = (s.vertex(&[]), s.vertex(&[]));
+    let mut txn = s.begin();
+    let edges = [0, 1].map(|n| {
+        let properties = [(key, Value::Int(-1 - n))];
+        txn.create_edge(from, to, s.type_, &properties).unwrap()
+    });
+    txn.commit().unwrap();
+    s.quiet();
+    let count = || s.graph.indexes()[0].count;
+    assert_eq!(count(), 2);
+    let old = s.core.begin(Access::Read, Isolation::Snapshot);
+    // One that never ends its write stands at the head of whatever waits.
+    let other = s.vertex(&[]);
+    let mut stuck = s.begin();
+    stuck
+        .create_edge(other, to, s.type_, &[(key, Value::Int(-9))])
+        .unwrap();
+    let mut most = 0;
+    for n in 0..ROUNDS {
+        let short = s.core.begin(Access::Read, Isolation::Snapshot);
+        for (at, edge) in (0..).zip(edges) {
+            let mut txn = s.begin();
+            // One goes through new values, one to and fro between what the old snapshot sees and another.
+            let value = if at == 0 { n } else { -2 + 10 * (n % 2) };
+            txn.set_edge_property(edge, key, &Value::Int(value))
+                .unwrap();
+            s.core.maintain(1_000);
+            txn.commit().unwrap();
+        }
+        s.quiet();
+        drop(short);
+        s.quiet();
+        most = most.max(count());
+    }
+    assert!(
+        most <= 10,
+        "{most} entries of three edges with four snapshots"
+    );
+    let epoch = s.core.enter();
+    let find = |txn: &Txn, value: i64| {
+        let index = txn.view(&epoch).edge_index(s.type_, &[key]).unwrap();
+        index.seek(&[Value::Int(value)]).count()
+    };
+    assert_eq!(
+        [-1, -2, ROUNDS - 1, 8, -9].map(|v| find(&old, v)),
+        [1, 1, 0, 0, 0]
+    );
+    let new = s.core.begin(Access::Read, Isolation::Snapshot);
+    assert_eq!(
+        [-1, -2, ROUNDS - 1, 8, -9].map(|v| find(&new, v)),
+        [0, 0, 1, 1, 0]
+    );
+    drop((old, new, stuck));
+    drop(epoch);
+    let mut txn = s.begin();
+    txn.delete_edge(edges[0]).unwrap();
+    txn.commit().unwrap();
+    s.quiet();
+    assert_eq!(count(), 1, "of the edge that is left");
+}
+
+#[test]
 fn an_analysis_says_how_values_are_spread_and_how_many_edges_a_vertex_has() {
     let s = scene();
     s.make(IndexDefinition::on_label(s.label, &[]));

@@ -32,7 +32,7 @@ pub(crate) struct Constraint {
 }
 
 /// What has become of the transaction behind a stamp.
-fn fate(graph: &Graph, stamp: u64) -> Fate {
+pub(crate) fn fate(graph: &Graph, stamp: u64) -> Fate {
     match in_flight(stamp) {
         _ if stamp == NEVER => Fate::Aborted,
         Some((cell, _)) => graph.cells.fate(cell),

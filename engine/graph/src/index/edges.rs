@@ -1,10 +1,11 @@
 //! Keeping indexes on edges true: entering states, and taking out what nobody can see any more.
 //!
-//! Owned here: [`Edging`], a core's queue of entries that may have to go. Called by `write` (states that come and are superseded), `settle`
-//! (undoing, housekeeping), `schema` (filling).
+//! Owned here: [`Edging`], the entries that may have to go, and the edges a core looks at for their sake. Called by `write` (states that
+//! come and are superseded), `settle` (undoing, housekeeping), `schema` (filling).
 //! Always holds: whoever enters an edge's state does so under the token of its source; an entry whose state is superseded, deleted
-//! or undone is noted in some core's queue and stays there until either nobody can see a state that asks for it (it is taken out), or the
-//! edge has come to rest and asks for it (it stays).
+//! or undone is noted at its edge by some core, and stays noted until either no snapshot, active or to come, sees a state that asks for it
+//! (it is taken out), or the edge's newest state asks for it and is committed (it stays). What lies between two active snapshots goes at
+//! once, as versions do; an edge is looked at again when it changes, so it has no more entries than states, however old the oldest snapshot is.
 //! Left to others: what an entry is (`index`), where an edge's states stand (`graph`'s pages).
 //!
 //! So nothing here depends on when a version is pruned or folded, or on an ordinal's being used again: what an edge of this source,
@@ -12,96 +13,155 @@
 
 use super::Index;
 use crate::adjacency::{self, Key};
+use crate::constraint::fate;
 use crate::core::CoreState;
 use crate::graph::Graph;
+use crate::horizon::Active;
 use crate::ids::{CommitSeq, KeyId, TypeId, VertexId};
-use crate::memory::Guard;
+use crate::memory::{Guard, MemoryOwner};
 use crate::page::Slot;
 use crate::schema::Item;
 use crate::shard::Hold;
-use crate::stamp::{NEVER, in_flight, is_below};
+use crate::stamp::{Fate, NEVER, is_below};
 use crate::value::sort_key::SortKey;
 use crate::value::{Edge, ValueRef};
+use crate::waiting::Waiting;
+use hashbrown::HashMap;
+use smallvec::SmallVec;
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
+/// A map with room for this many edges or fewer keeps it.
+const ROOM_KEPT: usize = 4096;
+
 /// An entry that may have to go.
-struct Doubtful {
-    item: Arc<Item>,
-    edge: Edge,
-    entry: SortKey,
-}
+type Doubtful = (Arc<Item>, SortKey);
+type Entries = SmallVec<[Doubtful; 1]>;
 
 /// See the module.
 #[derive(Default)]
-pub(crate) struct Edging {
-    /// With the horizon at which to look at it, in about that order.
-    doubtful: RefCell<VecDeque<(CommitSeq, Doubtful)>>,
+pub(crate) struct Edging(RefCell<Doubts>);
+
+#[derive(Default)]
+struct Doubts {
+    of: HashMap<Edge, Entries>,
+    /// To be looked at when this commit is visible.
+    changed: Waiting<Edge>,
+    /// An active snapshot asks for an entry; with the commit that the horizon has to reach.
+    held_back: Waiting<Edge>,
 }
 
-/// What an edge asks for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    /// Nobody can see a state that asks for the entry.
-    Gone,
-    /// Somebody can, but that may change without another write when the horizon gets here.
-    Undecided(CommitSeq),
-    /// Everybody sees it.
-    Settled,
+impl Doubts {
+    /// The next edge that is due, with what is in doubt of it.
+    fn take(&mut self, active: &Active) -> Option<(Edge, Entries)> {
+        loop {
+            let edge = self
+                .held_back
+                .pop(active.horizon())
+                .or_else(|| self.changed.pop(active.open()))?;
+            if let Some(entries) = self.of.remove(&edge) {
+                if self.of.capacity() > ROOM_KEPT && self.of.len() < self.of.capacity() / 4 {
+                    self.of.shrink_to(self.of.capacity() / 2);
+                }
+                return Some((edge, entries));
+            }
+        }
+    }
+}
+
+/// What the entries of an edge take, in bytes.
+fn bytes(entries: &[Doubtful]) -> i64 {
+    let spilled = entries.iter().filter(|(_, entry)| entry.spilled());
+    let spilled: usize = spilled.map(|(_, entry)| entry.len()).sum();
+    (size_of_val(entries) + spilled) as i64
+}
+
+/// What an edge asks of an index.
+enum Asked {
+    /// That depends on a transaction in flight.
+    Open,
+    /// This.
+    Known {
+        /// What its newest state asks for, which is committed.
+        lasting: Option<SortKey>,
+        /// What snapshots ask for that see an older state; ascending.
+        passing: Vec<SortKey>,
+        /// The newest commit that has replaced one of those.
+        until: CommitSeq,
+    },
+}
+
+impl Asked {
+    const NOTHING: Asked = Asked::Known {
+        lasting: None,
+        passing: Vec::new(),
+        until: CommitSeq(0),
+    };
+
+    /// Whether an entry stays as long as nobody writes the edge again.
+    fn is_lasting(&self, entry: &SortKey) -> bool {
+        matches!(self, Asked::Known { lasting: Some(lasting), .. } if lasting == entry)
+    }
 }
 
 impl Graph {
-    /// How an edge stands to an entry of an index.
-    fn asks(
-        &self,
-        index: &Index,
-        edge: Edge,
-        entry: &[u8],
-        horizon: CommitSeq,
-        guard: &Guard<'_>,
-    ) -> Standing {
+    /// What an edge asks of an index; the source's token is held.
+    fn asked(&self, index: &Index, edge: Edge, active: &Active, guard: &Guard<'_>) -> Asked {
+        let horizon = active.horizon();
         let Some(source) = self.slot(edge.source(), guard) else {
-            return Standing::Gone;
+            return Asked::NOTHING;
         };
         let present = |entry: &adjacency::Entry<'_>| {
-            entry.created(guard) != NEVER && !is_below(entry.deleted(guard), horizon)
+            fate(self, entry.created(guard)) != Fate::Aborted
+                && !is_below(entry.deleted(guard), horizon)
         };
         let found = adjacency::find_where(&source.outgoing, Key::outgoing(edge), guard, present);
         let Some(found) = found else {
-            return Standing::Gone;
+            return Asked::NOTHING;
         };
-        // What has to fall below the horizon until nothing is left to wait for; nothing if it has.
-        let later = |stamp: u64| match in_flight(stamp) {
-            _ if is_below(stamp, horizon) => CommitSeq(0),
-            Some(_) => horizon.next(),
-            None => CommitSeq(stamp),
+        let Fate::Committed(created) = fate(self, found.created(guard)) else {
+            return Asked::Open;
         };
-        let mut due = later(found.created(guard));
-        if found.deleted(guard) != NEVER {
-            due = due.max(later(found.deleted(guard)));
-        }
-        let standing = |due: CommitSeq| match due {
-            CommitSeq(0) => Standing::Settled,
-            due => Standing::Undecided(due),
+        let deleted = match fate(self, found.deleted(guard)) {
+            Fate::Active => return Asked::Open,
+            Fate::Aborted => None,
+            Fate::Committed(seq) => Some(seq),
+        };
+        let (mut lasting, mut passing, mut until) = (None, Vec::new(), CommitSeq(0));
+        let mut note = |from: CommitSeq, to: Option<CommitSeq>, entry: Option<SortKey>| match to {
+            None => lasting = entry,
+            Some(to) if active.needs(from.0, to.0) => {
+                passing.extend(entry);
+                until = until.max(to);
+            }
+            Some(_) => {}
         };
         if index.definition.keys().is_empty() {
-            return standing(due);
-        }
-        let records = self.records_of(edge.source());
-        let record = found.record(guard);
-        let states = record.map(|record| records.states(record, guard));
-        for state in states.into_iter().flatten() {
-            due = due.max(later(state.stamp()));
-            let asked = index.edge_entry(edge, |key| state.get(key));
-            if asked.as_deref() == Some(entry) {
-                return standing(due);
+            note(created, deleted, index.edge_entry(edge, |_| None));
+        } else {
+            let records = self.records_of(edge.source());
+            let record = found.record(guard);
+            let states = record.map(|record| records.states(record, guard));
+            let mut to = deleted;
+            for state in states.into_iter().flatten() {
+                let from = match fate(self, state.stamp()) {
+                    Fate::Active => return Asked::Open,
+                    Fate::Aborted => continue,
+                    Fate::Committed(seq) => seq,
+                };
+                note(from, to, index.edge_entry(edge, |key| state.get(key)));
+                if from <= horizon {
+                    break;
+                }
+                to = Some(from);
             }
-            if is_below(state.stamp(), horizon) {
-                break;
-            }
         }
-        Standing::Gone
+        passing.sort_unstable();
+        Asked::Known {
+            lasting,
+            passing,
+            until,
+        }
     }
 }
 
@@ -160,13 +220,12 @@ impl CoreState {
     }
 
     fn doubt(&self, item: &Arc<Item>, edge: Edge, entry: SortKey) {
-        let doubtful = Doubtful {
-            item: item.clone(),
-            edge,
-            entry,
-        };
-        let queue = &mut self.edging.doubtful.borrow_mut();
-        queue.push_back((CommitSeq(0), doubtful));
+        let doubts = &mut *self.edging.0.borrow_mut();
+        let doubtful = (item.clone(), entry);
+        self.heap
+            .count(MemoryOwner::Indexes, bytes(std::slice::from_ref(&doubtful)));
+        doubts.of.entry(edge).or_default().push(doubtful);
+        doubts.changed.push(CommitSeq(0), edge);
     }
 
     /// An edge is deleted, or its creation undone: every state of it goes. The source's token is held.
@@ -201,16 +260,17 @@ impl CoreState {
     ) {
         let shard = usize::from(self.graph.shard_of(id).0);
         let meant: Option<TypeId> = index.definition.edge_type();
+        let active = self.graph.active_snapshots();
         for (key, entry) in adjacency::entries(&source.outgoing, guard) {
             if Some(key.type_()) != meant || entry.created(guard) == NEVER {
                 continue;
             }
             let edge = key.edge(id, true);
-            let horizon = self.graph.oldest_snapshot();
+            let asked = self.graph.asked(index, edge, &active, guard);
             let enter = |entry: Option<SortKey>| {
                 if let Some(entry) = entry {
                     index.insert(shard, &entry, guard);
-                    if self.graph.asks(index, edge, &entry, horizon, guard) != Standing::Settled {
+                    if !asked.is_lasting(&entry) {
                         self.doubt(item, edge, entry);
                     }
                 }
@@ -225,44 +285,85 @@ impl CoreState {
         }
     }
 
-    /// Decides about up to `budget` entries that may have to go; how many it looked at.
+    /// Looks at up to `budget` edges that may have entries that have to go; how many it was.
     pub(crate) fn tidy_edge_indexes(&self, budget: usize) -> usize {
-        let horizon = self.graph.oldest_snapshot();
+        if self.edging.0.borrow().of.is_empty() {
+            return 0;
+        }
+        let active = self.graph.active_snapshots();
         let mut done = 0;
         while done < budget {
-            let next = {
-                let queue = &mut self.edging.doubtful.borrow_mut();
-                match queue.front() {
-                    Some(&(due, _)) if due <= horizon => queue.pop_front(),
-                    _ => None,
-                }
-            };
-            let Some((_, doubtful)) = next else { break };
-            done += 1;
-            let Some(index) = doubtful.item.index() else {
-                continue;
+            let Some((edge, entries)) = self.edging.0.borrow_mut().take(&active) else {
+                break;
             };
             let guard = self.heap.enter();
-            let shard = self.graph.shard_of(doubtful.edge.source());
+            let shard = self.graph.shard_of(edge.source());
             let _hold = Hold::take(&self.graph.shards, self.number, [shard]);
-            match self
-                .graph
-                .asks(index, doubtful.edge, &doubtful.entry, horizon, &guard)
-            {
-                Standing::Settled => {}
-                Standing::Gone => index.remove(usize::from(shard.0), &doubtful.entry, &guard),
-                Standing::Undecided(due) => {
-                    let queue = &mut self.edging.doubtful.borrow_mut();
-                    queue.push_back((due, doubtful));
-                }
-            }
+            self.tidy_edge(edge, entries, &active, &guard);
+            done += 1;
         }
         done
     }
 
+    /// Takes out what nobody sees of what is in doubt; the source's token is held.
+    fn tidy_edge(&self, edge: Edge, mut entries: Entries, active: &Active, guard: &Guard<'_>) {
+        let shard = usize::from(self.graph.shard_of(edge.source()).0);
+        let before = bytes(&entries);
+        entries.sort_unstable_by(|(a, x), (b, y)| {
+            (Arc::as_ptr(a).addr(), x).cmp(&(Arc::as_ptr(b).addr(), y))
+        });
+        entries.dedup_by(|(a, x), (b, y)| Arc::ptr_eq(a, b) && x == y);
+        let mut due = active.open();
+        let mut kept = Entries::new();
+        for of_index in entries.chunk_by(|(a, _), (b, _)| Arc::ptr_eq(a, b)) {
+            let Some(index) = of_index[0].0.index() else {
+                continue;
+            };
+            match self.graph.asked(index, edge, active, guard) {
+                Asked::Open => {
+                    due = due.max(active.open().next());
+                    kept.extend(of_index.iter().cloned());
+                }
+                Asked::Known {
+                    lasting,
+                    passing,
+                    until,
+                } => {
+                    for doubtful in of_index {
+                        let entry = &doubtful.1;
+                        if lasting.as_ref() == Some(entry) {
+                            continue;
+                        }
+                        if passing.binary_search(entry).is_ok() {
+                            due = due.max(until);
+                            kept.push(doubtful.clone());
+                        } else {
+                            index.remove(shard, entry, guard);
+                        }
+                    }
+                }
+            }
+        }
+        self.heap.count(MemoryOwner::Indexes, bytes(&kept) - before);
+        if kept.is_empty() {
+            return;
+        }
+        let doubts = &mut *self.edging.0.borrow_mut();
+        doubts.of.insert(edge, kept);
+        match due > active.open() {
+            true => doubts.changed.push(due, edge),
+            // Whatever snapshots see is visible, so this is soon enough.
+            false => doubts.held_back.push(due, edge),
+        }
+    }
+
     /// Whether [`CoreState::tidy_edge_indexes`] has something to look at.
     pub(crate) fn edge_indexes_are_untidy(&self) -> bool {
-        let first = self.edging.doubtful.borrow().front().map(|&(due, _)| due);
-        first.is_some_and(|due| due <= self.graph.oldest_snapshot())
+        let doubts = self.edging.0.borrow();
+        if doubts.of.is_empty() {
+            return false;
+        }
+        let active = self.graph.active_snapshots();
+        doubts.held_back.is_due(active.horizon()) || doubts.changed.is_due(active.open())
     }
 }
