@@ -180,9 +180,7 @@ impl Applying<'_> {
                 self.create(made)?;
             }
             Delta::DropIndex { definition } => {
-                if let Some(change) = SchemaChange::drop_index(self.core, &definition) {
-                    change.commit(self.core, self.seq);
-                }
+                self.drop(SchemaChange::drop_index(self.core, &definition, &[]))?;
             }
             Delta::CreateConstraint { definition, name } => {
                 self.known(NameKind::Label, [definition.label().0])?;
@@ -191,9 +189,7 @@ impl Applying<'_> {
                 self.create(made)?;
             }
             Delta::DropConstraint { definition } => {
-                if let Some(change) = SchemaChange::drop_constraint(self.core, &definition) {
-                    change.commit(self.core, self.seq);
-                }
+                self.drop(SchemaChange::drop_constraint(self.core, &definition, &[]))?;
             }
             Delta::Setting { name, value } => {
                 self.settings.push(AppliedSetting {
@@ -224,6 +220,13 @@ impl Applying<'_> {
                 change.rollback(self.core);
                 return Err(unfit(error));
             }
+            change.commit(self.core, self.seq);
+        }
+        Ok(())
+    }
+
+    fn drop(&self, found: Result<Option<SchemaChange>, WriteError>) -> Result<(), ApplyError> {
+        if let Some(change) = found.map_err(|error| self.unfit(error.to_string()))? {
             change.commit(self.core, self.seq);
         }
         Ok(())

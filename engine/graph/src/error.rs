@@ -17,6 +17,8 @@ pub enum Entity {
     Vertex(VertexId),
     /// An edge.
     Edge(EdgeId),
+    /// An index or a constraint.
+    Schema,
 }
 
 impl std::fmt::Display for Entity {
@@ -24,6 +26,7 @@ impl std::fmt::Display for Entity {
         match self {
             Entity::Vertex(id) => write!(f, "node {id}"),
             Entity::Edge(id) => write!(f, "relationship {id}"),
+            Entity::Schema => f.write_str("the index or constraint"),
         }
     }
 }

@@ -664,7 +664,7 @@ impl Txn {
         }))
     }
 
-    /// Drops an index when the transaction commits; `false` if there is none. See [`Txn::create_index`].
+    /// Drops an index when the transaction commits; `false` if there is none; a conflict if another transaction is going to. See [`Txn::create_index`].
     pub fn drop_index(&mut self, definition: &IndexDefinition) -> Result<bool, WriteError> {
         self.begin_schema_change(definition.keys(), None)?;
         self.define_target(
@@ -672,7 +672,9 @@ impl Txn {
             definition.edge_type(),
             definition.keys(),
         )?;
-        let Some(change) = SchemaChange::drop_index(&self.core, definition) else {
+        let change = SchemaChange::drop_index(&self.core, definition, &self.schema);
+        self.doomed |= change.is_err();
+        let Some(change) = change? else {
             return Ok(false);
         };
         self.schema.push(change);
@@ -702,14 +704,17 @@ impl Txn {
         }))
     }
 
-    /// Drops a constraint when the transaction commits; `false` if there is none. See [`Txn::create_index`].
+    /// Drops a constraint when the transaction commits; `false` if there is none; a conflict if another transaction is going to. See
+    /// [`Txn::create_index`].
     pub fn drop_constraint(
         &mut self,
         definition: &ConstraintDefinition,
     ) -> Result<bool, WriteError> {
         self.begin_schema_change(definition.keys(), None)?;
         self.define_target(Some(definition.label()), None, definition.keys())?;
-        let Some(change) = SchemaChange::drop_constraint(&self.core, definition) else {
+        let change = SchemaChange::drop_constraint(&self.core, definition, &self.schema);
+        self.doomed |= change.is_err();
+        let Some(change) = change? else {
             return Ok(false);
         };
         self.schema.push(change);

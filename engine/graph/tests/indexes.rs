@@ -5,8 +5,8 @@ use quoit_graph::door::NullJournal;
 use quoit_graph::ids::{KeyId, LabelId, TypeId, VertexId};
 use quoit_graph::value::Value;
 use quoit_graph::{
-    Access, Analysis, Core, Cursor, Direction, Graph, GraphConfig, IndexDefinition, Isolation,
-    KeyRange, NextKey, Order, SchemaState, Txn, View, WriteError,
+    Access, Analysis, Core, Cursor, Direction, Entity, Graph, GraphConfig, IndexDefinition,
+    Isolation, KeyRange, NextKey, Order, SchemaState, Txn, View, WriteError,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -207,6 +207,35 @@ fn a_reader_goes_on_in_an_index_that_is_dropped() {
         index.scan(&KeyRange::all(Order::Ascending), &mut cursor, 7, &mut out);
     }
     assert_eq!(out, ids);
+}
+
+/// Otherwise the one that commits last logs a drop of what has been made anew since, and memory and log part.
+#[test]
+fn what_a_transaction_is_going_to_drop_no_other_drops() {
+    let s = scene();
+    let definition = IndexDefinition::on_label(s.label, &s.keys[..1]);
+    s.make(definition.clone());
+    let mut first = s.begin();
+    assert_eq!(first.drop_index(&definition), Ok(true));
+    assert_eq!(first.drop_index(&definition), Ok(false), "once is enough");
+    let elsewhere = s.graph.core(1);
+    let begin = || elsewhere.begin(Access::Write, Isolation::Snapshot);
+    let mut second = begin();
+    let conflict = WriteError::Conflict {
+        entity: Entity::Schema,
+    };
+    assert_eq!(second.drop_index(&definition), Err(conflict.clone()));
+    assert_eq!(second.drop_index(&definition), Err(WriteError::Doomed));
+    drop((first, second));
+    let mut third = begin();
+    assert_eq!(third.drop_index(&definition), Ok(true), "the first gave up");
+    let mut fourth = s.begin();
+    assert_eq!(fourth.drop_index(&definition), Err(conflict));
+    third.commit().unwrap();
+    drop(fourth);
+    s.make(definition.clone());
+    assert_eq!(s.begin().drop_index(&definition), Ok(true));
+    assert_eq!(s.graph.indexes().len(), 1);
 }
 
 #[test]

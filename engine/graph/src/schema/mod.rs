@@ -4,7 +4,8 @@
 //! ([`IndexInfo`], [`ConstraintInfo`]); filling in steps ([`build`]). Called by `txn`, `apply`, `write`, `view`, `graph`.
 //! Always holds: the schema changes only while every shard's token is held, so each writer feeds and obeys exactly what the schema says
 //! that it sees under its token; what is being made is fed and obeyed from that moment, filled behind the writers' backs from every state
-//! there is, and online only then, so it serves every snapshot; whatever fails or is rolled back leaves nothing.
+//! there is, and online only then, so it serves every snapshot; whatever fails or is rolled back leaves nothing. Who is about to drop
+//! an entry has it to itself: another who wants to meets a conflict, so what the log says is dropped is what goes from memory.
 //! Left to others: entries (`index`), checks (`constraint`).
 
 mod build;
@@ -15,14 +16,14 @@ pub use build::SchemaBuild;
 use crate::analysis::IndexStatistics;
 use crate::constraint::{Constraint, ConstraintDefinition};
 use crate::core::Core;
-use crate::error::WriteError;
+use crate::error::{Entity, WriteError};
 use crate::graph::Graph;
 use crate::ids::{CommitSeq, KeyId, LabelId, ShardId, TypeId};
 use crate::index::{Index, IndexDefinition};
 use crate::shard::Hold;
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// The most indexes and constraints at once.
@@ -71,6 +72,8 @@ pub(crate) struct Item {
     pub(crate) kind: ItemKind,
     /// The commit that made it; `u64::MAX` while none has.
     since: AtomicU64,
+    /// Whether a transaction is going to drop it, or has.
+    leaving: AtomicBool,
     /// What an analysis has found; read where plans are made, never where they run.
     statistics: Mutex<Option<IndexStatistics>>,
 }
@@ -86,6 +89,7 @@ impl Item {
             name: name.map(Arc::from),
             kind,
             since: AtomicU64::new(u64::MAX),
+            leaving: AtomicBool::new(false),
             statistics: Mutex::default(),
         })
     }
@@ -388,33 +392,53 @@ impl SchemaChange {
         Ok(made.map(|item| Rc::new(RefCell::new(Filling::new(item)))))
     }
 
-    /// Prepares to drop an index; nothing if there is none.
-    pub(crate) fn drop_index(core: &Core, definition: &IndexDefinition) -> Option<SchemaChange> {
-        Self::drop(core, |item| {
+    /// Prepares to drop an index; nothing if there is none, or if `own` transaction is going to drop it already.
+    pub(crate) fn drop_index(
+        core: &Core,
+        definition: &IndexDefinition,
+        own: &[SchemaChange],
+    ) -> Result<Option<SchemaChange>, WriteError> {
+        Self::drop(core, own, |item| {
             item.index()
                 .is_some_and(|index| index.definition.is_same(definition))
         })
     }
 
-    /// Prepares to drop a constraint; nothing if there is none.
+    /// Prepares to drop a constraint; nothing if there is none, or if `own` transaction is going to drop it already.
     pub(crate) fn drop_constraint(
         core: &Core,
         definition: &ConstraintDefinition,
-    ) -> Option<SchemaChange> {
-        Self::drop(core, |item| {
+        own: &[SchemaChange],
+    ) -> Result<Option<SchemaChange>, WriteError> {
+        Self::drop(core, own, |item| {
             item.constraint()
                 .is_some_and(|constraint| constraint.definition == *definition)
         })
     }
 
-    fn drop(core: &Core, is_meant: impl Fn(&Item) -> bool) -> Option<SchemaChange> {
+    fn drop(
+        core: &Core,
+        own: &[SchemaChange],
+        is_meant: impl Fn(&Item) -> bool,
+    ) -> Result<Option<SchemaChange>, WriteError> {
         let guard = core.heap().enter();
         let schema = core.graph().schema.load(&guard);
         let found = schema
             .items
             .iter()
             .find(|item| item.state() == SchemaState::Online && is_meant(item));
-        found.map(|item| SchemaChange::Drop(item.clone()))
+        let Some(item) = found else { return Ok(None) };
+        let is_own = |change: &SchemaChange| matches!(change, SchemaChange::Drop(gone) if Arc::ptr_eq(gone, item));
+        if own.iter().any(is_own) {
+            return Ok(None);
+        }
+        // Never unset once it is dropped: then the entries loaded above are old.
+        if item.leaving.swap(true, Ordering::AcqRel) {
+            return Err(WriteError::Conflict {
+                entity: Entity::Schema,
+            });
+        }
+        Ok(Some(SchemaChange::Drop(item.clone())))
     }
 
     /// Does what is left to be done before the number: filling to the end.
@@ -440,9 +464,12 @@ impl SchemaChange {
 
     /// The transaction is undone.
     pub(crate) fn rollback(self, core: &Core) {
-        if let SchemaChange::Create(filling) = self {
-            let gone = filling.borrow().item().clone();
-            change_items(core, |items| items.retain(|item| !Arc::ptr_eq(item, &gone)));
+        match self {
+            SchemaChange::Create(filling) => {
+                let gone = filling.borrow().item().clone();
+                change_items(core, |items| items.retain(|item| !Arc::ptr_eq(item, &gone)));
+            }
+            SchemaChange::Drop(item) => item.leaving.store(false, Ordering::Release),
         }
     }
 }

@@ -368,6 +368,9 @@ pub fn write_error(error: WriteError) -> Error {
                 "relationship {} is being changed by another transaction",
                 id.0
             ),
+            Entity::Schema => {
+                "the index or constraint is being dropped by another transaction".to_owned()
+            }
         }),
         WriteError::VertexDeleted(id) => {
             Error::entity_deleted(format!("node {} has been deleted", id.0))
