@@ -71,6 +71,13 @@ impl Batch {
         &mut self.values[start..]
     }
 
+    /// Moves all rows of another batch behind its own.
+    pub fn append(&mut self, rows: &mut Batch) {
+        self.fit(rows.width);
+        self.values.append(&mut rows.values);
+        self.len += std::mem::take(&mut rows.len);
+    }
+
     /// Appends a row that is moved in.
     pub fn push_owned(&mut self, row: impl IntoIterator<Item = Value>, width: usize) {
         self.fit(width);
@@ -140,6 +147,19 @@ mod tests {
         assert_eq!((batch.len(), batch.rows().count()), (2, 2));
         batch.retain(&[false, true]);
         assert_eq!(batch.len(), 1);
+    }
+
+    #[test]
+    fn rows_are_moved_behind_others() {
+        let (mut all, mut more) = (Batch::new(), Batch::new());
+        for number in 0..3 {
+            more.push(&[Value::Int(number)]);
+            all.append(&mut more);
+            assert!(more.is_empty());
+        }
+        all.append(&mut more);
+        let numbers: Vec<_> = all.rows().map(|row| row[0].clone()).collect();
+        assert_eq!(numbers, [0, 1, 2].map(Value::Int));
     }
 
     #[test]

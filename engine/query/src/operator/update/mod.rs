@@ -79,9 +79,7 @@ impl Gather {
                     let bytes = self.pulled.len() as u64 * (width * VALUE_BYTES + 8);
                     cx.hold(bytes)?;
                     self.held += bytes;
-                    for row in self.pulled.rows() {
-                        self.rows.push(row);
-                    }
+                    self.rows.append(&mut self.pulled);
                     if cx.should_yield() {
                         return Ok(false);
                     }
