@@ -56,9 +56,9 @@ const CHUNK: usize = 1024;
 pub(crate) const NO_RECORD: u32 = u32::MAX;
 
 /// How far ahead of the vertex or edge at hand slots are asked for, where many are worked through.
-pub(crate) const SLOTS_AHEAD: usize = 16;
+pub(crate) const SLOTS_AHEAD: usize = 32;
 /// How far ahead lists are asked for: their slots have come by then.
-pub(crate) const LISTS_AHEAD: usize = 8;
+pub(crate) const LISTS_AHEAD: usize = 16;
 /// How far ahead what is recent is asked for: its chunks have come by then.
 pub(crate) const TAILS_AHEAD: usize = 4;
 

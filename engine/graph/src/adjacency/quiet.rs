@@ -184,6 +184,10 @@ impl QuietLists {
                 break;
             }
         }
+        if idle {
+            // What came below the line while the rest was laid out.
+            layouts.settle_for_less();
+        }
         done.min(budget)
     }
 

@@ -318,6 +318,10 @@ impl<H, T> Link<H, T> {
     #[inline]
     pub(crate) fn prefetch(&self, lines: usize) {
         let pointer: *mut u8 = self.0.load(Ordering::Relaxed).cast();
+        // An address that is not mapped costs a walk through the page tables.
+        if pointer.is_null() {
+            return;
+        }
         for line in 0..lines {
             prefetch(pointer.wrapping_add(line * 64));
         }

@@ -77,6 +77,10 @@ impl<H1, T1, H2, T2> Fork<H1, T1, H2, T2> {
     #[inline]
     pub(crate) fn prefetch(&self, lines: usize) {
         let pointer = self.pointer.load(Ordering::Relaxed);
+        // An address that is not mapped costs a walk through the page tables.
+        if pointer.is_null() {
+            return;
+        }
         for line in 0..lines {
             prefetch(pointer.wrapping_add(line * 64));
         }
