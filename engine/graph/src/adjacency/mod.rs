@@ -23,7 +23,6 @@ mod chunk;
 mod directory;
 mod entry;
 mod layout;
-
 mod merge;
 mod quiet;
 mod recent;

@@ -184,7 +184,7 @@ impl QuietLists {
                 break;
             }
         }
-        if idle {
+        if idle && self.fresh.borrow().is_empty() {
             // What came below the line while the rest was laid out.
             layouts.settle_for_less();
         }

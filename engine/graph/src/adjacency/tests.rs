@@ -363,6 +363,18 @@ fn a_long_list_splits_and_joins_under_its_readers() {
 }
 
 #[test]
+fn parallel_edges_that_fill_several_chunks_are_all_found() {
+    let keys = Keys {
+        types: 1,
+        neighbours: vec![5, 6],
+        ordinals: 1_000_000,
+        grows_for: 10_000,
+    };
+    let chunks = random_operations(&keys, 10_000, 17);
+    assert!(chunks > 3, "the list had {chunks} chunks at most");
+}
+
+#[test]
 fn one_key_made_and_deleted_again_and_again_under_an_old_reader_stays_short() {
     let mut world = World::new();
     let key = Key::new(TypeId(1), VertexId(7), 0);
