@@ -308,6 +308,20 @@ fn indexes_and_constraints_of_both_dialects_have_one_shape() {
 }
 
 #[test]
+fn a_schema_statement_names_the_variable_of_its_pattern() {
+    for text in [
+        "CREATE INDEX FOR (n:L) ON (m.p)",
+        "CREATE INDEX FOR ()-[r:T]-() ON (n.p)",
+        "CREATE CONSTRAINT ON (n:L) ASSERT m.p IS UNIQUE",
+        "CREATE CONSTRAINT FOR (n:L) REQUIRE (n.p, m.q) IS UNIQUE",
+        "DROP CONSTRAINT ON (n:L) ASSERT EXISTS (m.p)",
+    ] {
+        let error = parse(text).expect_err(text);
+        assert_eq!(error.detail(), Detail::UndefinedVariable, "{text}: {error}");
+    }
+}
+
+#[test]
 fn operators_bind_as_the_language_says() {
     let shape = |text: &str| {
         let expr = parse_expression(text).unwrap();

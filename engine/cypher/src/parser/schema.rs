@@ -10,7 +10,7 @@ use super::expression::{expression, type_name};
 use super::input::{Input, Miss, Parsed, comma_list, ident, named, token, word, words};
 use super::subquery::{property_path, property_paths};
 use crate::ast::schema::*;
-use crate::ast::{Expr, ExprKind, Ident, Literal, LiteralValue, PropertyPath};
+use crate::ast::{Expr, ExprKind, Ident, Literal, LiteralValue, Name, PropertyPath};
 use crate::error::{Detail, Error};
 use crate::token::TokenKind;
 
@@ -193,7 +193,7 @@ fn memgraph_target(input: Input<'_>, words: IndexWords) -> Parsed<'_, IndexTarge
 
 /// `(n:L|M) ON [EACH] (n.p, ...)`, `()-[r:T]-() ON ...`, behind `FOR`.
 fn neo4j_target(input: Input<'_>, words: IndexWords) -> Parsed<'_, IndexTarget> {
-    let (at, (entity, labels)) = neo4j_entity(input)?;
+    let (at, (entity, owner, labels)) = neo4j_entity(input)?;
     let (at, _) = word("ON").parse(at)?;
     let (at, _) = opt(word("EACH")).parse(at)?;
     let open = alt((token(TokenKind::LeftParen), token(TokenKind::LeftBracket)));
@@ -212,10 +212,10 @@ fn neo4j_target(input: Input<'_>, words: IndexWords) -> Parsed<'_, IndexTarget> 
     let (rest, properties) = match at.kind(0) {
         TokenKind::LeftParen | TokenKind::LeftBracket => {
             let (rest, (_, properties, _)) =
-                (open, |at| comma_list(at, owned_path), close).parse(at)?;
+                (open, |at| owned_paths(at, &owner), close).parse(at)?;
             (rest, properties)
         }
-        _ => map(owned_path, |path| vec![path]).parse(at)?,
+        _ => map(|at| owned_path(at, &owner), |path| vec![path]).parse(at)?,
     };
     Ok((
         rest,
@@ -229,13 +229,14 @@ fn neo4j_target(input: Input<'_>, words: IndexWords) -> Parsed<'_, IndexTarget> 
 }
 
 /// `(n:L)` or `()-[r:T]-()` with any arrow; several labels with `|`.
-fn neo4j_entity(input: Input<'_>) -> Parsed<'_, (EntityKind, Vec<Ident>)> {
+fn neo4j_entity(input: Input<'_>) -> Parsed<'_, (EntityKind, Name, Vec<Ident>)> {
     let labelled = |input| {
-        let (at, _) = variable(input)?;
-        match token(TokenKind::Colon).parse(at) {
-            Ok((at, _)) => separated_list1(token(TokenKind::Bar), ident).parse(at),
-            Err(_) => Ok((at, Vec::new())),
-        }
+        let (at, owner) = variable(input)?;
+        let (rest, labels) = match token(TokenKind::Colon).parse(at) {
+            Ok((at, _)) => separated_list1(token(TokenKind::Bar), ident).parse(at)?,
+            Err(_) => (at, Vec::new()),
+        };
+        Ok((rest, (owner.name, labels)))
     };
     let (at, _) = token(TokenKind::LeftParen).parse(input)?;
     if let Ok((at, _)) = token(TokenKind::RightParen).parse(at) {
@@ -245,7 +246,7 @@ fn neo4j_entity(input: Input<'_>) -> Parsed<'_, (EntityKind, Vec<Ident>)> {
             token(TokenKind::LeftBracket),
         )
             .parse(at)?;
-        let (at, labels) = labelled(at)?;
+        let (at, (owner, labels)) = labelled(at)?;
         let (at, _) = (
             token(TokenKind::RightBracket),
             token(TokenKind::Minus),
@@ -253,17 +254,32 @@ fn neo4j_entity(input: Input<'_>) -> Parsed<'_, (EntityKind, Vec<Ident>)> {
         )
             .parse(at)?;
         let (rest, _) = (token(TokenKind::LeftParen), token(TokenKind::RightParen)).parse(at)?;
-        return Ok((rest, (EntityKind::Relationship, labels)));
+        return Ok((rest, (EntityKind::Relationship, owner, labels)));
     }
-    let (at, labels) = labelled(at)?;
+    let (at, (owner, labels)) = labelled(at)?;
     let (rest, _) = token(TokenKind::RightParen).parse(at)?;
-    Ok((rest, (EntityKind::Node, labels)))
+    Ok((rest, (EntityKind::Node, owner, labels)))
 }
 
-/// `n.p.q`, without the variable.
-fn owned_path(input: Input<'_>) -> Parsed<'_, PropertyPath> {
-    let (rest, (_, _, path)) = (variable, token(TokenKind::Dot), property_path).parse(input)?;
+/// `n.p.q`, without the variable, which has to be the owner's.
+fn owned_path<'a>(input: Input<'a>, owner: &Name) -> Parsed<'a, PropertyPath> {
+    let (rest, (found, _, path)) = (variable, token(TokenKind::Dot), property_path).parse(input)?;
+    if found.name != *owner {
+        let message = format!(
+            "`{}` is not defined here: the pattern names `{owner}`",
+            found.name
+        );
+        return input.fail(Error::syntax(
+            Detail::UndefinedVariable,
+            found.span,
+            message,
+        ));
+    }
     Ok((rest, path))
+}
+
+fn owned_paths<'a>(input: Input<'a>, owner: &Name) -> Parsed<'a, Vec<PropertyPath>> {
+    comma_list(input, |at| owned_path(at, owner))
 }
 
 fn create_constraint<'a>(start: Input<'a>, input: Input<'a>) -> Parsed<'a, SchemaStatement> {
@@ -288,18 +304,18 @@ fn create_constraint<'a>(start: Input<'a>, input: Input<'a>) -> Parsed<'a, Schem
 
 /// What stands behind `ON` or `FOR`: the entity, `ASSERT` or `REQUIRE`, the rule.
 fn constraint<'a>(start: Input<'a>, input: Input<'a>) -> Parsed<'a, ConstraintTarget> {
-    let (at, (entity, labels)) = neo4j_entity(input)?;
+    let (at, (entity, owner, labels)) = neo4j_entity(input)?;
     let Some(label) = labels.into_iter().next() else {
         return at.miss("a label");
     };
     let (at, _) = alt((word("ASSERT"), word("REQUIRE"))).parse(at)?;
     let (rest, (properties, rule)) = match word("EXISTS").parse(at) {
         Ok((at, _)) => {
-            let (rest, properties) = constraint_properties(at)?;
+            let (rest, properties) = constraint_properties(at, &owner)?;
             (rest, (properties, ConstraintRule::Exists))
         }
         Err(_) => {
-            let (at, properties) = constraint_properties(at)?;
+            let (at, properties) = constraint_properties(at, &owner)?;
             let (rest, rule) = constraint_rule(at)?;
             (rest, (properties, rule))
         }
@@ -333,9 +349,9 @@ fn constraint_rule(input: Input<'_>) -> Parsed<'_, ConstraintRule> {
 }
 
 /// `n.p`, `n.p, n.q` or `(n.p, n.q)`.
-fn constraint_properties(input: Input<'_>) -> Parsed<'_, Vec<Ident>> {
+fn constraint_properties<'a>(input: Input<'a>, owner: &Name) -> Parsed<'a, Vec<Ident>> {
     let (at, open) = opt(token(TokenKind::LeftParen)).parse(input)?;
-    let (at, paths) = comma_list(at, owned_path)?;
+    let (at, paths) = owned_paths(at, owner)?;
     let at = match open {
         Some(_) => token(TokenKind::RightParen).parse(at)?.0,
         None => at,
