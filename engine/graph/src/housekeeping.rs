@@ -26,6 +26,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// A page with this many slots to fold is folded at once.
 const ENOUGH: usize = 128;
+/// A list with room for this many things or fewer keeps it.
+const ROOM_KEPT: usize = 4096;
 
 /// A page that is folded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -269,6 +271,11 @@ impl CoreState {
             let records = &self.graph.records[usize::from(shard.0)];
             let room = &mut hold.shard(shard).records;
             room.release(records, record, &guard);
+        }
+        let released = &mut self.folding.borrow_mut().released;
+        if released.capacity() > ROOM_KEPT && released.len() < released.capacity() / 4 {
+            let room = ROOM_KEPT.max(2 * released.len());
+            released.shrink_to(room);
         }
     }
 }

@@ -173,7 +173,8 @@ impl Heap {
         }
         let mut retired = self.retired.borrow_mut();
         if retired.capacity() > ROOM_KEPT && retired.len() < retired.capacity() / 4 {
-            let room = retired.capacity() / 2;
+            // All at once: when the list is empty nobody comes by again.
+            let room = ROOM_KEPT.max(2 * retired.len());
             retired.shrink_to(room);
         }
         freed
@@ -211,5 +212,44 @@ impl Drop for Guard<'_> {
         if depth == 0 {
             self.heap.account.epochs.leave(self.heap.slot);
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::memory::{Charged, Link};
+
+    struct Head;
+
+    impl Charged for Head {
+        const OWNER: MemoryOwner = MemoryOwner::Versions;
+    }
+
+    #[test]
+    fn a_list_that_was_long_keeps_no_room_when_all_of_it_is_freed_at_once() {
+        let account = Arc::new(Account::new(1));
+        let heap = Heap::new(account.clone(), 0);
+        for _ in 0..100_000 {
+            let link = Link::owning(heap.block(Head, 1, |_| 0_u8));
+            heap.retire_block(link.take().expect("it owns a block"));
+        }
+        assert!(account.bytes_of(MemoryOwner::Versions) > 100_000);
+        assert_eq!(heap.collect(usize::MAX), 100_000);
+        assert_eq!(account.live_bytes(), 0);
+        assert!(heap.retired.borrow().capacity() <= 2 * ROOM_KEPT);
+    }
+
+    #[test]
+    fn a_core_gives_back_what_it_frees_so_that_another_may_have_it() {
+        let account = Arc::new(Account::new(2));
+        account.budget.set_limit(Some(16 << 20));
+        let (one, two) = (Heap::new(account.clone(), 0), Heap::new(account.clone(), 1));
+        let most = (16 << 20) - account.budget.reserve() as usize - SLICE as usize;
+        one.admit(most).unwrap();
+        one.count(MemoryOwner::Queries, most as i64);
+        assert!(two.admit(1 << 20).is_err());
+        one.count(MemoryOwner::Queries, -(most as i64));
+        assert!(two.admit(8 << 20).is_ok());
     }
 }
