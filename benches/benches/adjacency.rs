@@ -106,7 +106,8 @@ fn adjacency(c: &mut Criterion) {
         b.iter(|| {
             let &(source, target) = &pokec.edges[numbers.below(pokec.edges.len())];
             let ends = [source, target].map(|vertex| vertices[vertex as usize]);
-            let found = view.edges_between(ends[0], ends[1], Direction::Out, &[graph.type_]);
+            let types = [graph.type_];
+            let found = view.edges_between(ends[0], ends[1], Direction::Out, &types);
             assert_eq!(black_box(found.count()), 1);
         });
     });

@@ -168,7 +168,7 @@ fn survivors(report: &mut Report, bench: &Bench) {
 
 /// Properties change, an index over them comes and goes.
 fn updates(report: &mut Report, bench: &Bench, base: &[VertexId]) {
-    let mut round = |round: i64| {
+    let round = |round: i64| {
         let definition = IndexDefinition::on_label(bench.label, &[bench.key]);
         let mut txn = bench.core.begin(Access::Write, Isolation::Snapshot);
         let build = txn
