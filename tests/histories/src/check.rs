@@ -63,8 +63,10 @@ impl Level {
     pub fn forbids(self, class: Class) -> bool {
         use Class as C;
         let weakest = match class {
-            C::Duplicate | C::Garbage | C::DirtyUpdate | C::Lost | C::G0 => Level::ReadUncommitted,
-            C::Internal
+            C::Duplicate | C::Garbage | C::Lost | C::G0 => Level::ReadUncommitted,
+            // Whoever may read what is rolled back later may also write what rests on it.
+            C::DirtyUpdate
+            | C::Internal
             | C::AbortedRead
             | C::IntermediateRead
             | C::IncompatibleOrder
