@@ -12,8 +12,11 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
+import threading
 import time
+import traceback
 
 from neo4j import GraphDatabase
 
@@ -41,6 +44,17 @@ def eventually(condition, what, seconds=10.0, pause=0.02):
         time.sleep(pause)
 
 
+def join(threads, seconds=60.0):
+    """Waits for threads; an assertion that shows where the one that stays out stands."""
+    deadline = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+        if thread.is_alive():
+            frame = sys._current_frames().get(thread.ident)
+            stack = "".join(traceback.format_stack(frame)) if frame else "it has just ended\n"
+            raise AssertionError(f"{thread.name} is still out after {seconds} s:\n{stack}")
+
+
 class Server:
     """One `quoit server`: its process, ports and data directory."""
 
@@ -53,6 +67,7 @@ class Server:
         self.process = None
         self.log_path = self.directory.parent / f"{name}.log"
         self._driver = None
+        self._driver_lock = threading.Lock()
 
     @property
     def address(self):
@@ -67,6 +82,7 @@ class Server:
                 "--cores", str(self.cores), *self.arguments]
 
     def start(self, wait=True):
+        self.close_driver()
         self.started = self.log().count("\nready\n")
         log = open(self.log_path, "ab")
         self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
@@ -87,10 +103,9 @@ class Server:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def kill(self):
-        """SIGKILL: nothing in user space runs after it."""
+        """SIGKILL: nothing in user space runs after it. The driver stays as it is: clients may be in the middle of a query."""
         self.process.kill()
         self.process.wait()
-        self.close_driver()
 
     def stop(self, seconds=15.0):
         """SIGTERM; the exit code."""
@@ -121,9 +136,10 @@ class Server:
 
     @property
     def driver(self):
-        if self._driver is None:
-            self._driver = GraphDatabase.driver(f"bolt://{self.address}", auth=None, connection_timeout=5)
-        return self._driver
+        with self._driver_lock:
+            if self._driver is None:
+                self._driver = GraphDatabase.driver(f"bolt://{self.address}", auth=None, connection_timeout=5)
+            return self._driver
 
     def close_driver(self):
         if self._driver is not None:

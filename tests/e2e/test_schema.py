@@ -5,7 +5,7 @@ import threading
 import pytest
 from neo4j.exceptions import ClientError, TransientError
 
-from cluster import cluster, eventually
+from cluster import cluster, eventually, join
 
 
 @pytest.fixture(params=[1, 2])
@@ -230,8 +230,7 @@ def test_of_eight_clients_that_take_the_same_keys_one_gets_each():
         clients = [threading.Thread(target=take, args=(client,)) for client in range(8)]
         for client in clients:
             client.start()
-        for client in clients:
-            client.join(60)
+        join(clients)
         assert sorted(won) == list(range(keys))
         assert server.rows("MATCH (n:K) RETURN count(n), count(DISTINCT n.id)") == [[len(won), len(won)]]
         for client in range(keys):
