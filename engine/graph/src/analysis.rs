@@ -3,16 +3,20 @@
 //! Owned here: [`Analysis`], which reads in steps, and [`IndexStatistics`], what it finds. Called by `query` and `server`; its caller brings
 //! the view, one of the same transaction for each step.
 //! Always holds: what is counted is what the view sees; when it is done, each index that was read counts its distinct keys anew
-//! (`index::sketch`) and keeps what was found, for the planner, until it is analysed again or the statistics are deleted.
+//! (`index::sketch`) and keeps what was found, for the planner, until it is analysed again or the statistics are deleted. One of the
+//! whole graph looks at every vertex, and counts anew the edges at vertices of each label (`statistics::ends`).
 //! Left to others: which plan follows from it.
 
+use crate::adjacency::Walk;
 use crate::graph::Graph;
 use crate::ids::{LabelId, PageId, VertexId};
 use crate::index::read::{Cursor, IndexRef, scan};
 use crate::index::sketch::{self, Sketch};
 use crate::index::{IndexDefinition, KeyRange, Order};
 use crate::schema::{Item, SchemaState};
+use crate::statistics::{End, EndKey, Recount};
 use crate::value::sort_key::SortKey;
+use crate::version::Record;
 use crate::view::{Direction, View};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -58,10 +62,56 @@ struct Reading {
     squares: f64,
 }
 
+/// Edges at vertices of each label, being counted anew.
+#[derive(Default)]
+struct Counting {
+    /// `None` before its first step.
+    recount: Option<Recount>,
+    /// The pages left to look at.
+    pages: Vec<PageId>,
+}
+
+impl Counting {
+    /// Looks at pages with about `budget` vertices, at least one; whether more are left.
+    fn step(&mut self, view: &View<'_>, budget: usize) -> bool {
+        let recount = match &mut self.recount {
+            Some(recount) => recount,
+            None => {
+                self.pages = view.pages(None);
+                self.recount.insert(Recount::new(view.graph()))
+            }
+        };
+        let (mut vertices, mut seen) = (Vec::new(), 0);
+        while seen < budget.max(1) {
+            let Some(page) = self.pages.pop() else {
+                return false;
+            };
+            vertices.clear();
+            view.scan_page(page, None, &mut vertices);
+            for &id in &vertices {
+                let Some(labels) = view.state(id).map(|state| state.label_set()) else {
+                    continue;
+                };
+                for (outgoing, end) in [(true, End::Source), (false, End::Target)] {
+                    let list = view.slot(id).map(|slot| slot.list(outgoing));
+                    let walk = Walk::new(list, *view.sight(), &[], None, view.guard());
+                    walk.count_by_type(|type_, edges| {
+                        recount.count(EndKey::new(labels, type_, end), edges);
+                    });
+                }
+            }
+            seen += vertices.len().max(1);
+        }
+        !self.pages.is_empty()
+    }
+}
+
 /// An analysis of the indexes on vertices, done in steps.
 pub struct Analysis {
     /// The last one is being read.
     left: Vec<Reading>,
+    /// Of the whole graph: what is counted behind the indexes.
+    ends: Option<Counting>,
     found: Vec<IndexStatistics>,
 }
 
@@ -75,6 +125,7 @@ impl Analysis {
         left.reverse();
         Analysis {
             left,
+            ends: labels.is_none().then(Counting::default),
             found: Vec::new(),
         }
     }
@@ -84,7 +135,7 @@ impl Analysis {
         let mut left = budget.max(1);
         while left > 0 {
             let Some(reading) = self.left.last_mut() else {
-                return false;
+                return self.count_ends(view, left);
             };
             let before = reading.vertices;
             let more = reading.step(view, left);
@@ -93,7 +144,20 @@ impl Analysis {
                 self.found.push(reading.end(view.graph()));
             }
         }
-        !self.left.is_empty()
+        !self.left.is_empty() || self.ends.is_some()
+    }
+
+    /// Counts on; whether more is left.
+    fn count_ends(&mut self, view: &View<'_>, budget: usize) -> bool {
+        let Some(counting) = &mut self.ends else {
+            return false;
+        };
+        let more = counting.step(view, budget);
+        if !more && let Some(recount) = self.ends.take().and_then(|counting| counting.recount) {
+            recount.end(view.graph());
+            view.graph().schema_version.fetch_add(1, Ordering::Release);
+        }
+        more
     }
 
     /// What it has found, in the order in which the indexes were made.

@@ -45,7 +45,10 @@ impl Core {
         for delta in Deltas::new(deltas) {
             applying.delta(delta?)?;
         }
-        self.graph().counts[self.slot()].0.add(&applying.tally);
+        let numbers = &mut self.0.end_numbers.borrow_mut();
+        self.graph().counts[self.slot()]
+            .0
+            .add(&mut applying.tally, numbers);
         // A recovery applies for long before anyone keeps house.
         self.0.fold_noted(4);
         self.heap().collect(64);
@@ -68,7 +71,7 @@ impl Applying<'_> {
         }
     }
 
-    fn with_pen<R>(&self, work: impl FnOnce(&Pen<'_>) -> R) -> R {
+    fn with_pen<R>(&mut self, work: impl FnOnce(&Pen<'_>) -> R) -> R {
         let state = &self.core.0;
         let guard = state.heap.enter();
         // The log is the only author: everything before it is old to it.
@@ -84,8 +87,10 @@ impl Applying<'_> {
             guard: &guard,
             author,
             touched: Default::default(),
+            tally: RefCell::new(std::mem::take(&mut self.tally)),
         };
         let result = work(&pen);
+        self.tally = pen.tally.into_inner();
         for (edge, record) in pen.touched.into_inner() {
             self.later(Write::Record(edge, record));
         }
@@ -118,7 +123,8 @@ impl Applying<'_> {
     }
 
     fn delta(&mut self, delta: Delta<'_>) -> Result<(), ApplyError> {
-        let names = self.core.graph().names();
+        let core = self.core;
+        let names = core.graph().names();
         match delta {
             Delta::DefineName { kind, id, name } => names.define(kind, id, name, self.seq)?,
             Delta::CreateVertex {
@@ -140,7 +146,7 @@ impl Applying<'_> {
                     return Err(self.unfit(format!("node {id} cannot be deleted: {deleted:?}")));
                 };
                 self.tally
-                    .vertex(self.core.graph().label_sets.labels(labels), -1);
+                    .vertex(core.graph().label_sets.labels(labels), -1);
                 self.later(Write::Vertex(id));
             }
             Delta::SetVertexLabels { id, added, removed } => self.labels(id, &added, &removed)?,
@@ -161,7 +167,6 @@ impl Applying<'_> {
                 if let Err(reason) = self.with_pen(|pen| pen.restore_edge(edge, properties)) {
                     return Err(self.unfit(format!("relationship {}: {reason}", edge.id)));
                 }
-                self.tally.edge(edge.type_, 1);
             }
             Delta::DeleteEdge { edge } => self.delete_edge(edge)?,
             Delta::SetEdgeProperties { edge, changes } => {
@@ -235,7 +240,6 @@ impl Applying<'_> {
     fn delete_edge(&mut self, edge: Edge) -> Result<(), ApplyError> {
         match self.with_pen(|pen| pen.delete_edge(edge)) {
             Ok(true) => {
-                self.tally.edge(edge.type_, -1);
                 self.later(Write::EdgeDeleted(edge));
                 Ok(())
             }
@@ -258,8 +262,9 @@ impl Applying<'_> {
             labels.dedup();
             true
         };
-        let changed: Result<Option<Touch>, _> = self
-            .with_pen(|pen| pen.change_labels(id, change, |labels| self.core.label_set(labels)));
+        let core = self.core;
+        let changed: Result<Option<Touch>, _> =
+            self.with_pen(|pen| pen.change_labels(id, change, |labels| core.label_set(labels)));
         if let Err(error) = changed {
             return Err(self.unfit(error.to_string()));
         }

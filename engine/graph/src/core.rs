@@ -16,6 +16,7 @@ use crate::mutants::Mutant;
 use crate::prune::Pruning;
 use crate::settle::Settling;
 use crate::stamp::CellId;
+use crate::statistics::EndNumbers;
 use crate::txn::{Access, Isolation, Txn};
 use hashbrown::HashMap;
 use std::cell::RefCell;
@@ -43,6 +44,8 @@ pub(crate) struct CoreState {
     /// Lists that wait to be merged.
     pub(crate) quiet: QuietLists,
     label_sets: RefCell<HashMap<Labels, LabelSetId>>,
+    /// Where this core counts which ends of edges.
+    pub(crate) end_numbers: RefCell<EndNumbers>,
     // Dropped before the graph, which frees what the heap leaves behind.
     pub(crate) heap: Heap,
     pub(crate) graph: Arc<Graph>,
@@ -69,6 +72,7 @@ impl Core {
             edging: Edging::default(),
             quiet: QuietLists::default(),
             label_sets: RefCell::default(),
+            end_numbers: RefCell::new(EndNumbers::of(&graph.counts[usize::from(number)].0.ends)),
             heap: Heap::new(graph.account.clone(), usize::from(number)),
             graph: graph.clone(),
         }))

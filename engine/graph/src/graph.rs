@@ -22,7 +22,7 @@ use crate::schema::{self, ConstraintInfo, IndexInfo, Item, Schema};
 use crate::shard::ShardState;
 use crate::stamp::Cells;
 use crate::state::State;
-use crate::statistics::{self, Counts, Statistics};
+use crate::statistics::{self, Corrections, Counts, Statistics};
 use crate::sync::Padded;
 use crate::value::Edge;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -55,6 +55,7 @@ pub struct Graph {
     pub(crate) schema: Published<Schema>,
     pub(crate) schema_version: AtomicU64,
     pub(crate) counts: Box<[Padded<Counts>]>,
+    pub(crate) end_corrections: Corrections,
     pub(crate) taken: Box<[AtomicBool]>,
     /// The entries of the schema once more, for whoever has no epoch: showing and planning.
     pub(crate) listed: Mutex<Vec<Arc<Item>>>,
@@ -84,6 +85,7 @@ impl Graph {
             schema: Published::new(Schema::default()),
             schema_version: AtomicU64::new(0),
             counts: (0..cores).map(|_| Padded(Counts::default())).collect(),
+            end_corrections: Corrections::default(),
             taken: (0..cores).map(|_| AtomicBool::new(false)).collect(),
             listed: Mutex::default(),
             names: Names::default(),

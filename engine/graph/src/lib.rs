@@ -94,7 +94,7 @@ pub use memory::{MemoryLimitExceeded, MemoryOwner, MemoryReport};
 pub use scan::{PageView, Selection};
 pub use schema::{ConstraintInfo, INDEXES_MAX, IndexInfo, SchemaBuild, SchemaState};
 pub use state::PropertiesRef;
-pub use statistics::Statistics;
+pub use statistics::{EdgeEnds, End, Statistics};
 pub use survey::PageSurvey;
 pub use txn::{
     Access, Committed, Isolation, NewEdge, NewVertex, Statement, TXN_BYTES_MAX, Txn, WriteStats,

@@ -256,6 +256,8 @@ impl CoreState {
             guard: &guard,
             author,
             touched: Default::default(),
+            // What is undone was never counted.
+            tally: Default::default(),
         };
         for_parts(self, writes, |hold, part| {
             let Some(slot) = self.graph.slot(part.place(), &guard) else {

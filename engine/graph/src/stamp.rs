@@ -184,7 +184,18 @@ pub(crate) struct Author<'e> {
     pub(crate) uncommitted: bool,
 }
 
-impl Author<'_> {
+impl<'e> Author<'e> {
+    /// The newest state of everything that is not undone.
+    pub(crate) fn newest_sight(&self) -> Sight<'e> {
+        Sight {
+            cells: self.cells,
+            snapshot: Sight::ALL_COMMITTED,
+            own: self.cell,
+            clauses_below: u32::MAX,
+            uncommitted: true,
+        }
+    }
+
     /// Whether what the stamp marks has happened for good, for this author or only for later ones.
     pub(crate) fn is_committed(&self, stamp: u64) -> bool {
         match in_flight(stamp) {

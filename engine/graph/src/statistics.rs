@@ -1,9 +1,15 @@
 //! Counts for the planner, kept at commit.
 //!
-//! Owned here: [`Counts`] (one a core, added to by that core alone), [`Tally`] (what one transaction changes), [`Statistics`].
-//! Called by `txn` and `apply` (at commit), `query` (planning), `server` (SHOW STORAGE INFO).
+//! Owned here: [`Counts`] (one a core, added to by that core alone), [`Tally`] (what one transaction changes), [`Statistics`];
+//! edges by what stands at their ends, which give degrees, are in [`ends`]. Called by `write` (edges, as they are made), `txn` and
+//! `apply` (vertices and labels; at commit), `query` (planning), `server` (SHOW STORAGE INFO).
 //! Always holds: the sum over cores counts committed things; each count is exact once commits have returned.
-//! Left to others: degrees, distinct values.
+//! Left to others: distinct values (`index::sketch`).
+
+mod ends;
+
+pub(crate) use ends::{Corrections, EndKey, EndNumbers, Ends, Recount};
+pub use ends::{EdgeEnds, End};
 
 use crate::growing::Growing;
 use crate::ids::{LabelId, TypeId};
@@ -17,6 +23,7 @@ pub(crate) struct Counts {
     edges: AtomicI64,
     labels: Growing<AtomicI64>,
     types: Growing<AtomicI64>,
+    pub(crate) ends: Ends,
 }
 
 /// Committed counts at one moment.
@@ -37,15 +44,9 @@ pub struct Statistics {
 pub(crate) struct Tally {
     vertices: i64,
     edges: i64,
-    labels: SmallVec<[(LabelId, i64); 4]>,
-    types: SmallVec<[(TypeId, i64); 4]>,
-}
-
-fn add<K: PartialEq + Copy>(list: &mut SmallVec<[(K, i64); 4]>, key: K, by: i64) {
-    match list.iter_mut().find(|(k, _)| *k == key) {
-        Some((_, n)) => *n += by,
-        None => list.push((key, by)),
-    }
+    labels: Sums<LabelId>,
+    types: Sums<TypeId>,
+    ends: Sums<EndKey>,
 }
 
 impl Tally {
@@ -57,30 +58,97 @@ impl Tally {
     }
 
     pub(crate) fn label(&mut self, label: LabelId, by: i64) {
-        add(&mut self.labels, label, by);
+        self.labels.add(label, by);
     }
 
-    pub(crate) fn edge(&mut self, type_: TypeId, by: i64) {
+    /// An edge of a type, whose ends have these label sets.
+    pub(crate) fn edge(&mut self, type_: TypeId, ends: [EndKey; 2], by: i64) {
         self.edges += by;
-        add(&mut self.types, type_, by);
+        self.types.add(type_, by);
+        for end in ends {
+            self.ends.add(end, by);
+        }
+    }
+
+    /// Ends of edges alone: those at a vertex that changes its labels.
+    pub(crate) fn end(&mut self, end: EndKey, by: i64) {
+        self.ends.add(end, by);
     }
 }
 
 impl Counts {
-    /// Adds a committed transaction's tally.
-    pub(crate) fn add(&self, tally: &Tally) {
+    /// Adds a committed transaction's tally; `numbers` are the core's own.
+    pub(crate) fn add(&self, tally: &mut Tally, numbers: &mut EndNumbers) {
         self.vertices.fetch_add(tally.vertices, Ordering::Relaxed);
         self.edges.fetch_add(tally.edges, Ordering::Relaxed);
-        for &(label, by) in &tally.labels {
+        for &(label, by) in tally.labels.summed() {
             self.labels
                 .get_or_make(label.0 as usize)
                 .fetch_add(by, Ordering::Relaxed);
         }
-        for &(type_, by) in &tally.types {
+        for &(type_, by) in tally.types.summed() {
             self.types
                 .get_or_make(type_.0 as usize)
                 .fetch_add(by, Ordering::Relaxed);
         }
+        for &(end, by) in tally.ends.summed() {
+            self.ends.add(end, by, numbers);
+        }
+    }
+}
+
+/// Sums by key: the last few keys are added to in place, the others are summed up whenever the list has doubled, so that many keys
+/// cost no more than sorting them.
+struct Sums<K> {
+    list: SmallVec<[(K, i64); 4]>,
+    /// Entries after the last summing up.
+    distinct: usize,
+}
+
+/// Keys that are looked at for each that is added.
+const LOOKED_AT: usize = 4;
+/// Entries that are not summed up before there are so many.
+const SUMMED_FROM: usize = 64;
+
+impl<K> Default for Sums<K> {
+    fn default() -> Self {
+        Sums {
+            list: SmallVec::new(),
+            distinct: 0,
+        }
+    }
+}
+
+impl<K: Ord + Copy> Sums<K> {
+    #[inline]
+    fn add(&mut self, key: K, by: i64) {
+        let known = self.list.iter_mut().rev().take(LOOKED_AT);
+        if let Some((_, n)) = known.into_iter().find(|(known, _)| *known == key) {
+            *n += by;
+            return;
+        }
+        if self.list.len() >= SUMMED_FROM.max(2 * self.distinct) {
+            self.sum_up();
+        }
+        self.list.push((key, by));
+    }
+
+    fn sum_up(&mut self) {
+        self.list.sort_unstable_by_key(|(key, _)| *key);
+        self.list.dedup_by(|later, first| {
+            let same = later.0 == first.0;
+            first.1 += if same { later.1 } else { 0 };
+            same
+        });
+        self.distinct = self.list.len();
+    }
+
+    /// Each key once, unless there are few.
+    fn summed(&mut self) -> &[(K, i64)] {
+        if self.list.len() > SUMMED_FROM {
+            self.sum_up();
+        }
+        &self.list
     }
 }
 
@@ -106,4 +174,22 @@ pub(crate) fn with_label(cores: &[crate::sync::Padded<Counts>], label: LabelId) 
 
 pub(crate) fn of_type(cores: &[crate::sync::Padded<Counts>], type_: TypeId) -> u64 {
     sum(cores.iter().map(|c| c.0.types.get(type_.0 as usize)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_the_same_whatever_the_order_of_the_keys() {
+        let mut sums = Sums::default();
+        let mut expected = std::collections::BTreeMap::new();
+        for n in 0u64..20_000 {
+            let (key, by) = (n.wrapping_mul(0x9E37_79B9) % 701, (n % 7) as i64 - 3);
+            sums.add(key, by);
+            *expected.entry(key).or_insert(0) += by;
+            assert!(sums.list.len() <= SUMMED_FROM.max(2 * 701) + 1);
+        }
+        assert_eq!(sums.summed().to_vec(), Vec::from_iter(expected));
+    }
 }

@@ -420,7 +420,6 @@ impl Txn {
         let edge = self.with_pen(|pen| pen.create_edge(source, target, type_, properties))?;
         self.writes.push(Write::EdgeCreated(edge));
         DeltaWriter::new(&mut self.frame).create_edge(edge, properties);
-        self.tally.edge(type_, 1);
         self.stats.edges_created += 1;
         self.stats.properties_set += properties.iter().count() as u64;
         Ok(edge)
@@ -461,9 +460,6 @@ impl Txn {
             self.writes.push(Write::EdgeCreated(edge));
             DeltaWriter::new(&mut self.frame).create_edge(edge, properties(at));
             self.stats.properties_set += properties(at).iter().count() as u64;
-        }
-        for group in new.chunk_by(|a, b| a.type_ == b.type_) {
-            self.tally.edge(group[0].type_, group.len() as i64);
         }
         self.stats.edges_created += made.len() as u64;
         Ok(made)
@@ -804,7 +800,8 @@ impl Txn {
         for &(kind, id) in &self.defined {
             graph.names().mark_defined(kind, id, seq);
         }
-        graph.counts[core.slot()].0.add(&self.tally);
+        let numbers = &mut core.0.end_numbers.borrow_mut();
+        graph.counts[core.slot()].0.add(&mut self.tally, numbers);
         for change in std::mem::take(&mut self.schema) {
             change.commit(&core, seq);
         }
@@ -971,8 +968,10 @@ impl Txn {
             guard: &guard,
             author,
             touched: Default::default(),
+            tally: RefCell::new(std::mem::take(&mut self.tally)),
         };
         let result = work(&pen);
+        self.tally = pen.tally.into_inner();
         let touched = pen.touched.into_inner();
         self.writes.extend(
             touched
@@ -1096,7 +1095,6 @@ impl Txn {
     fn note_deleted_edge(&mut self, edge: Edge) {
         self.writes.push(Write::EdgeDeleted(edge));
         DeltaWriter::new(&mut self.frame).delete_edge(edge);
-        self.tally.edge(edge.type_, -1);
         self.stats.edges_deleted += 1;
     }
 

@@ -9,8 +9,8 @@ use quoit_graph::door::{Door, Journal, NullJournal, ReserveError};
 use quoit_graph::ids::{CommitSeq, EdgeId, KeyId, LabelId, TypeId, VertexId};
 use quoit_graph::value::{Edge, Value};
 use quoit_graph::{
-    Access, Bound, Core, Cursor, Direction, Entity, Epoch, Graph, GraphConfig, IndexDefinition,
-    Isolation, KeyRange, NextKey, Order, Txn, View, WriteError,
+    Access, Bound, Core, Cursor, Direction, End, Entity, Epoch, Graph, GraphConfig,
+    IndexDefinition, Isolation, KeyRange, NextKey, Order, Txn, View, WriteError,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -685,6 +685,23 @@ fn values(props: &Props, keys: &[KeyId]) -> Vec<Value> {
         .collect()
 }
 
+/// Edges by the labels of their ends, where commits are applied one after the other.
+fn check_edge_ends(graph: &Graph, state: &State) {
+    let mut counted = BTreeMap::new();
+    for (edge, _) in state.edges.values() {
+        for (id, end) in [(edge.source(), End::Source), (edge.target, End::Target)] {
+            for &label in &state.vertices[&id].0 {
+                *counted.entry((label, edge.type_, end)).or_insert(0u64) += 1;
+            }
+        }
+    }
+    let ends = graph.edge_ends();
+    let known = ends
+        .iter()
+        .map(|(label, type_, end, n)| ((label, type_, end), n));
+    assert_eq!(known.collect::<BTreeMap<_, _>>(), counted);
+}
+
 /// Every index, by a range and by a seek.
 fn check_indexes(view: &View<'_>, state: &State, world: &mut World) {
     for definition in indexes(&world.labels, &world.types, &world.keys) {
@@ -962,6 +979,7 @@ fn run(seed: u64, steps: usize) {
             );
             check_indexes(&reader.view(&epoch), &last, &mut world);
             assert_eq!(replica.statistics(), graph.statistics());
+            check_edge_ends(&replica, &last);
         }
     }
     while let Some(session) = sessions.pop() {

@@ -148,6 +148,25 @@ impl<'e, 't> Walk<'e, 't> {
         }
     }
 
+    /// How many it would give of each type, in parts; without looking at each entry where nothing is stamped.
+    pub(crate) fn count_by_type(mut self, mut give: impl FnMut(TypeId, u64)) {
+        loop {
+            if self.columns.no_stamps() {
+                while self.next_run() {
+                    let run = self.settled.run(self.next_run - 1);
+                    give(run.type_(), self.run.len() as u64);
+                }
+                self.run = 0..0;
+            }
+            while let Some(hop) = self.next_here() {
+                give(hop.key.type_(), 1);
+            }
+            if !self.next_chunk() {
+                return;
+            }
+        }
+    }
+
     /// The next one in the chunk it stands in.
     #[inline]
     fn next_here(&mut self) -> Option<Hop> {

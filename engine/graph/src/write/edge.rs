@@ -9,6 +9,7 @@ use crate::mutants::Mutant;
 use crate::page::Slot;
 use crate::shard::Hold;
 use crate::stamp::{NEVER, Standing};
+use crate::statistics::EndKey;
 use crate::txn::NewEdge;
 use crate::value::Edge;
 use crate::value::codec::Properties;
@@ -33,15 +34,20 @@ impl<'a> Pen<'a> {
         self.hold([self.graph().shard_of(source), self.graph().shard_of(target)])
     }
 
-    /// The shared right on an end: it exists for the author, and no deletion of it is in flight or newer than the snapshot.
-    fn end(&self, hold: &mut Hold<'_>, vertex: VertexId) -> Result<&'a Slot, WriteError> {
+    /// The shared right on an end: it exists for the author, and no deletion of it is in flight or newer than the snapshot. Answers its
+    /// newest labels too.
+    fn end(
+        &self,
+        hold: &mut Hold<'_>,
+        vertex: VertexId,
+    ) -> Result<(&'a Slot, LabelSetId), WriteError> {
         let slot = self.slot(vertex).ok_or(WriteError::VertexDeleted(vertex))?;
         let newest = self
             .newest(hold, vertex)
             .ok_or(WriteError::VertexDeleted(vertex))?;
         let standing = self.author.standing(newest.stamp());
         if matches!(standing, Standing::Mine | Standing::Old) && !newest.is_deleted() {
-            return Ok(slot);
+            return Ok((slot, newest.label_set()));
         }
         let conflict = WriteError::Conflict {
             entity: Entity::Vertex(vertex),
@@ -59,7 +65,7 @@ impl<'a> Pen<'a> {
                 _ => WriteError::VertexDeleted(vertex),
             });
         }
-        Ok(slot)
+        Ok((slot, newest.label_set()))
     }
 
     /// A new edge between two vertices, on both sides.
@@ -71,8 +77,8 @@ impl<'a> Pen<'a> {
         properties: Properties<'_>,
     ) -> Result<Edge, WriteError> {
         let mut hold = self.hold_ends(source, target);
-        let from = self.end(&mut hold, source)?;
-        let to = self.end(&mut hold, target)?;
+        let (from, source_labels) = self.end(&mut hold, source)?;
+        let (to, target_labels) = self.end(&mut hold, target)?;
         let ordinal = from.ordinals.load(Ordering::Relaxed);
         if ordinal >= EdgeId::ORDINALS {
             return Err(TOO_MANY);
@@ -86,6 +92,8 @@ impl<'a> Pen<'a> {
             self.room_for_records(&mut hold, source, 1)?;
         }
         self.link_edge(&mut hold, (from, to), edge, properties, &self.keeper());
+        let ends = EndKey::both(source_labels, target_labels, type_);
+        self.tally.borrow_mut().edge(type_, ends, 1);
         Ok(edge)
     }
 
@@ -107,13 +115,15 @@ impl<'a> Pen<'a> {
             }
         }
         let mut hold = self.hold(shards);
+        let mut labels = Vec::with_capacity(new.len());
         let ends = |at: usize| new.get(at).map(|edge| [edge.source, edge.target]);
         for (at, edge) in new.iter().enumerate() {
             for vertex in ends(at + SLOTS_AHEAD).into_iter().flatten() {
                 graph.prefetch_slot(vertex, self.guard);
             }
-            self.end(&mut hold, edge.target)?;
-            let from = self.end(&mut hold, edge.source)?;
+            let (_, target) = self.end(&mut hold, edge.target)?;
+            let (from, source) = self.end(&mut hold, edge.source)?;
+            labels.push((source, target));
             self.room_for_records(&mut hold, edge.source, new.len())?;
             // All of them may start there; who is that near the end is not served in a batch.
             if from.ordinals.load(Ordering::Relaxed) as usize + new.len()
@@ -151,7 +161,12 @@ impl<'a> Pen<'a> {
             self.link_edge(&mut hold, (from, to), made, properties(at), &keeper);
             made
         };
-        Ok(new.iter().enumerate().map(&mut make).collect())
+        let made = new.iter().enumerate().map(&mut make).collect();
+        let tally = &mut *self.tally.borrow_mut();
+        for (edge, (source, target)) in new.iter().zip(labels) {
+            tally.edge(edge.type_, EndKey::both(source, target, edge.type_), 1);
+        }
+        Ok(made)
     }
 
     /// An edge that the log names; the reason if it does not fit.
@@ -161,10 +176,10 @@ impl<'a> Pen<'a> {
         properties: Properties<'_>,
     ) -> Result<(), &'static str> {
         let mut hold = self.hold_ends(edge.source(), edge.target);
-        let from = self
+        let (from, source_labels) = self
             .end(&mut hold, edge.source())
             .map_err(|_| "an edge without its source")?;
-        let to = self
+        let (to, target_labels) = self
             .end(&mut hold, edge.target)
             .map_err(|_| "an edge without its target")?;
         // Ordinals are given in ascending order and frames come in commit order, so one below `ordinals` may still be new.
@@ -177,6 +192,8 @@ impl<'a> Pen<'a> {
             room.map_err(|_| "no record is left for the properties of an edge")?;
         }
         self.link_edge(&mut hold, (from, to), edge, properties, &self.keeper());
+        let ends = EndKey::both(source_labels, target_labels, edge.type_);
+        self.tally.borrow_mut().edge(edge.type_, ends, 1);
         Ok(())
     }
 
@@ -262,6 +279,13 @@ impl<'a> Pen<'a> {
 
     fn stamp_deleted(&self, edge: Edge, outgoing: adjacency::Entry<'a>) {
         self.core.doubt_all_of_edge(edge, self.guard);
+        let labels = |vertex: VertexId| {
+            let page = self.page(vertex);
+            let newest = page.and_then(|page| page.newest(vertex.slot(), self.guard));
+            newest.map_or(LabelSetId(0), |newest| newest.label_set())
+        };
+        let ends = EndKey::both(labels(edge.source()), labels(edge.target), edge.type_);
+        self.tally.borrow_mut().edge(edge.type_, ends, -1);
         if let Some(record) = outgoing.record(self.guard) {
             self.delete_record(edge, record);
         }

@@ -5,7 +5,7 @@
 //! Always holds: each operation checks all it needs before it changes anything, so one that fails has changed nothing; first updater
 //! wins; no edge is made at a vertex whose deletion is in flight or newer than the author's snapshot, and no vertex is deleted while
 //! an incident edge is in flight or newer, so no edge ever lacks an end, seen from either side.
-//! Left to others: deltas, undo and statistics (`txn`); stamps after commit (`settle`).
+//! Left to others: deltas, undo, counts of vertices and labels (`txn`); stamps after commit (`settle`).
 
 mod edge;
 mod record;
@@ -25,6 +25,7 @@ use crate::schema::Schema;
 use crate::shard::Hold;
 use crate::stamp::{Author, Standing};
 use crate::state::State;
+use crate::statistics::Tally;
 use crate::value::{Edge, ValueRef};
 use crate::version::Record;
 use smallvec::SmallVec;
@@ -37,6 +38,8 @@ pub(crate) struct Pen<'a> {
     pub(crate) author: Author<'a>,
     /// Records that got their first version of this author, for its list of writes.
     pub(crate) touched: RefCell<SmallVec<[(Edge, u32); 1]>>,
+    /// The author's counts; edges and their ends are added here.
+    pub(crate) tally: RefCell<Tally>,
 }
 
 impl<'a> Pen<'a> {

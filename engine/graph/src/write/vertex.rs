@@ -1,7 +1,7 @@
 //! Writes of vertices: creation, new versions, deletion.
 
 use super::Pen;
-use crate::adjacency::{self, List};
+use crate::adjacency::{self, List, Walk};
 use crate::constraint::Claims;
 use crate::delta::Labels;
 use crate::error::{Entity, WriteError};
@@ -11,6 +11,7 @@ use crate::page::Slot;
 use crate::shard::Hold;
 use crate::stamp::{Standing, in_flight};
 use crate::state::State;
+use crate::statistics::{End, EndKey};
 use crate::value::codec::Properties;
 use crate::version::{self, Record};
 use smallvec::{SmallVec, smallvec};
@@ -254,9 +255,31 @@ impl<'a> Pen<'a> {
                 continue;
             }
             self.admit(Some(id), labels, property, &claims)?;
+            let before = newest.label_set();
             let touch = self.push(&mut hold, (id, slot), newest, (set, false), &bytes);
+            if before != set {
+                self.tally_new_labels(slot, before, set);
+            }
             claims.take(self.graph(), id, self.guard);
             return Ok(Some(touch));
+        }
+    }
+
+    /// Its edges are now edges of a vertex with other labels.
+    fn tally_new_labels(&self, slot: &Slot, before: LabelSetId, now: LabelSetId) {
+        let mut tally = self.tally.borrow_mut();
+        for (list, end) in [(&slot.outgoing, End::Source), (&slot.incoming, End::Target)] {
+            let walk = Walk::new(
+                Some(list),
+                self.author.newest_sight(),
+                &[],
+                None,
+                self.guard,
+            );
+            walk.count_by_type(|type_, edges| {
+                tally.end(EndKey::new(before, type_, end), -(edges as i64));
+                tally.end(EndKey::new(now, type_, end), edges as i64);
+            });
         }
     }
 
