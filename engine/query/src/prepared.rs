@@ -61,6 +61,7 @@ pub(crate) struct Inner {
     /// What the plan rests on.
     pub schema_version: u64,
     pub vertices: u64,
+    pub edges: u64,
     pub uses: Cell<u64>,
 }
 

@@ -24,7 +24,7 @@ use crate::schema::SchemaPlan;
 
 /// Texts longer than this are planned each time, in bytes.
 const CACHED_TEXT_BYTES_MAX: usize = 64 << 10;
-/// The graph has to grow or shrink by this factor before a plan is made anew for its sake.
+/// Vertices or edges have to grow or shrink by this factor before a plan is made anew for their sake.
 const SIZE_FACTOR: u64 = 8;
 /// Uses of a cached plan between two looks at the size of the graph.
 const USES_PER_LOOK: u64 = 32;
@@ -207,6 +207,7 @@ impl QueryCore {
             schema,
             schema_version,
             vertices: catalog.statistics.vertices,
+            edges: catalog.statistics.edges,
             uses: Cell::new(0),
         });
         Ok(Prepared {
@@ -229,9 +230,12 @@ fn is_fresh(prepared: &Prepared, core: &Core) -> bool {
     if !uses.is_multiple_of(USES_PER_LOOK) {
         return true;
     }
-    let now = core.graph().vertex_count().max(64);
-    let then = inner.vertices.max(64);
-    now / then < SIZE_FACTOR && then / now < SIZE_FACTOR
+    let is_alike = |then: u64, now: u64| {
+        let (then, now) = (then.max(64), now.max(64));
+        now / then < SIZE_FACTOR && then / now < SIZE_FACTOR
+    };
+    let graph = core.graph();
+    is_alike(inner.vertices, graph.vertex_count()) && is_alike(inner.edges, graph.edge_count())
 }
 
 struct Known<'a>(&'a [ProcedureSignature]);

@@ -10,6 +10,7 @@ use quoit_cypher::error::Error;
 use quoit_cypher::functions::Function;
 use quoit_cypher::span::Span;
 
+use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::scope::Scope;
@@ -73,6 +74,8 @@ pub(super) struct Solver<'a> {
     pub(super) predicates: Vec<Predicate<'a>>,
     /// Edges bound so far.
     pub(super) used: Vec<Other>,
+    /// Of vertices that a step has led to: the part that has their labels.
+    pub(super) shares: HashMap<VarId, f64>,
     pub(super) paths: Vec<&'a PathPattern>,
 }
 
@@ -191,13 +194,6 @@ impl<'a> Solver<'a> {
         }
         Ok(())
     }
-
-    /// Whether something narrows a vertex down.
-    pub(super) fn is_constrained(&self, id: VarId) -> bool {
-        self.predicates.iter().any(|predicate| {
-            !predicate.done && predicate.needs.len() == 1 && predicate.needs.contains(&id)
-        })
-    }
 }
 
 impl<'a> Predicate<'a> {
@@ -222,6 +218,11 @@ impl<'a> Predicate<'a> {
             needs,
             done: false,
         }
+    }
+
+    /// Whether it is about one variable alone.
+    pub(super) fn is_about(&self, id: VarId) -> bool {
+        self.needs.len() == 1 && self.needs.contains(&id)
     }
 
     /// Whether all that it mentions is known once the variable is.

@@ -6,6 +6,7 @@
 
 mod columns;
 mod conditions;
+mod estimate;
 mod expression;
 mod index;
 mod order;
@@ -19,17 +20,22 @@ mod used;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use quoit_cypher::ast::{self, Clause, ClauseKind, Imports, Query, SingleQuery, UnionKind, Yield};
 use quoit_cypher::error::{Detail, Error};
 use quoit_cypher::span::Span;
 use quoit_graph::ids::{LabelId, TypeId};
-use quoit_graph::{ConstraintDefinition, Graph, IndexDefinition, SchemaState, Statistics};
+use quoit_graph::{
+    ConstraintDefinition, EdgeEnds, Graph, IndexDefinition, IndexStatistics, SchemaState,
+    Statistics,
+};
 
 pub use expression::literal_value;
 
 use crate::expression::{Expr, Place};
 use crate::plan::{Apply, Op, Plan, ProcedureCall, Project, Unwind};
 use crate::procedure::Procedures;
+use estimate::KnownLabels;
 use index::WantedOrder;
 use scope::Scope;
 
@@ -65,6 +71,8 @@ pub struct Catalog {
     pub indexes: Vec<KnownIndex>,
     /// Counts.
     pub statistics: Statistics,
+    /// Edges by the labels of their ends.
+    pub edge_ends: EdgeEnds,
 }
 
 /// A way to find vertices or edges by their properties.
@@ -73,6 +81,8 @@ pub struct KnownIndex {
     definition: IndexDefinition,
     /// For each number of first keys: about how many distinct values they have.
     distinct: Vec<u64>,
+    /// What the last analysis found.
+    analysed: Option<IndexStatistics>,
     /// It is that of a unique constraint: one vertex at most for values of all its keys, and no other way to read it.
     is_unique: bool,
 }
@@ -86,6 +96,7 @@ impl Catalog {
             .map(|index| KnownIndex {
                 definition: index.definition,
                 distinct: index.distinct,
+                analysed: index.analysed,
                 is_unique: false,
             })
             .collect();
@@ -95,6 +106,7 @@ impl Catalog {
                 known.push(KnownIndex {
                     definition: IndexDefinition::on_label(label, &keys),
                     distinct: Vec::new(),
+                    analysed: None,
                     is_unique: true,
                 });
             }
@@ -103,6 +115,7 @@ impl Catalog {
             graph: graph.clone(),
             indexes: known,
             statistics: graph.statistics(),
+            edge_ends: graph.edge_ends(),
         }
     }
 
@@ -141,6 +154,7 @@ pub fn plan_query(
         hidden_variables: 0,
         wanted_order: WantedOrder::default(),
         hinted: Vec::new(),
+        labels: HashMap::new(),
     };
     let (mut plan, columns) = planner.query(query, &Scope::new())?;
     if columns == 0 {
@@ -171,6 +185,8 @@ struct Planner<'c> {
     wanted_order: WantedOrder,
     /// Labels or types, and properties, of indexes that the query's author asks for.
     hinted: Vec<(Box<str>, Vec<Box<str>>)>,
+    /// Labels that variables have for sure.
+    labels: HashMap<ast::VarId, KnownLabels>,
 }
 
 /// Operators that may stand below one another, subqueries added: bounds the stack that a pull takes.

@@ -1,10 +1,12 @@
 //! `MATCH`: in which order to find vertices and edges.
 //!
 //! Greedy by cost: what is bound comes first; then, over and over, an edge whose ends are both bound, else the cheapest edge from a bound end,
-//! else the cheapest vertex to start from (by id, index, label, or all). A predicate is applied as soon as all it mentions is bound.
+//! else the vertex to start from with which all steps behind it cost least (by id, index, label, or all). A predicate is applied as soon as
+//! all it mentions is bound.
 
 use std::rc::Rc;
 
+use hashbrown::HashMap;
 use quoit_cypher::ast::{
     self, ComparisonOp, Expansion, ExprKind, LabelName, Match, MatchHint, PathPattern,
     RelationshipPattern, VarId,
@@ -13,15 +15,13 @@ use quoit_cypher::error::Error;
 use quoit_cypher::span::Span;
 use quoit_graph::Direction;
 
-use super::conditions::{PatternStep, Predicate, PredicateKind, Solver, split_condition};
+use super::conditions::{Predicate, PredicateKind, Solver, split_condition};
+use super::estimate::INTO;
 use super::scope::Scope;
 use super::used::Variables;
 use super::{Planner, unsupported};
 use crate::expression::{Expr, NameRef, PathPart, Place, Slot};
 use crate::plan::{BoundEdge, Expand, Op, Other, Plan, VarExpand};
-
-/// Rows that a variable-length step is expected to give for each of its input rows, at least.
-const VAR_LENGTH_ROWS: f64 = 20.0;
 
 impl Planner<'_> {
     pub(super) fn match_clause(
@@ -84,6 +84,7 @@ impl Planner<'_> {
             steps: Vec::new(),
             predicates: Vec::new(),
             used: Vec::new(),
+            shares: HashMap::new(),
             paths: Vec::new(),
         };
         let mut nodes: Vec<VarId> = Vec::new();
@@ -107,6 +108,7 @@ impl Planner<'_> {
             .filter_map(|pattern| pattern.variable.as_ref())
             .map(|path| path.id)
             .collect();
+        self.note_labels(&solver);
         for predicate in &mut solver.predicates {
             predicate
                 .needs
@@ -160,11 +162,17 @@ impl Planner<'_> {
         scope: &mut Scope,
     ) -> Result<Plan, Error> {
         let mut planned = Vec::new();
+        let mut share = 1.0;
         for predicate in &mut solver.predicates {
             if predicate.done || !predicate.needs.iter().all(|id| scope.slot(*id).is_some()) {
                 continue;
             }
             predicate.done = true;
+            share *= match &predicate.kind {
+                PredicateKind::Labels(id, ..) => solver.shares.remove(id).unwrap_or(0.5),
+                PredicateKind::Present(_) => 1.0,
+                _ => 0.5,
+            };
             planned.push(match &predicate.kind {
                 PredicateKind::Condition(expr) => self.expr(expr, scope)?,
                 PredicateKind::Labels(id, labels, span) => {
@@ -195,11 +203,11 @@ impl Planner<'_> {
         if planned.is_empty() {
             return Ok(plan);
         }
-        let estimate = plan.estimate * 0.5_f64.powi(planned.len() as i32);
+        let estimate = plan.estimate * share;
         Ok(Plan::over(Op::Filter(Rc::new(planned)), plan).expecting(estimate))
     }
 
-    /// The cheapest step with a bound end, if there is one. A long walk waits while a cheap vertex could bind its other end.
+    /// The cheapest step with a bound end, if there is one. A step waits while finding its other end by itself is cheaper.
     fn next_step(&mut self, solver: &Solver<'_>, scope: &Scope) -> Option<usize> {
         let mut best: Option<(usize, f64)> = None;
         for (at, step) in solver
@@ -215,11 +223,17 @@ impl Planner<'_> {
             } else if from && to {
                 if step.range.is_some() { 1.0 } else { 0.1 }
             } else if from || to {
-                let far = if from { step.to } else { step.from };
-                if step.range.is_some() && self.seekable(far, solver, scope) {
+                let (near, far) = match from {
+                    true => (step.from, step.to),
+                    false => (step.to, step.from),
+                };
+                let access = self.access(far, solver, scope);
+                let (work, rows) = self.step_cost(step, near, solver, Some(&access));
+                let by_itself = access.cost + access.rows * INTO;
+                if self.is_look_up(&access) && (step.range.is_some() || by_itself < work) {
                     continue;
                 }
-                self.fan_out(step) * if solver.is_constrained(far) { 0.5 } else { 1.0 }
+                work.min(1.0) * 0.1 + rows
             } else {
                 continue;
             };
@@ -230,30 +244,6 @@ impl Planner<'_> {
         best.map(|(at, _)| at)
     }
 
-    /// Edges expected at one vertex.
-    pub(super) fn fan_out(&self, step: &PatternStep<'_>) -> f64 {
-        let statistics = &self.catalog.statistics;
-        let vertices = statistics.vertices.max(1) as f64;
-        let edges = match static_types(step.relationship) {
-            Some(types) if !types.is_empty() => types
-                .iter()
-                .filter_map(|name| self.catalog.graph.names().edge_type(name))
-                .map(|id| self.catalog.edges_of(id))
-                .sum::<f64>(),
-            _ => statistics.edges as f64,
-        };
-        let one = (edges / vertices).max(0.1)
-            * if step.relationship.direction == ast::Direction::Either {
-                2.0
-            } else {
-                1.0
-            };
-        match step.range {
-            None => one,
-            Some((_, max)) => one.max(1.0).powi(max.min(4) as i32).max(VAR_LENGTH_ROWS),
-        }
-    }
-
     fn step(
         &mut self,
         plan: Plan,
@@ -261,7 +251,9 @@ impl Planner<'_> {
         solver: &mut Solver<'_>,
         scope: &mut Scope,
     ) -> Result<Plan, Error> {
-        let fan_out = self.fan_out(&solver.steps[at]);
+        let step = &solver.steps[at];
+        let hops = [self.hop(step, step.from), self.hop(step, step.to)];
+        let linked = self.linked(step);
         let step = &mut solver.steps[at];
         step.done = true;
         let relationship = step.relationship;
@@ -313,12 +305,11 @@ impl Planner<'_> {
             (_, direction) => direction,
         };
         let into = bound(scope, far);
-        let estimate = plan.estimate
-            * if into {
-                (fan_out / self.catalog.statistics.vertices.max(1) as f64).min(1.0)
-            } else {
-                fan_out
-            };
+        let hop = hops[usize::from(reversed)];
+        let estimate = plan.estimate * if into { linked } else { hop.fan_out };
+        if !into {
+            solver.shares.insert(far, hop.share);
+        }
         let (from, to) = (scope.bind(near), scope.bind(far));
         let edge = scope.bind(relationship.id);
         solver.used.push(Other { slot: edge, list });

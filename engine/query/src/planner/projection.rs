@@ -150,6 +150,7 @@ impl Planner<'_> {
         for item in &projection.items {
             let slot = next.hidden_slot();
             next.bind_to(item.id, slot);
+            self.hand_on_labels(&item.expr, item.id);
         }
         let columns = items.len() as u32;
         if distinct {

@@ -9,6 +9,7 @@ use quoit_graph::{Direction, IndexDefinition, Order};
 
 use super::Planner;
 use super::conditions::{PredicateKind, Solver, id_condition, mentions};
+use super::estimate::Candidates;
 use super::index::IndexAccess;
 use super::pattern::static_types;
 use super::scope::Scope;
@@ -23,14 +24,21 @@ const UNIQUE_COST: f64 = 0.5;
 const ORDERED: f64 = 0.6;
 /// ... and most rows are not read at all, where only the first are wanted.
 const ORDERED_AND_CUT: f64 = 0.05;
+/// A start that finds one candidate costs the same when the graph has grown, which others do not: the plan may be used then.
+const LOOK_UP: f64 = 0.5;
 /// What an index costs that the query's author asks for.
 const HINTED: f64 = 1e-6;
 
 /// A way to find the candidates of a vertex.
 pub(super) struct Access {
     kind: AccessKind,
-    cost: f64,
-    rows: f64,
+    pub(super) cost: f64,
+    /// What of the cost of all steps behind it counts: less where only the first rows are wanted in its order.
+    discount: f64,
+    /// Candidates.
+    pub(super) rows: f64,
+    /// Those that there would be without the conditions that it answers.
+    pub(super) of: f64,
     order: Order,
     /// The predicate with the label and the label that the access already ensures.
     label: Option<(usize, String)>,
@@ -59,68 +67,79 @@ pub(super) struct EdgeAccess {
     /// None: all edges of the type.
     keys: Option<IndexAccess>,
     cost: f64,
+    discount: f64,
     rows: f64,
     order: Order,
 }
 
 impl Planner<'_> {
-    /// Whether an index or id finds few candidates for a vertex.
-    pub(super) fn seekable(&mut self, id: VarId, solver: &Solver<'_>, scope: &Scope) -> bool {
-        match self.access(id, solver, scope).kind {
+    /// Whether it finds one candidate, or as good as one.
+    pub(super) fn is_look_up(&self, access: &Access) -> bool {
+        match &access.kind {
             AccessKind::Id(_) => true,
-            AccessKind::Index(access) => {
-                access.is_look_up(self.catalog.indexes[access.index].definition.keys().len())
+            AccessKind::Index(found) => {
+                found.is_look_up(self.catalog.indexes[found.index].definition.keys().len())
             }
             AccessKind::All | AccessKind::Label => false,
         }
     }
 
-    /// What to start from next, and how to find it.
+    /// What to start from next, and how to find it: what costs least with all the steps behind it.
     pub(super) fn next_start(
         &mut self,
         nodes: &[VarId],
         solver: &Solver<'_>,
         scope: &Scope,
     ) -> Option<Start> {
-        let mut best: Option<(VarId, Access)> = None;
-        for id in nodes.iter().filter(|id| scope.slot(**id).is_none()) {
-            let access = self.access(*id, solver, scope);
-            if best
-                .as_ref()
-                .is_none_or(|(_, known)| access.cost < known.cost)
-            {
-                best = Some((*id, access));
+        let unbound = nodes.iter().filter(|id| scope.slot(**id).is_none());
+        let accesses = unbound.map(|id| (*id, self.access(*id, solver, scope)));
+        let mut candidates = Candidates {
+            accesses: accesses.collect(),
+        };
+        let behind = |found: &[VarId], rows, taken| {
+            self.cost_behind(found, rows, taken, solver, scope, &candidates)
+        };
+        let mut best: Option<(usize, f64)> = None;
+        for (at, (id, access)) in candidates.accesses.iter().enumerate() {
+            let rows = self.rows_of(*id, access, solver);
+            let mut cost = access.cost + access.discount * behind(&[*id], rows, None);
+            if self.is_look_up(access) {
+                cost *= LOOK_UP;
+            }
+            if best.is_none_or(|(_, known)| cost < known) {
+                best = Some((at, cost));
             }
         }
-        let (id, access) = best?;
-        let mut cost = access.cost;
-        let mut start = Start::Vertex(id, access);
+        let (vertex, mut cost) = best?;
+        let mut edge = None;
         for at in 0..solver.steps.len() {
-            // From a vertex the edge is found by looking at all edges there.
-            let from_vertex = cost * (1.0 + self.fan_out(&solver.steps[at]));
-            if let Some(edge) = self.edge_access(at, solver, scope)
-                && edge.cost
-                    < if matches!(start, Start::Vertex(..)) {
-                        from_vertex
-                    } else {
-                        cost
-                    }
-            {
-                cost = edge.cost;
-                start = Start::Edge(at, edge);
+            if let Some(access) = self.edge_access(at, solver, scope) {
+                let ends = [solver.steps[at].from, solver.steps[at].to];
+                let total = access.cost + access.discount * behind(&ends, access.rows, Some(at));
+                if total < cost {
+                    (cost, edge) = (total, Some((at, access)));
+                }
             }
         }
-        Some(start)
+        Some(match edge {
+            Some((at, access)) => Start::Edge(at, access),
+            None => {
+                let (id, access) = candidates.accesses.swap_remove(vertex);
+                Start::Vertex(id, access)
+            }
+        })
     }
 
     /// The cheapest way to find the candidates of an unbound vertex.
-    fn access(&self, id: VarId, solver: &Solver<'_>, scope: &Scope) -> Access {
+    pub(super) fn access(&self, id: VarId, solver: &Solver<'_>, scope: &Scope) -> Access {
         let statistics = &self.catalog.statistics;
         let all = statistics.vertices.max(1) as f64;
         let mut best = Access {
             kind: AccessKind::All,
             cost: all,
+            discount: 1.0,
             rows: all,
+            of: all,
             order: Order::Ascending,
             label: None,
         };
@@ -159,7 +178,9 @@ impl Planner<'_> {
                     best = Access {
                         kind: AccessKind::Label,
                         cost,
+                        discount: 1.0,
                         rows: count,
+                        of: count,
                         order: Order::Ascending,
                         label: ensured.clone(),
                     };
@@ -173,7 +194,7 @@ impl Planner<'_> {
                     let Some(found) = self.index_access(number, id, count, solver, scope) else {
                         continue;
                     };
-                    let (mut cost, order) = self.index_cost(&found, id);
+                    let (mut cost, discount, order) = self.index_cost(&found, id);
                     if found.is_look_up(definition.keys().len()) {
                         // Never worse than all of the label, which may be small yet: the plan may be used when there is more.
                         cost = cost.min(count.max(1.5) * 0.9);
@@ -181,7 +202,9 @@ impl Planner<'_> {
                     if cost < best.cost {
                         best = Access {
                             cost,
+                            discount,
                             rows: found.rows,
+                            of: count,
                             kind: AccessKind::Index(found),
                             order,
                             label: ensured.clone(),
@@ -193,22 +216,23 @@ impl Planner<'_> {
         best
     }
 
-    /// What a way through an index costs, and in which direction it is read.
-    fn index_cost(&self, access: &IndexAccess, id: VarId) -> (f64, Order) {
+    /// What a way through an index costs, what of the cost behind it counts, and in which direction it is read.
+    fn index_cost(&self, access: &IndexAccess, id: VarId) -> (f64, f64, Order) {
         let mut cost = 1.0 + access.rows * ENTRY_COST;
         let index = &self.catalog.indexes[access.index];
         let definition = &index.definition;
         if index.is_unique {
             cost = 1.0 + access.rows * UNIQUE_COST;
         }
+        let (mut discount, order) = match self.reading_order(access, id) {
+            Some(order) if self.wanted_order.is_cut => (ORDERED_AND_CUT, order),
+            Some(order) => (ORDERED, order),
+            None => (1.0, definition.order()),
+        };
         if self.is_hinted(definition) {
-            cost *= HINTED;
+            discount *= HINTED;
         }
-        match self.reading_order(access, id) {
-            Some(order) if self.wanted_order.is_cut => (cost * ORDERED_AND_CUT, order),
-            Some(order) => (cost * ORDERED, order),
-            None => (cost, definition.order()),
-        }
+        (cost * discount, discount, order)
     }
 
     /// The cheapest way through an index on its type to find an edge of which neither end is bound.
@@ -236,15 +260,17 @@ impl Planner<'_> {
                     index: number,
                     keys: None,
                     cost: 1.0 + count * ENTRY_COST,
+                    discount: 1.0,
                     rows: count,
                     order: Order::Ascending,
                 },
                 _ => match self.index_access(number, id, count, solver, scope) {
                     Some(found) => {
-                        let (cost, order) = self.index_cost(&found, id);
+                        let (cost, discount, order) = self.index_cost(&found, id);
                         EdgeAccess {
                             index: number,
                             cost,
+                            discount,
                             rows: found.rows,
                             keys: Some(found),
                             order,

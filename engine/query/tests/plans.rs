@@ -1,0 +1,174 @@
+//! Which plan is chosen: by what the graph's statistics say, where the text alone would mislead.
+
+mod db;
+
+use db::Db;
+
+/// The lines of a plan in the order in which they run, without estimates.
+fn steps(db: &Db, text: &str) -> Vec<String> {
+    let plan = db.explain(text);
+    let mut lines: Vec<String> = plan
+        .lines()
+        .map(|line| {
+            line.trim_start_matches(" * ")
+                .split("  (~")
+                .next()
+                .unwrap_or("")
+                .to_owned()
+        })
+        .collect();
+    lines.reverse();
+    lines
+}
+
+/// Rows expected of the first line that begins so.
+fn expected(db: &Db, text: &str, operator: &str) -> f64 {
+    let plan = db.explain(text);
+    let line = plan.lines().find(|line| line.contains(operator));
+    let line = line.unwrap_or_else(|| panic!("no {operator} in\n{plan}"));
+    let rows = line
+        .split("(~")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next());
+    rows.unwrap().parse().unwrap()
+}
+
+/// 100 authors with 40 posts each; 300 readers, each of whom has read one post.
+fn authors() -> Db {
+    let db = Db::new();
+    db.run("UNWIND range(1, 100) AS i CREATE (a:Author {id: i}) WITH a UNWIND range(1, 40) AS j CREATE (a)-[:LINKED]->(:Post {n: j})");
+    db.run("MATCH (p:Post) WHERE p.n <= 3 WITH p LIMIT 300 CREATE (:Reader)-[:LINKED]->(p)");
+    db
+}
+
+#[test]
+fn a_match_begins_where_all_its_steps_cost_least() {
+    let db = authors();
+    // There are fewer authors than readers, but each has 40 edges.
+    let steps = steps(
+        &db,
+        "MATCH (a:Author)-[:LINKED]->(p)<-[:LINKED]-(r:Reader) RETURN a, r",
+    );
+    assert!(steps[1].contains(":Reader"), "{steps:#?}");
+}
+
+#[test]
+fn the_next_step_is_the_one_that_leaves_the_fewest_rows() {
+    let db = Db::new();
+    db.run("CREATE INDEX ON :X(id)");
+    db.run("UNWIND range(1, 20) AS i CREATE (x:X {id: i}) WITH x UNWIND range(1, 50) AS j CREATE (x)-[:T]->(:Many)");
+    db.run("MATCH (x:X) CREATE (x)-[:T]->(:Few)");
+    let filters = |text: &str| -> Vec<String> {
+        let plan = db.explain(text);
+        assert!(plan.contains("ScanAllByLabelProperties"), "{plan}");
+        let lines = plan.lines().filter(|line| line.contains("Filter"));
+        let rows = lines.filter_map(|line| line.split("(~").nth(1));
+        rows.map(str::to_owned).collect()
+    };
+    let many_first = "MATCH (x:X {id: 7})-[:T]->(m:Many), (x)-[:T]->(f:Few) RETURN count(*)";
+    let few_first = "MATCH (x:X {id: 7})-[:T]->(f:Few), (x)-[:T]->(m:Many) RETURN count(*)";
+    assert_eq!(db.number(many_first), 50);
+    assert_eq!(db.number(few_first), 50);
+    // Whichever is written first: of 51 edges one is left, then 50.
+    assert_eq!(filters(many_first), ["50 rows)", "1 rows)"]);
+    assert_eq!(filters(few_first), ["50 rows)", "1 rows)"]);
+}
+
+#[test]
+fn labels_of_an_earlier_clause_count_too() {
+    let db = Db::new();
+    db.run("CREATE INDEX ON :X(id)");
+    // S is the rarer type, but not at an X.
+    db.run("UNWIND range(1, 10) AS i CREATE (x:X {id: i}) WITH x UNWIND range(1, 100) AS j CREATE (x)-[:S]->(:N)");
+    db.run("UNWIND range(1, 2000) AS i CREATE (:N)-[:T]->(:N)");
+    db.run("MATCH (x:X) CREATE (x)-[:T]->(:N)");
+    let plan = steps(
+        &db,
+        "MATCH (x:X {id: 7}) WITH x AS y MATCH (a)<-[:S]-(y)-[:T]->(b) RETURN count(*)",
+    );
+    let first = plan.iter().find(|line| line.contains("Expand")).unwrap();
+    assert!(first.contains(":T"), "{plan:#?}");
+}
+
+#[test]
+fn two_known_ends_are_both_looked_up_where_there_are_many_edges_between() {
+    let db = Db::new();
+    db.run("CREATE INDEX ON :X(id)");
+    db.run("UNWIND range(1, 200) AS i CREATE (:X {id: i})");
+    let text = "MATCH (a:X {id: 7})-[:T]->(b:X {id: 9}) RETURN count(*)";
+    db.run("MATCH (a:X), (b:X) WHERE b.id < 50 CREATE (a)-[:T]->(b)");
+    let plan = steps(&db, text);
+    assert!(
+        plan.iter().any(|line| line.contains("ExpandInto")),
+        "{plan:#?}"
+    );
+    assert_eq!(db.number(text), 1);
+    // One edge at most is cheaper to follow than to look for.
+    let db = Db::new();
+    db.run("CREATE INDEX ON :X(id)");
+    db.run("UNWIND range(1, 200) AS i CREATE (:X {id: i})-[:T]->(:Y)");
+    let plan = steps(&db, text);
+    assert!(
+        !plan.iter().any(|line| line.contains("ExpandInto")),
+        "{plan:#?}"
+    );
+}
+
+#[test]
+fn rows_are_estimated_by_the_labels_of_both_ends() {
+    let db = authors();
+    let text = "MATCH (a:Author)-[:LINKED]->(p) RETURN a, p";
+    assert_eq!(expected(&db, text, "Expand"), 4_000.0);
+    assert_eq!(
+        db.number("MATCH (a:Author)-[:LINKED]->(p) RETURN count(*)"),
+        4_000
+    );
+    // New labels of vertices with edges count at once.
+    db.run("MATCH (a:Author) WHERE a.id <= 10 SET a:Known");
+    let text = "MATCH (a:Known)-[:LINKED]->(p) RETURN a, p";
+    assert_eq!(expected(&db, text, "Expand"), 400.0);
+}
+
+#[test]
+fn a_plan_made_for_a_graph_without_edges_does_not_stay() {
+    let db = Db::new();
+    db.run("UNWIND range(1, 100) AS i CREATE (:A {id: i})");
+    db.run("UNWIND range(1, 300) AS i CREATE (:B {id: i})");
+    let text = "MATCH (a:A)-[:T]->(b:B) RETURN count(*)";
+    let begins = |db: &Db| {
+        let prepared = db.engine.prepare(text, &db.core).unwrap();
+        let lines = prepared.plan_lines();
+        let scan = lines
+            .iter()
+            .rev()
+            .find(|line| line.contains("ScanAllByLabel"));
+        scan.unwrap().clone()
+    };
+    assert!(begins(&db).contains(":A"));
+    db.run("MATCH (a:A) UNWIND range(1, 100) AS j CREATE (a)-[:T]->(:C)");
+    let planned_anew = (0..64).map(|_| begins(&db)).any(|scan| scan.contains(":B"));
+    assert!(planned_anew, "{}", db.explain(text));
+}
+
+#[test]
+fn an_analysis_tells_a_skewed_index_from_an_even_one() {
+    let db = Db::new();
+    db.run("CREATE INDEX ON :P(skewed)");
+    db.run("CREATE INDEX ON :P(even)");
+    // Both have 100 values on average ten times, but one of the skewed ones has nearly all entries.
+    db.run("UNWIND range(0, 999) AS i CREATE (:P {skewed: CASE WHEN i < 99 THEN i + 1 ELSE 0 END, even: i % 90})");
+    let text = "MATCH (n:P {skewed: 0, even: 7}) RETURN n";
+    assert!(
+        db.explain(text).contains("{skewed}"),
+        "{}",
+        db.explain(text)
+    );
+    db.run("ANALYZE GRAPH");
+    assert!(db.explain(text).contains("{even}"), "{}", db.explain(text));
+    db.run("ANALYZE GRAPH DELETE STATISTICS");
+    assert!(
+        db.explain(text).contains("{skewed}"),
+        "{}",
+        db.explain(text)
+    );
+}
