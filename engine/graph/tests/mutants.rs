@@ -32,8 +32,24 @@ fn interleavings_object() -> Option<String> {
     Some(words.lines().next().unwrap_or_default().to_owned())
 }
 
-/// What the checker finds in histories of snapshot isolation.
+/// How the checker's words begin where it names what it has found, not where the engine's own assertions did.
+const NAMED: &str = "checker ";
+
+/// Whether a variant breaks isolation, so that the checker of histories has to name it; the others break edges or the rights that
+/// keep them whole, which the interleavings have to find.
+fn is_of_isolation(mutant: Mutant) -> bool {
+    !matches!(
+        mutant,
+        Mutant::EdgeOnOneSide
+            | Mutant::DeletedOnOneSide
+            | Mutant::NoSharedRight
+            | Mutant::NoExclusiveRight
+    )
+}
+
+/// What the checker finds in histories of snapshot isolation; the first assertion of the engine's own if it finds nothing.
 fn histories_object() -> Option<String> {
+    let mut asserted = None;
     for seed in 1..=SEEDS {
         for layout in LAYOUTS {
             let run = Run {
@@ -44,15 +60,17 @@ fn histories_object() -> Option<String> {
                 seed,
             };
             let Ok(history) = catch_unwind(|| history(run)) else {
-                return Some(format!("{layout:?}: the engine's own assertion"));
+                asserted =
+                    asserted.or_else(|| Some(format!("{layout:?}: the engine's own assertion")));
+                continue;
             };
             let found = check(&history).violations(Level::StrongSnapshot);
             if !found.is_empty() {
-                return Some(format!("{layout:?}: {found:?}"));
+                return Some(format!("{NAMED}{layout:?}: {found:?}"));
             }
         }
     }
-    None
+    asserted
 }
 
 /// Runs in the process of a variant, which an ordinary run of the tests is not.
@@ -120,7 +138,12 @@ fn every_broken_variant_is_caught_and_the_engine_itself_is_not() {
     let mut caught = 0;
     for mutant in Mutant::ALL {
         let found = sides.map(|side| look_at(&format!("{mutant:?}"), side));
-        caught += usize::from(found.iter().any(Option::is_some));
+        let as_it_should = match (&found, is_of_isolation(mutant)) {
+            ([_, Some(words)], true) => words.starts_with(NAMED),
+            ([found, _], false) => found.is_some(),
+            ([_, None], true) => false,
+        };
+        caught += usize::from(as_it_should);
         let [interleavings, histories] = found.map(|words| {
             let words = words.unwrap_or_else(|| "-".to_owned());
             words.chars().take(64).collect::<String>()
