@@ -152,11 +152,10 @@ impl Applying<'_> {
             Delta::SetVertexLabels { id, added, removed } => self.labels(id, &added, &removed)?,
             Delta::SetVertexProperties { id, changes } => {
                 self.keys_known(changes)?;
-                let overlay = |present: Properties<'_>, out: &mut Vec<u8>| {
-                    present.overlaid(changes, out);
-                    true
-                };
-                if let Err(error) = self.with_pen(|pen| pen.change_properties(id, overlay)) {
+                let changed = self.with_pen(|pen| {
+                    pen.change_properties(id, |present| Some(present.overlaid(changes)))
+                });
+                if let Err(error) = changed {
                     return Err(self.unfit(error.to_string()));
                 }
                 self.later(Write::Vertex(id));
@@ -171,11 +170,10 @@ impl Applying<'_> {
             Delta::DeleteEdge { edge } => self.delete_edge(edge)?,
             Delta::SetEdgeProperties { edge, changes } => {
                 self.keys_known(changes)?;
-                let overlay = |present: Properties<'_>, out: &mut Vec<u8>| {
-                    present.overlaid(changes, out);
-                    true
-                };
-                if let Err(error) = self.with_pen(|pen| pen.change_edge_properties(edge, overlay)) {
+                let changed = self.with_pen(|pen| {
+                    pen.change_edge_properties(edge, |present| Some(present.overlaid(changes)))
+                });
+                if let Err(error) = changed {
                     return Err(self.unfit(error.to_string()));
                 }
             }

@@ -1,6 +1,6 @@
 //! Housekeeping of pages: when a page is folded, and what follows when a vertex is forgotten (design D7).
 //!
-//! Owned here: [`Folding`], a core's list of pages that its transactions have written. Called by `settle` (which notes writes and is
+//! Owned here: [`Folding`], a core's list of pages that its transactions have written, and [`FoldWork`], what folding them took. Called by `settle` (which notes writes and is
 //! the door of `Core::maintain`), `apply`.
 //! Always holds: a page that has been written is noted until it has been folded up to that write; a fold is done under the token of
 //! its shard; a vertex is forgotten (its lists given back, its slot vacated) only when no snapshot can see it.
@@ -11,7 +11,8 @@
 
 use crate::adjacency;
 use crate::column::Columns;
-use crate::core::CoreState;
+use crate::column::fold::Folded;
+use crate::core::{Core, CoreState};
 use crate::graph::Graph;
 use crate::ids::{CommitSeq, PageId, ShardId, VertexId};
 use crate::memory::Guard;
@@ -47,6 +48,33 @@ pub(crate) struct Folding {
     lingering: VecDeque<(Place, u32)>,
     /// Records without a state, and the mark of the epoch that has to pass.
     released: VecDeque<(u64, ShardId, u32)>,
+    work: FoldWork,
+}
+
+/// What folding has taken so far, on one core.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FoldWork {
+    /// Folds of a page.
+    pub folds: u64,
+    /// Rows that were written, those that only moved because another row of their column changed included.
+    pub rows: u64,
+    /// Bytes that were written.
+    pub bytes: u64,
+}
+
+impl FoldWork {
+    fn add(&mut self, folded: &Folded) {
+        self.folds += 1;
+        self.rows += folded.rows as u64;
+        self.bytes += folded.bytes as u64;
+    }
+}
+
+impl Core {
+    /// What folding pages has taken so far.
+    pub fn fold_work(&self) -> FoldWork {
+        self.0.folding.borrow().work
+    }
 }
 
 /// What every kind of page has.
@@ -219,16 +247,18 @@ impl CoreState {
         match page {
             Loaded::Vertices(page) => {
                 let (id, home) = (page.header().id, page.header().labels);
-                let forgotten = columns.fold(word, home, horizon, guard, |at, state| {
+                let folded = columns.fold(word, home, horizon, guard, |at, state| {
                     graph.unindex_record(VertexId::new(id, at), &state, guard);
                 });
-                for at in forgotten {
+                self.folding.borrow_mut().work.add(&folded);
+                for at in folded.forgotten {
                     self.forget(&mut hold, page, at, guard);
                 }
             }
             Loaded::Records(shard, records) => {
-                let forgotten = columns.fold(word, NO_LABELS, horizon, guard, |_, _| {});
-                for at in forgotten {
+                let folded = columns.fold(word, NO_LABELS, horizon, guard, |_, _| {});
+                self.folding.borrow_mut().work.add(&folded);
+                for at in folded.forgotten {
                     self.release_record(shard, records.number(at));
                 }
             }

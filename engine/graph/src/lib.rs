@@ -47,6 +47,7 @@ mod charge;
 mod column;
 mod constraint;
 mod core;
+mod draft;
 mod error;
 mod expand;
 mod graph;
@@ -55,6 +56,7 @@ mod horizon;
 mod housekeeping;
 mod index;
 mod labels;
+mod long;
 mod memory;
 #[cfg(not(feature = "mutants"))]
 mod mutants;
@@ -87,6 +89,7 @@ pub use column::kernel::Summary;
 pub use constraint::{ConstraintDefinition, PropertyType, UniqueRef, Violation};
 pub use error::{ApplyError, CommitError, Entity, WriteError};
 pub use graph::{Graph, GraphConfig};
+pub use housekeeping::FoldWork;
 pub use index::{
     Bound, Cursor, EdgeIndexRef, IndexDefinition, IndexRef, KEY_MAX, KeyRange, NextKey, Order, Seek,
 };

@@ -177,7 +177,7 @@ impl CoreState {
             }
             let behind = version.header().previous.load(guard);
             if let Some(old) = newer.header().previous.splice(behind) {
-                self.heap.retire_block(old);
+                version::retire(old, &self.heap);
             }
             gone(version);
         }

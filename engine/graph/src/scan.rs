@@ -5,13 +5,16 @@
 //! alone, the others one by one.
 //! Left to others: which pages (`View::pages`).
 
+use crate::column::encoding::Column;
 use crate::column::kernel::{self, Summary};
 use crate::column::table::Table;
 use crate::column::{Bits, WORDS, has, slots};
 use crate::ids::{KeyId, LabelId, LabelSetId, PageId, VertexId};
+use crate::long::{self, LongList, LongValue};
 use crate::page::Page;
 use crate::state::State;
 use crate::value::ValueRef;
+use crate::value::codec::Properties;
 use crate::version::Record;
 use crate::view::View;
 
@@ -145,31 +148,52 @@ impl<'e> PageView<'e> {
     pub fn summarize(&self, selection: &Selection, key: KeyId, into: &mut Summary) {
         match self.table.and_then(|table| table.column(key)) {
             Some(column) => into.add_column(column, &selection.settled),
-            None if self.table.is_some_and(|table| table.rest().is_some()) => {
-                let values = slots(&selection.settled).filter_map(|at| self.property(at, key));
-                values.for_each(|value| into.add(value));
+            None => {
+                if let Some(rest) = self.table.and_then(Table::rest) {
+                    let rows = slots(&selection.settled);
+                    let values = rows.filter_map(|at| rest_of(rest, at).get(key));
+                    values.for_each(|value| into.add(value));
+                }
             }
-            None => {}
+        }
+        for (_, value) in self.long_values(selection, key) {
+            into.add(long::value(value));
         }
         let recent = slots(&selection.recent).filter_map(|at| self.property(at, key));
         recent.for_each(|value| into.add(value));
     }
 
+    /// The long values of a key in the rows of a selection.
+    fn long_values<'s>(
+        &self,
+        selection: &'s Selection,
+        key: KeyId,
+    ) -> impl Iterator<Item = (usize, LongValue<'e>)> + use<'e, 's> {
+        let longs = self.table.map_or(LongList::default(), Table::longs);
+        longs
+            .of_key(key)
+            .filter(|(at, _)| has(&selection.settled, *at))
+    }
+
     /// How many vertices of a selection of this page have a value of a key: `count(n.p)`.
     pub fn count_values(&self, selection: &Selection, key: KeyId) -> u64 {
-        let settled = match self.table.and_then(|table| table.column(key)) {
+        let table = self.table;
+        let short = match table.and_then(|table| table.column(key)) {
             Some(column) => kernel::count_values(column, &selection.settled),
             None => {
-                let rest = self.table.filter(|table| table.rest().is_some());
-                let one_by_one = |_| slots(&selection.settled);
-                let rows = rest.into_iter().flat_map(one_by_one);
-                rows.filter(|&at| self.property(at, key).is_some()).count() as u64
+                let rest = table.and_then(Table::rest).into_iter();
+                let rows =
+                    rest.flat_map(|rest| slots(&selection.settled).map(move |at| (rest, at)));
+                rows.filter(|(rest, at)| rest_of(*rest, *at).get(key).is_some())
+                    .count() as u64
             }
         };
-        let recent = slots(&selection.recent);
-        settled
-            + recent
-                .filter(|&at| self.property(at, key).is_some())
-                .count() as u64
+        let recent = slots(&selection.recent).filter(|&at| self.property(at, key).is_some());
+        short + self.long_values(selection, key).count() as u64 + recent.count() as u64
     }
+}
+
+/// The properties of a row that have no column.
+fn rest_of<'e>(rest: Column<'e>, at: usize) -> Properties<'e> {
+    Properties::trusted(rest.bytes(at))
 }

@@ -6,10 +6,12 @@
 //! Left to others: which state a transaction sees (`column`).
 
 use crate::column::table::Row;
+use crate::draft::Draft;
 use crate::ids::{KeyId, LabelSetId};
+use crate::long::{self, LongList, LongValue};
 use crate::stamp::SETTLED;
 use crate::value::ValueRef;
-use crate::value::codec::{Properties, encode_ref, put_varint};
+use crate::value::codec::{Properties, tag};
 use crate::version::{self, Record, Version};
 use std::iter::Peekable;
 
@@ -43,7 +45,7 @@ impl<'g> State<'g> {
     #[inline]
     pub(crate) fn get(&self, key: KeyId) -> Option<ValueRef<'g>> {
         match self {
-            State::Recent(version) => version::properties(*version).get(key),
+            State::Recent(version) => version::property(*version, key),
             State::Settled(row) => row.get(key),
         }
     }
@@ -51,7 +53,7 @@ impl<'g> State<'g> {
     /// All properties.
     pub(crate) fn properties(&self) -> PropertiesRef<'g> {
         PropertiesRef(match self {
-            State::Recent(version) => Form::Encoded(version::properties(*version)),
+            State::Recent(version) => Form::Version(*version),
             State::Settled(row) => Form::Row(*row),
         })
     }
@@ -75,19 +77,25 @@ impl Record for State<'_> {
 }
 
 /// The properties of a vertex or an edge, in place: pairs of key and value, ascending by key, no null. Reading allocates nothing.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct PropertiesRef<'e>(Form<'e>);
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 enum Form<'e> {
-    Encoded(Properties<'e>),
+    #[default]
+    None,
+    Version(Version<'e>),
     Row(Row<'e>),
 }
 
-impl Default for PropertiesRef<'_> {
-    fn default() -> Self {
-        PropertiesRef(Form::Encoded(Properties::default()))
-    }
+/// A property as it stands.
+pub(crate) enum Part<'e> {
+    /// Its encoding.
+    Encoded(&'e [u8]),
+    /// In a column.
+    Value(ValueRef<'e>),
+    /// In a block of its own.
+    Long(LongValue<'e>),
 }
 
 impl<'e> PropertiesRef<'e> {
@@ -95,47 +103,113 @@ impl<'e> PropertiesRef<'e> {
     #[inline]
     pub fn get(&self, key: KeyId) -> Option<ValueRef<'e>> {
         match self.0 {
-            Form::Encoded(properties) => properties.get(key),
+            Form::None => None,
+            Form::Version(version) => version::property(version, key),
             Form::Row(row) => row.get(key),
         }
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        match self.0 {
-            Form::Encoded(properties) => properties.is_empty(),
-            Form::Row(_) => self.iter().next().is_none(),
-        }
+        self.iter().next().is_none()
     }
 
     /// The pairs in ascending order of keys.
     pub fn iter(&self) -> impl Iterator<Item = (KeyId, ValueRef<'e>)> + use<'e> {
-        let (encoded, row) = match self.0 {
-            Form::Encoded(properties) => (properties, None),
-            Form::Row(row) => (row.rest(), Some(row)),
-        };
-        let columns = row.into_iter().flat_map(Row::columns).peekable();
-        Merged {
+        let Standing {
             columns,
-            rest: encoded.iter().peekable(),
+            encoded,
+            longs,
+            at,
+        } = self.standing();
+        let short = Merged {
+            a: columns.into_iter().flat_map(Row::columns).peekable(),
+            b: encoded.iter().peekable(),
+        };
+        let long = longs.of_slot(at);
+        Merged {
+            a: short.peekable(),
+            b: long
+                .map(|(key, block)| (key, long::value(block)))
+                .peekable(),
         }
     }
 
-    /// The same as encoded bytes: those of a version as they stand, those of a row written to `buffer`.
-    pub(crate) fn encoded<'b>(&self, buffer: &'b mut Vec<u8>) -> Properties<'b>
-    where
-        'e: 'b,
-    {
-        if let Form::Encoded(properties) = self.0 {
-            return properties;
+    fn parts(&self) -> impl Iterator<Item = (KeyId, Part<'e>)> + use<'e> {
+        let Standing {
+            columns,
+            encoded,
+            longs,
+            at,
+        } = self.standing();
+        let columns = columns.into_iter().flat_map(Row::columns);
+        let encoded = encoded.raw();
+        let short = Merged {
+            a: columns
+                .map(|(key, value)| (key, Part::Value(value)))
+                .peekable(),
+            b: encoded
+                .map(|(key, bytes)| (key, Part::Encoded(bytes)))
+                .peekable(),
+        };
+        let long = longs.of_slot(at);
+        Merged {
+            a: short.peekable(),
+            b: long.map(|(key, block)| (key, Part::Long(block))).peekable(),
         }
-        buffer.clear();
-        for (key, value) in self.iter() {
-            put_varint(buffer, u64::from(key.0));
-            encode_ref(value, buffer);
-        }
-        Properties::trusted(buffer)
     }
+
+    fn standing(&self) -> Standing<'e> {
+        match self.0 {
+            Form::None => Standing::default(),
+            Form::Version(version) => Standing {
+                columns: None,
+                encoded: version::short(version),
+                longs: version::longs(version),
+                at: 0,
+            },
+            Form::Row(row) => Standing {
+                columns: Some(row),
+                encoded: row.rest(),
+                longs: row.longs(),
+                at: row.at(),
+            },
+        }
+    }
+
+    /// These properties with changes laid over them (null removes).
+    pub(crate) fn overlaid(&self, changes: Properties<'e>) -> Draft<'e> {
+        let mut draft = Draft::default();
+        let mut changes = changes.raw().peekable();
+        for (key, part) in self.parts() {
+            while let Some((other, value)) = changes.next_if(|change| change.0 < key) {
+                draft.set(other, value);
+            }
+            match changes.next_if(|change| change.0 == key) {
+                Some((_, value)) => draft.set(key, value),
+                None => draft.keep(key, part),
+            }
+        }
+        changes.for_each(|(key, value)| draft.set(key, value));
+        draft.finished()
+    }
+
+    /// As [`PropertiesRef::overlaid`]; nothing where no property is set and none removed that is there.
+    pub(crate) fn overlaid_if_changed(&self, changes: Properties<'e>) -> Option<Draft<'e>> {
+        let changed =
+            |(key, value): (KeyId, &[u8])| value[0] != tag::NULL || self.get(key).is_some();
+        changes.raw().any(changed).then(|| self.overlaid(changes))
+    }
+}
+
+/// Where properties stand: the columns and the rest of a row, or the encoding of a version; and long ones, in a list.
+#[derive(Default)]
+struct Standing<'e> {
+    columns: Option<Row<'e>>,
+    encoded: Properties<'e>,
+    longs: LongList<'e>,
+    /// The slot in the list.
+    at: usize,
 }
 
 impl std::fmt::Debug for PropertiesRef<'_> {
@@ -146,22 +220,22 @@ impl std::fmt::Debug for PropertiesRef<'_> {
 
 /// Two ascending lists without a common key as one.
 struct Merged<A: Iterator, B: Iterator> {
-    columns: Peekable<A>,
-    rest: Peekable<B>,
+    a: Peekable<A>,
+    b: Peekable<B>,
 }
 
-impl<'e, A, B> Iterator for Merged<A, B>
+impl<V, A, B> Iterator for Merged<A, B>
 where
-    A: Iterator<Item = (KeyId, ValueRef<'e>)>,
-    B: Iterator<Item = (KeyId, ValueRef<'e>)>,
+    A: Iterator<Item = (KeyId, V)>,
+    B: Iterator<Item = (KeyId, V)>,
 {
-    type Item = (KeyId, ValueRef<'e>);
+    type Item = (KeyId, V);
 
     fn next(&mut self) -> Option<Self::Item> {
-        match (self.columns.peek(), self.rest.peek()) {
-            (Some((a, _)), Some((b, _))) if b < a => self.rest.next(),
-            (Some(_), _) => self.columns.next(),
-            (None, _) => self.rest.next(),
+        match (self.a.peek(), self.b.peek()) {
+            (Some((a, _)), Some((b, _))) if b < a => self.b.next(),
+            (Some(_), _) => self.a.next(),
+            (None, _) => self.b.next(),
         }
     }
 }

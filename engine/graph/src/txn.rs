@@ -9,6 +9,7 @@
 use crate::constraint::ConstraintDefinition;
 use crate::core::{Core, Epoch};
 use crate::delta::{DeltaWriter, INDEX_KEYS_MAX, LABELS_MAX, Labels, NAME_BYTES_MAX, NameKind};
+use crate::draft::Draft;
 use crate::error::{CommitError, Entity, WriteError};
 use crate::ids::{CommitSeq, KeyId, LabelId, LabelSetId, TypeId, VertexId};
 use crate::index::IndexDefinition;
@@ -17,9 +18,10 @@ use crate::mutants::Mutant;
 use crate::schema::{Filling, Schema, SchemaBuild, SchemaChange};
 use crate::settle::{Settling, Write};
 use crate::stamp::{Author, CellId, NEVER, Sight};
+use crate::state::PropertiesRef;
 use crate::statistics::Tally;
 use crate::value::codec::{Properties, encode_properties, put_varint};
-use crate::value::{Edge, Value, ValueRef};
+use crate::value::{Edge, Value};
 use crate::view::View;
 use crate::write::{Pen, Touch};
 use hashbrown::HashSet;
@@ -519,7 +521,7 @@ impl Txn {
         let changes = self.encode_changes(changes)?;
         let changes = Properties::trusted(&changes);
         let touch = self.with_pen(|pen| {
-            pen.change_properties(vertex, |present, out| overlay(present, changes, out))
+            pen.change_properties(vertex, |present| present.overlaid_if_changed(changes))
         })?;
         self.note_vertex_properties(vertex, changes, touch);
         Ok(())
@@ -535,9 +537,7 @@ impl Txn {
         let bytes = self.encode(properties)?;
         let mut changes = Vec::new();
         let touch = self.with_pen(|pen| {
-            pen.change_properties(vertex, |present, out| {
-                replacement(present, &bytes, &mut changes, out)
-            })
+            pen.change_properties(vertex, |present| replacement(present, &bytes, &mut changes))
         })?;
         self.note_vertex_properties(vertex, Properties::trusted(&changes), touch);
         Ok(())
@@ -614,7 +614,7 @@ impl Txn {
         let changes = self.encode_changes(changes)?;
         let changes = Properties::trusted(&changes);
         let changed = self.with_pen(|pen| {
-            pen.change_edge_properties(edge, |present, out| overlay(present, changes, out))
+            pen.change_edge_properties(edge, |present| present.overlaid_if_changed(changes))
         })?;
         self.note_edge_properties(edge, changes, changed);
         Ok(())
@@ -630,9 +630,7 @@ impl Txn {
         let bytes = self.encode(properties)?;
         let mut changes = Vec::new();
         let changed = self.with_pen(|pen| {
-            pen.change_edge_properties(edge, |present, out| {
-                replacement(present, &bytes, &mut changes, out)
-            })
+            pen.change_edge_properties(edge, |present| replacement(present, &bytes, &mut changes))
         })?;
         self.note_edge_properties(edge, Properties::trusted(&changes), changed);
         Ok(())
@@ -1107,26 +1105,16 @@ impl Txn {
     }
 }
 
-/// Lays changes over the present properties; whether anything is set, or removed that was there.
-fn overlay(present: Properties<'_>, changes: Properties<'_>, out: &mut Vec<u8>) -> bool {
-    present.overlaid(changes, out);
-    out.as_slice() != present.bytes()
-        || changes
-            .iter()
-            .any(|(_, value)| !matches!(value, ValueRef::Null))
-}
-
-/// The properties that take the place of the present ones, with the changes that lead there.
-fn replacement(
-    present: Properties<'_>,
-    bytes: &[u8],
+/// The properties that take the place of the present ones, with the changes that lead there; nothing if there is none.
+fn replacement<'d>(
+    present: PropertiesRef<'_>,
+    bytes: &'d [u8],
     changes: &mut Vec<u8>,
-    out: &mut Vec<u8>,
-) -> bool {
+) -> Option<Draft<'d>> {
     changes.clear();
     let new = Properties::trusted(bytes);
     let mut removed: Vec<(KeyId, &[u8])> = present
-        .raw()
+        .iter()
         .map(|(key, _)| (key, NULL))
         .filter(|(key, _)| new.get(*key).is_none())
         .collect();
@@ -1136,8 +1124,7 @@ fn replacement(
         put_varint(changes, u64::from(key.0));
         changes.extend_from_slice(value);
     }
-    out.extend_from_slice(bytes);
-    !changes.is_empty()
+    (!changes.is_empty()).then(|| Draft::of(new))
 }
 
 const SCHEMA_ALONE: &str =

@@ -1,13 +1,16 @@
 //! Versions: what a vertex or an edge's properties looked like, newest first.
 //!
-//! Owned here: the version block, walking its chain, building the next version, and [`Record`], what any state of a thing answers.
+//! Owned here: the version block, walking its chain, building the next version, retiring one, and [`Record`], what any state of a thing
+//! answers.
 //! Called by `view` (reads), `write` and `settle` (under the token of the shard), `index` (through [`Record`]).
 //! Always holds: a block is immutable but for its stamp and its link; stamps fall from the front of a chain to its end, except that
 //! in-flight ones stand in front; a version marked `deleted` has no properties.
 //! Left to others: the settled row beneath the last version of a chain (`column`), states in either form (`state`).
 
+use crate::draft::Draft;
 use crate::ids::{KeyId, LabelSetId};
-use crate::memory::{Alone, BlockRef, Charged, Guard, Heap, Link, MemoryOwner, Owned};
+use crate::long::{self, LongList, Longs};
+use crate::memory::{Alone, BlockRef, Charged, Guard, Heap, Link, MemoryOwner, Owned, Unlinked};
 use crate::stamp::Sight;
 use crate::value::ValueRef;
 use crate::value::codec::Properties;
@@ -26,7 +29,7 @@ pub(crate) trait Record {
 
 /// The head of a chain of versions.
 pub(crate) type Versions = Link<VersionHead, u8>;
-/// One version as a reader sees it; its items are its encoded properties.
+/// One version as a reader sees it; its items are its encoded properties but for the long ones.
 pub(crate) type Version<'g> = BlockRef<'g, VersionHead, u8>;
 
 /// What stands before the properties.
@@ -34,6 +37,8 @@ pub(crate) struct VersionHead {
     pub(crate) stamp: AtomicU64,
     /// The version before this one.
     pub(crate) previous: Versions,
+    /// The long properties.
+    longs: Longs,
     /// The labels; meaningless for edges.
     pub(crate) labels: LabelSetId,
     /// Whether this version says that the thing is gone.
@@ -58,7 +63,7 @@ impl Record for Version<'_> {
     }
 
     fn property(&self, key: KeyId) -> Option<ValueRef<'_>> {
-        properties(*self).get(key)
+        property(*self, key)
     }
 
     fn is_deleted(&self) -> bool {
@@ -66,10 +71,24 @@ impl Record for Version<'_> {
     }
 }
 
-/// The properties of a version.
+/// The properties of a version that are not long.
 #[inline]
-pub(crate) fn properties(version: Version<'_>) -> Properties<'_> {
+pub(crate) fn short(version: Version<'_>) -> Properties<'_> {
     Properties::trusted(version.items())
+}
+
+/// The long properties of a version, at slot 0.
+#[inline]
+pub(crate) fn longs(version: Version<'_>) -> LongList<'_> {
+    LongList(version.follow(&version.header().longs))
+}
+
+/// One property of a version.
+#[inline]
+pub(crate) fn property(version: Version<'_>, key: KeyId) -> Option<ValueRef<'_>> {
+    short(version)
+        .get(key)
+        .or_else(|| longs(version).get(0, key).map(long::value))
 }
 
 /// The newest version that `sight` sees, deleted or not.
@@ -102,22 +121,32 @@ pub(crate) fn chain<'g>(
     })
 }
 
-/// A version that is not linked yet.
+/// A version that is not linked yet, and has to be: the lists of its long values count it.
 pub(crate) fn build<'h>(
     heap: &'h Heap,
     stamp: u64,
     previous: Option<Version<'_>>,
     labels: LabelSetId,
     deleted: bool,
-    properties: &[u8],
+    properties: &Draft<'_>,
 ) -> Owned<'h, VersionHead, u8> {
     let head = VersionHead {
         stamp: AtomicU64::new(stamp),
         previous: Link::to(previous),
+        longs: properties.longs(heap),
         labels,
         deleted,
     };
-    heap.block(head, properties.len(), |i| properties[i])
+    let short = properties.short();
+    heap.block(head, short.len(), |i| short[i])
+}
+
+/// Retires a version that has been unlinked, with the long values that it was the last to hold.
+pub(crate) fn retire(version: Unlinked<VersionHead, u8>, heap: &Heap) {
+    if let Some(list) = version.header().longs.inherit() {
+        long::retire(list, |_| true, heap);
+    }
+    heap.retire_block(version);
 }
 
 /// Unlinks what a link owns and everything behind it, and gives it all to the retire list.
@@ -125,7 +154,7 @@ pub(crate) fn retire_chain(link: &Versions, heap: &Heap) {
     let mut next = link.take();
     while let Some(version) = next {
         next = version.header().previous.inherit();
-        heap.retire_block(version);
+        retire(version, heap);
     }
 }
 
@@ -134,6 +163,7 @@ pub(crate) fn free_chain(versions: &Versions, heap: &Heap, alone: &mut Alone) {
     let mut next = versions.take();
     while let Some(version) = next {
         next = version.header().previous.inherit();
+        long::free(&version.header().longs, heap, alone);
         heap.free_block(version, alone);
     }
 }

@@ -5,6 +5,7 @@
 //! it; the table is published before a word is cleared (see `column`); what no reader to come can reach is retired.
 //! Left to others: when it pays (`housekeeping`).
 //!
+//! What a fold copies is bounded by the slots of a page: long values pass from versions to the table by pointer (`draft`, `long`).
 //! A key has a column while enough rows have it; other properties lie together, encoded, in the rest of their rows. So a page of things
 //! that have little in common costs what their encoded properties cost, and a row is read in a number of steps that the page bounds.
 
@@ -13,6 +14,7 @@ use super::format;
 use super::table::{Entry, LabelException, Table, TableHead};
 use super::{Bits, CLEARS_FIRST, Columns, has, slots};
 use crate::ids::{CommitSeq, KeyId, LabelSetId, PAGE_SLOTS};
+use crate::long::{self, LongEntry, LongList, Longs, LongsHead};
 use crate::memory::{Guard, Heap, Link, Owned, Unlinked};
 use crate::stamp::{NEVER, in_flight, is_below};
 use crate::state::State;
@@ -35,6 +37,17 @@ struct Update<'g> {
     version: Version<'g>,
     /// What stands in front of it.
     front: Option<Version<'g>>,
+}
+
+/// What a fold has done.
+#[derive(Default)]
+pub(crate) struct Folded {
+    /// Slots that have neither a word nor a row any more.
+    pub(crate) forgotten: Vec<usize>,
+    /// Rows that were written, those that only moved with their column included.
+    pub(crate) rows: usize,
+    /// Bytes that were written.
+    pub(crate) bytes: usize,
 }
 
 impl<const ORDER: u8> Columns<ORDER> {
@@ -69,8 +82,7 @@ impl<const ORDER: u8> Columns<ORDER> {
     }
 
     /// Folds every slot whose word (`word`) has a version at or below the horizon; `home` is the label set of most rows. `gone` is told
-    /// each state that nobody can read any more, when that is so: versions behind the new row and the row before it. Answers the
-    /// slots that have neither a word nor a row any more.
+    /// each state that nobody can read any more, when that is so: versions behind the new row and the row before it.
     pub(crate) fn fold<'g>(
         &self,
         word: impl Fn(usize) -> &'g Versions,
@@ -78,7 +90,7 @@ impl<const ORDER: u8> Columns<ORDER> {
         horizon: CommitSeq,
         guard: &'g Guard<'_>,
         mut gone: impl FnMut(usize, State<'g>),
-    ) -> Vec<usize> {
+    ) -> Folded {
         let recent = self.recent_bits();
         let updates: Vec<Update<'g>> = slots(&recent)
             .filter_map(|at| {
@@ -87,11 +99,12 @@ impl<const ORDER: u8> Columns<ORDER> {
             })
             .collect();
         if updates.is_empty() {
-            return Vec::new();
+            return Folded::default();
         }
         let heap = guard.heap();
         let old = self.table(guard);
-        let (next, replaced) = Next::of(old, &updates, home).build(old, heap);
+        let next = Next::of(old, &updates, home);
+        let (table, replaced, mut folded) = next.build(old, heap);
         let clear = |update: &Update<'g>| match update.front {
             None => {
                 version::retire_chain(word(update.at), heap);
@@ -102,11 +115,10 @@ impl<const ORDER: u8> Columns<ORDER> {
         if ORDER == CLEARS_FIRST {
             updates.iter().for_each(clear);
         }
-        let before = self.table.set(next);
+        let before = self.table.set(table);
         if ORDER != CLEARS_FIRST {
             updates.iter().for_each(clear);
         }
-        let mut forgotten = Vec::new();
         for update in &updates {
             // Retired, but alive for this epoch.
             for version in version::chain(&update.version.header().previous, guard) {
@@ -116,7 +128,7 @@ impl<const ORDER: u8> Columns<ORDER> {
                 gone(update.at, State::Settled(row));
             }
             if update.version.header().deleted && update.front.is_none() {
-                forgotten.push(update.at);
+                folded.forgotten.push(update.at);
             }
         }
         for column in replaced.columns {
@@ -125,10 +137,13 @@ impl<const ORDER: u8> Columns<ORDER> {
         if let Some(exceptions) = replaced.exceptions {
             heap.retire_block(exceptions);
         }
+        if let Some(longs) = replaced.longs {
+            long::retire(longs, |entry| !next.stays(entry.at()), heap);
+        }
         if let Some(before) = before {
             heap.retire_block(before);
         }
-        forgotten
+        folded
     }
 }
 
@@ -153,6 +168,8 @@ fn settled<'g>(
 struct Replaced {
     columns: Vec<Unlinked<ColumnHead, u64>>,
     exceptions: Option<Unlinked<super::table::ExceptionsHead, LabelException>>,
+    /// Whose values of rows that stay pass on.
+    longs: Option<Unlinked<LongsHead, LongEntry>>,
 }
 
 /// A value on its way into a table.
@@ -182,7 +199,7 @@ impl<'g, 'u> Next<'g, 'u> {
                 present[word] &= !bit;
             } else {
                 present[word] |= bit;
-                let properties = version::properties(update.version).iter();
+                let properties = version::short(update.version).iter();
                 values.extend(properties.map(|(key, value)| (key, update.at as u16, value)));
             }
         }
@@ -242,10 +259,11 @@ impl<'g, 'u> Next<'g, 'u> {
         &self,
         old: Option<Table<'g>>,
         heap: &'h Heap,
-    ) -> (Owned<'h, TableHead, Entry>, Replaced) {
+    ) -> (Owned<'h, TableHead, Entry>, Replaced, Folded) {
         let live: usize = self.present.iter().map(|w| w.count_ones() as usize).sum();
         let enough = COLUMN_ROWS.max(live / COLUMN_SHARE);
         let mut replaced = Replaced::default();
+        let mut folded = Folded::default();
         let mut entries: Vec<(KeyId, Link<ColumnHead, u64>)> = Vec::new();
         // By slot and key.
         let mut to_rest: Vec<(u16, KeyId, ValueRef<'g>)> = Vec::new();
@@ -266,6 +284,7 @@ impl<'g, 'u> Next<'g, 'u> {
             let all = self.gathered(|at| column.get(at), new);
             if all.iter().flatten().count() * 2 >= enough {
                 let block = format::build(&all, heap).expect("some row has a value");
+                folded.count(self.rows, block.as_ref().items());
                 entries.push((key, Link::owning(block)));
             } else {
                 to_rest.extend(
@@ -293,6 +312,7 @@ impl<'g, 'u> Next<'g, 'u> {
                 };
                 let all = self.gathered(before, new);
                 let block = format::build(&all, heap).expect("some row has a value");
+                folded.count(self.rows, block.as_ref().items());
                 entries.push((key, Link::owning(block)));
                 promoted.push(key);
             } else {
@@ -305,22 +325,30 @@ impl<'g, 'u> Next<'g, 'u> {
             _ => {
                 let before = old.and_then(|old| old.0.header().rest.inherit());
                 replaced.columns.extend(before);
-                self.built_rest(old_rest, to_rest, &promoted, heap)
+                match self.built_rest(old_rest, to_rest, &promoted, heap) {
+                    Some(block) => {
+                        folded.count(self.rows, block.as_ref().items());
+                        Link::owning(block)
+                    }
+                    None => Link::default(),
+                }
             }
         };
         let exceptions = self.exceptions(old, &mut replaced, heap);
+        let longs = self.longs(old, &mut replaced, &mut folded, heap);
         let head = TableHead {
             present: self.present,
             home: self.home,
             exceptions,
             rest,
+            longs,
         };
         let mut entries = entries.into_iter();
         let table = heap.block(head, entries.len(), |_| {
             let (key, column) = entries.next().expect("an entry for each");
             Entry { key, column }
         });
-        (table, replaced)
+        (table, replaced, folded)
     }
 
     /// In how many rows that stay each key of the rest is; nothing where no new value asks for it.
@@ -350,13 +378,13 @@ impl<'g, 'u> Next<'g, 'u> {
                 .any(|update| !rest.bytes(update.at).is_empty())
     }
 
-    fn built_rest(
+    fn built_rest<'h>(
         &self,
         old: Option<Column<'g>>,
         mut added: Vec<(u16, KeyId, ValueRef<'g>)>,
         promoted: &[KeyId],
-        heap: &Heap,
-    ) -> Link<ColumnHead, u64> {
+        heap: &'h Heap,
+    ) -> Option<Owned<'h, ColumnHead, u64>> {
         added.sort_unstable_by_key(|&(at, key, _)| (at, key));
         let mut added = added.into_iter().peekable();
         let mut row: Vec<(KeyId, ValueRef<'g>)> = Vec::new();
@@ -379,7 +407,7 @@ impl<'g, 'u> Next<'g, 'u> {
                 bytes
             })
             .collect();
-        format::build_bytes(&rows, heap).map_or(Link::default(), Link::owning)
+        format::build_bytes(&rows, heap)
     }
 
     fn exceptions(
@@ -413,9 +441,56 @@ impl<'g, 'u> Next<'g, 'u> {
         }
         Link::owning(heap.block(super::table::ExceptionsHead, all.len(), |i| all[i]))
     }
+
+    /// The long values: of rows that stay they pass on, of others those of the new version are shared with it.
+    fn longs(
+        &self,
+        old: Option<Table<'g>>,
+        replaced: &mut Replaced,
+        folded: &mut Folded,
+        heap: &Heap,
+    ) -> Longs {
+        let before = old.map_or(LongList::default(), Table::longs);
+        let new = |update: &Update<'g>| !version::longs(update.version).is_empty();
+        let goes = |entry: &LongEntry| !self.stays(entry.at());
+        if !self.updates.iter().any(new) && !before.entries().iter().any(goes) {
+            return Link::to(before.0);
+        }
+        replaced.longs = old.and_then(|old| old.0.header().longs.inherit());
+        let mut all: Vec<LongEntry> = Vec::new();
+        let mut updates = self.updates.iter().peekable();
+        let add = |update: &Update<'g>, all: &mut Vec<LongEntry>| {
+            let longs = version::longs(update.version).of_slot(0);
+            all.extend(longs.map(|(key, value)| LongEntry::beside(update.at, key, value)));
+        };
+        for entry in before.entries().iter().filter(|entry| !goes(entry)) {
+            while let Some(update) = updates.next_if(|update| update.at < entry.at()) {
+                add(update, &mut all);
+            }
+            let value = before.follow(entry);
+            all.extend(value.map(|value| LongEntry::passed(entry.at(), entry.key(), value)));
+        }
+        updates.for_each(|update| add(update, &mut all));
+        if all.is_empty() {
+            return Link::default();
+        }
+        let mut entries = all.into_iter();
+        let block = heap.block(LongsHead, entries.len(), |_| {
+            entries.next().expect("an entry for each")
+        });
+        folded.count(0, block.as_ref().items());
+        Link::owning(block)
+    }
 }
 
 const _: () = assert!(PAGE_SLOTS <= 1 << 16);
+
+impl Folded {
+    fn count<T>(&mut self, rows: usize, written: &[T]) {
+        self.rows = self.rows.max(rows);
+        self.bytes += size_of_val(written);
+    }
+}
 
 /// Whether two values are the same to the bit.
 fn identical(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {

@@ -27,6 +27,7 @@ mod model;
 pub(crate) mod table;
 
 use crate::ids::PAGE_SLOTS;
+use crate::long;
 use crate::memory::{Alone, Guard, Heap, Link};
 use crate::stamp::Sight;
 use crate::state::State;
@@ -149,6 +150,9 @@ impl<const ORDER: u8> Columns<ORDER> {
             if let Some(exceptions) = table.header().exceptions.inherit() {
                 heap.retire_block(exceptions);
             }
+            if let Some(longs) = table.header().longs.inherit() {
+                long::retire(longs, |_| true, heap);
+            }
             heap.retire_block(table);
         }
     }
@@ -162,6 +166,7 @@ impl<const ORDER: u8> Columns<ORDER> {
             if let Some(exceptions) = table.header().exceptions.inherit() {
                 heap.free_block(exceptions, alone);
             }
+            long::free(&table.header().longs, heap, alone);
             heap.free_block(table, alone);
         }
     }

@@ -1,11 +1,12 @@
 //! The order of reads and folds under loom: what holds, and what goes wrong when either side turns it round.
 
 use super::{CLEARS_FIRST, Columns, RIGHT, TABLE_FIRST, has};
+use crate::draft::Draft;
 use crate::ids::{CommitSeq, KeyId, LabelSetId};
 use crate::memory::{Account, Heap};
 use crate::stamp::{Cells, Sight};
 use crate::value::ValueRef;
-use crate::value::codec::{encode_ref, put_varint};
+use crate::value::codec::{Properties, encode_ref, put_varint};
 use crate::version::{self, Versions};
 use loom::thread;
 use std::sync::Arc;
@@ -33,7 +34,8 @@ fn read_and_fold<const ORDER: u8>(by_bits: bool) {
         put_varint(&mut properties, u64::from(KEY.0));
         encode_ref(ValueRef::Int(7), &mut properties);
         page.columns.mark(0);
-        let version = version::build(&writer, 1, None, LabelSetId(0), false, &properties);
+        let draft = Draft::of(Properties::trusted(&properties));
+        let version = version::build(&writer, 1, None, LabelSetId(0), false, &draft);
         assert!(page.word.set(version).is_none());
 
         let reader = {
@@ -74,7 +76,7 @@ fn read_and_fold<const ORDER: u8>(by_bits: bool) {
             &guard,
             |_, _| panic!("nothing lies behind the version"),
         );
-        assert!(gone.is_empty());
+        assert!(gone.forgotten.is_empty());
         drop(guard);
         reader.join().unwrap();
     });

@@ -2,12 +2,13 @@
 //!
 //! Owned here: [`Table`] and [`Row`]. Called by `state` (reads), `fold` (which makes the next one), `kernel`.
 //! Always holds: entries ascend by key, and so do exceptions by slot; a key is in a column of its own or in the rest of rows, never in
-//! both; what stands in the columns of a row that is not present means nothing.
+//! both, and where a row's value is long it is in neither, but in the list of long ones; what stands in the columns of a row that is not present means nothing.
 //! Left to others: which keys have a column (`fold`).
 
 use super::encoding::{Column, ColumnBlock, ColumnHead};
 use super::{Bits, has};
 use crate::ids::{KeyId, LabelSetId, PAGE_SLOTS};
+use crate::long::{self, LongList, Longs};
 use crate::memory::{BlockRef, Charged, Link, MemoryOwner, Unlinked};
 use crate::value::ValueRef;
 use crate::value::codec::Properties;
@@ -31,6 +32,8 @@ pub(crate) struct TableHead {
     pub(crate) exceptions: Link<ExceptionsHead, LabelException>,
     /// Properties whose key has no column, encoded, a row each.
     pub(crate) rest: Link<ColumnHead, u64>,
+    /// Long values of all rows and keys.
+    pub(crate) longs: Longs,
 }
 
 impl Charged for TableHead {
@@ -103,6 +106,12 @@ impl<'g> Table<'g> {
         self.0.follow(&self.0.header().rest).map(Column)
     }
 
+    /// The long values.
+    #[inline]
+    pub(crate) fn longs(self) -> LongList<'g> {
+        LongList(self.0.follow(&self.0.header().longs))
+    }
+
     /// Slots whose labels are not the page's, ascending.
     pub(crate) fn exceptions(self) -> &'g [LabelException] {
         self.0
@@ -134,7 +143,7 @@ impl<'g> Row<'g> {
         }
     }
 
-    /// The properties without a column.
+    /// The properties without a column that are not long.
     #[inline]
     pub(crate) fn rest(self) -> Properties<'g> {
         let rest = self.table.rest();
@@ -146,10 +155,23 @@ impl<'g> Row<'g> {
     /// One property.
     #[inline]
     pub(crate) fn get(self, key: KeyId) -> Option<ValueRef<'g>> {
-        match self.table.column(key) {
-            Some(column) => column.get(usize::from(self.at)),
+        let short = match self.table.column(key) {
+            Some(column) => column.get(self.at()),
             None => self.rest().get(key),
-        }
+        };
+        short.or_else(|| self.longs().get(self.at(), key).map(long::value))
+    }
+
+    /// The slot.
+    #[inline]
+    pub(crate) fn at(self) -> usize {
+        usize::from(self.at)
+    }
+
+    /// The long properties, with those of other rows.
+    #[inline]
+    pub(crate) fn longs(self) -> LongList<'g> {
+        self.table.longs()
     }
 
     /// The properties with a column, ascending by key.

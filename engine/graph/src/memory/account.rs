@@ -27,6 +27,8 @@ pub enum MemoryOwner {
     Versions,
     /// Settled properties.
     Columns,
+    /// Property values that are too long for columns and versions, settled or not.
+    LongValues,
     /// Indexes and constraints.
     Indexes,
     /// Frames and lists of writes of transactions that have not ended.
@@ -37,11 +39,12 @@ pub enum MemoryOwner {
 
 impl MemoryOwner {
     /// All of them, in the order they are shown.
-    pub const ALL: [MemoryOwner; 7] = [
+    pub const ALL: [MemoryOwner; 8] = [
         MemoryOwner::Pages,
         MemoryOwner::Adjacency,
         MemoryOwner::Versions,
         MemoryOwner::Columns,
+        MemoryOwner::LongValues,
         MemoryOwner::Indexes,
         MemoryOwner::Transactions,
         MemoryOwner::Queries,
@@ -54,6 +57,7 @@ impl MemoryOwner {
             MemoryOwner::Adjacency => "adjacency",
             MemoryOwner::Versions => "versions",
             MemoryOwner::Columns => "columns",
+            MemoryOwner::LongValues => "long values",
             MemoryOwner::Indexes => "indexes",
             MemoryOwner::Transactions => "transactions",
             MemoryOwner::Queries => "queries",
@@ -69,6 +73,7 @@ impl MemoryOwner {
                 "states of nodes and relationships that are not folded into columns"
             }
             MemoryOwner::Columns => "properties that everyone agrees on",
+            MemoryOwner::LongValues => "long strings, lists and maps, which rows point to",
             MemoryOwner::Indexes => "indexes and constraints",
             MemoryOwner::Transactions => {
                 "what open transactions have written, for the log and for undoing"

@@ -645,36 +645,6 @@ impl<'a> Properties<'a> {
             Some((key, reader.since(start)))
         })
     }
-
-    /// Appends these properties with `changes` laid over them (null removes), as one sorted list.
-    pub(crate) fn overlaid(&self, changes: Properties<'_>, out: &mut Vec<u8>) {
-        let mut changed = changes.raw().peekable();
-        let mut push = |key: KeyId, value: &[u8]| {
-            if value[0] != tag::NULL {
-                put_varint(out, u64::from(key.0));
-                out.extend_from_slice(value);
-            }
-        };
-        for (key, value) in self.raw() {
-            while let Some(&(other, bytes)) = changed.peek() {
-                if other >= key {
-                    break;
-                }
-                push(other, bytes);
-                changed.next();
-            }
-            match changed.peek() {
-                Some(&(other, bytes)) if other == key => {
-                    push(key, bytes);
-                    changed.next();
-                }
-                _ => push(key, value),
-            }
-        }
-        for (key, value) in changed {
-            push(key, value);
-        }
-    }
 }
 
 const CHECKED: &str = "stored properties were encoded here or checked when they came in";

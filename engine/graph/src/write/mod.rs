@@ -27,7 +27,7 @@ use crate::stamp::{Author, Standing};
 use crate::state::State;
 use crate::statistics::Tally;
 use crate::value::{Edge, ValueRef};
-use crate::version::Record;
+use crate::version::{self, Record};
 use smallvec::SmallVec;
 use std::cell::RefCell;
 
@@ -127,7 +127,7 @@ impl<'a> Pen<'a> {
         let old = word.splice(head.header().previous.load(self.guard));
         self.graph().unindex_record(vertex, &head, self.guard);
         if let Some(old) = old {
-            self.guard.heap().retire_block(old);
+            version::retire(old, self.guard.heap());
         }
         if word.is_null() {
             page.header().columns.unmark(vertex.slot());

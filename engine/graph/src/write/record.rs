@@ -3,6 +3,7 @@
 use super::Pen;
 use super::edge::sides;
 use crate::adjacency::Entry;
+use crate::draft::Draft;
 use crate::error::WriteError;
 use crate::ids::VertexId;
 use crate::memory::Link;
@@ -57,7 +58,7 @@ impl<'a> Pen<'a> {
             return None;
         }
         let record = self.take_record(hold, edge);
-        self.push_record(edge, record, None, false, properties.bytes());
+        self.push_record(edge, record, None, false, &Draft::of(properties));
         Some(record)
     }
 
@@ -80,11 +81,10 @@ impl<'a> Pen<'a> {
         let Some(head) = word.load(self.guard) else {
             return;
         };
-        let properties = version::properties(head);
         self.core
-            .doubt_edge(edge, |key| properties.get(key), self.guard);
+            .doubt_edge(edge, |key| version::property(head, key), self.guard);
         if let Some(old) = word.splice(head.header().previous.load(self.guard)) {
-            self.guard.heap().retire_block(old);
+            version::retire(old, self.guard.heap());
         }
         if word.is_null() {
             page.header().columns.unmark(at);
@@ -102,7 +102,7 @@ impl<'a> Pen<'a> {
         record: u32,
         newest: Option<State<'a>>,
         deleted: bool,
-        properties: &[u8],
+        properties: &Draft<'_>,
     ) {
         let (page, at) = (self.record_page(edge, record), place(record).1);
         let stamp = newest.map(|newest| newest.stamp());
@@ -123,7 +123,7 @@ impl<'a> Pen<'a> {
             properties,
         ));
         if let Some(old) = old.filter(|_| same_clause) {
-            heap.retire_block(old);
+            version::retire(old, heap);
         }
         if stamp.is_none_or(|stamp| self.author.standing(stamp) != Standing::Mine) {
             self.touched.borrow_mut().push((edge, record));
@@ -133,14 +133,14 @@ impl<'a> Pen<'a> {
     /// The properties of an edge go with it.
     pub(super) fn delete_record(&self, edge: Edge, record: u32) {
         let newest = self.newest_of_record(edge, record);
-        self.push_record(edge, record, newest, true, &[]);
+        self.push_record(edge, record, newest, true, &Draft::default());
     }
 
-    /// New properties of an edge, made from the present ones by `change`; whether anything changes.
-    pub(crate) fn change_edge_properties(
+    /// New properties of an edge, made from the present ones by `change`, if it makes any; whether it does.
+    pub(crate) fn change_edge_properties<'d>(
         &self,
         edge: Edge,
-        change: impl FnOnce(Properties<'_>, &mut Vec<u8>) -> bool,
+        change: impl FnOnce(PropertiesRef<'a>) -> Option<Draft<'d>>,
     ) -> Result<bool, WriteError> {
         let mut hold = self.hold_vertex(edge.source());
         let (_, mut entry) = self.edge_to_change(edge)?;
@@ -153,30 +153,34 @@ impl<'a> Pen<'a> {
         let newest = entry
             .record(self.guard)
             .and_then(|record| self.newest_of_record(edge, record));
-        let (mut present, mut bytes) = (Vec::new(), Vec::new());
         let properties = newest.map_or(PropertiesRef::default(), |newest| newest.properties());
-        if !change(properties.encoded(&mut present), &mut bytes) {
+        let Some(draft) = change(properties) else {
             return Ok(false);
-        }
+        };
         match entry.record(self.guard) {
-            Some(record) => self.push_record(edge, record, newest, false, &bytes),
+            Some(record) => self.push_record(edge, record, newest, false, &draft),
             None => {
                 self.room_for_records(&mut hold, edge.source(), 1)?;
-                self.add_record(&mut hold, edge, entry, &bytes);
+                self.add_record(&mut hold, edge, entry, &draft);
             }
         }
-        let after = Properties::trusted(&bytes);
         self.core.reindex_edge(
             edge,
             |key| properties.get(key),
-            |key| after.get(key),
+            |key| draft.get(key),
             self.guard,
         );
         Ok(true)
     }
 
     /// Gives an edge that exists its record: beneath the new properties stand none, since the edge came to be.
-    fn add_record(&self, hold: &mut Hold<'_>, edge: Edge, outgoing: Entry<'a>, properties: &[u8]) {
+    fn add_record(
+        &self,
+        hold: &mut Hold<'_>,
+        edge: Edge,
+        outgoing: Entry<'a>,
+        properties: &Draft<'_>,
+    ) {
         let record = self.take_record(hold, edge);
         let created = outgoing.created(self.guard);
         // Another's creation is within the author's snapshot, and who does not see the edge does not ask for its properties.
@@ -186,7 +190,8 @@ impl<'a> Pen<'a> {
         };
         let (page, at) = (self.record_page(edge, record), place(record).1);
         page.mark(at);
-        let none = version::build(self.guard.heap(), stamp, None, NO_LABELS, false, &[]);
+        let empty = Draft::default();
+        let none = version::build(self.guard.heap(), stamp, None, NO_LABELS, false, &empty);
         let first = Link::owning(none);
         let base = first.load(self.guard);
         let version = version::build(

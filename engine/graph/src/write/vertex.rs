@@ -4,13 +4,14 @@ use super::Pen;
 use crate::adjacency::{self, List, Walk};
 use crate::constraint::Claims;
 use crate::delta::Labels;
+use crate::draft::Draft;
 use crate::error::{Entity, WriteError};
 use crate::ids::{LabelId, LabelSetId, ShardId, VertexId};
 use crate::mutants::Mutant;
 use crate::page::Slot;
 use crate::shard::Hold;
 use crate::stamp::{Standing, in_flight};
-use crate::state::State;
+use crate::state::{PropertiesRef, State};
 use crate::statistics::{End, EndKey};
 use crate::value::codec::Properties;
 use crate::version::{self, Record};
@@ -126,7 +127,7 @@ impl<'a> Pen<'a> {
             None,
             labels,
             false,
-            properties.bytes(),
+            &Draft::of(properties),
         );
         self.mark(id);
         let none = slot.recent.set(new);
@@ -150,7 +151,7 @@ impl<'a> Pen<'a> {
         (id, slot): (VertexId, &'a Slot),
         newest: State<'a>,
         (labels, deleted): (LabelSetId, bool),
-        properties: &[u8],
+        properties: &Draft<'_>,
     ) -> Touch {
         let stamp = newest.stamp();
         let heap = self.guard.heap();
@@ -185,7 +186,7 @@ impl<'a> Pen<'a> {
         if same_clause {
             self.graph().unindex_record(id, &newest, self.guard);
             if let Some(old) = old {
-                heap.retire_block(old);
+                version::retire(old, heap);
             }
         }
         match self.author.standing(stamp) {
@@ -194,17 +195,15 @@ impl<'a> Pen<'a> {
         }
     }
 
-    /// New properties, made from the present ones by `change` (which appends to the buffer, and answers whether anything changes; it may
-    /// be asked more than once).
-    pub(crate) fn change_properties(
+    /// New properties, made from the present ones by `change`, if it makes any; it may be asked more than once.
+    pub(crate) fn change_properties<'d>(
         &self,
         id: VertexId,
-        mut change: impl FnMut(Properties<'_>, &mut Vec<u8>) -> bool,
+        mut change: impl FnMut(PropertiesRef<'a>) -> Option<Draft<'d>>,
     ) -> Result<Option<Touch>, WriteError> {
         self.change(id, |newest| {
-            let (mut present, mut bytes) = (Vec::new(), Vec::new());
-            let changed = change(newest.properties().encoded(&mut present), &mut bytes);
-            Ok(changed.then_some((newest.label_set(), bytes)))
+            let draft = change(newest.properties());
+            Ok(draft.map(|draft| (newest.label_set(), draft)))
         })
     }
 
@@ -222,28 +221,26 @@ impl<'a> Pen<'a> {
             }
             let set = intern(&labels)
                 .ok_or(WriteError::LimitExceeded("too many combinations of labels"))?;
-            let mut bytes = Vec::new();
-            let same = newest.properties().encoded(&mut bytes).bytes().to_vec();
+            let same = newest.properties().overlaid(Properties::default());
             Ok(Some((set, same)))
         })
     }
 
     /// Puts the state that `next` makes from the newest one in front, if it makes one.
-    fn change(
+    fn change<'d>(
         &self,
         id: VertexId,
-        mut next: impl FnMut(State<'a>) -> Result<Option<(LabelSetId, Vec<u8>)>, WriteError>,
+        mut next: impl FnMut(State<'a>) -> Result<Option<(LabelSetId, Draft<'d>)>, WriteError>,
     ) -> Result<Option<Touch>, WriteError> {
         let mut shards: SmallVec<[ShardId; 4]> = smallvec![self.graph().shard_of(id)];
         loop {
             let mut hold = self.hold(shards.iter().copied());
             let (slot, newest) = self.to_change(&mut hold, id)?;
-            let Some((set, bytes)) = next(newest)? else {
+            let Some((set, draft)) = next(newest)? else {
                 return Ok(None);
             };
             let labels = self.graph().label_sets.labels(set);
-            let new = Properties::trusted(&bytes);
-            let property = |key| new.get(key);
+            let property = |key| draft.get(key);
             let claims = Claims::new(self.graph(), self.schema(), labels, property, Some(newest));
             let known = shards.len();
             shards.extend(claims.shards());
@@ -256,7 +253,7 @@ impl<'a> Pen<'a> {
             }
             self.admit(Some(id), labels, property, &claims)?;
             let before = newest.label_set();
-            let touch = self.push(&mut hold, (id, slot), newest, (set, false), &bytes);
+            let touch = self.push(&mut hold, (id, slot), newest, (set, false), &draft);
             if before != set {
                 self.tally_new_labels(slot, before, set);
             }
@@ -310,7 +307,7 @@ impl<'a> Pen<'a> {
         let labels = newest.label_set();
         Ok(Some((
             labels,
-            self.push(hold, (id, slot), newest, (labels, true), &[]),
+            self.push(hold, (id, slot), newest, (labels, true), &Draft::default()),
         )))
     }
 
