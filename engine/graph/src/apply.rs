@@ -82,13 +82,8 @@ impl Applying<'_> {
             stamp: self.seq.0,
             uncommitted: false,
         };
-        let pen = Pen {
-            core: state,
-            guard: &guard,
-            author,
-            touched: Default::default(),
-            tally: RefCell::new(std::mem::take(&mut self.tally)),
-        };
+        let tally = std::mem::take(&mut self.tally);
+        let pen = Pen::new(state, &guard, author, tally);
         let result = work(&pen);
         self.tally = pen.tally.into_inner();
         for (edge, record) in pen.touched.into_inner() {

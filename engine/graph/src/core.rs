@@ -15,6 +15,7 @@ use crate::memory::{Guard, Heap};
 use crate::mutants::Mutant;
 use crate::prune::Pruning;
 use crate::settle::Settling;
+use crate::shard::Hold;
 use crate::stamp::CellId;
 use crate::statistics::EndNumbers;
 use crate::txn::{Access, Isolation, Txn};
@@ -36,7 +37,8 @@ pub(crate) struct CoreState {
     pub(crate) cells: RefCell<Vec<CellId>>,
     /// Commit cells that no stamp names, with the mark of the epoch that has to pass.
     pub(crate) resting: RefCell<VecDeque<(u64, CellId)>>,
-    pub(crate) settling: RefCell<VecDeque<Settling>>,
+    /// Transactions that have ended and are not settled wholly.
+    pub(crate) settling: RefCell<Settling>,
     pub(crate) pruning: RefCell<Pruning>,
     pub(crate) folding: RefCell<Folding>,
     /// Entries of indexes on edges that may have to go.
@@ -126,6 +128,18 @@ impl Core {
     /// Does up to `budget` pieces of housekeeping (rewriting stamps, pruning, freeing); whether more could be done at once.
     pub fn maintain(&self, budget: usize) -> bool {
         self.0.maintain(budget)
+    }
+
+    /// The most parts (stamps, versions, edges) of a long work that any core has done while it held the right to write a shard: others
+    /// wait that long.
+    pub fn longest_hold(&self) -> u32 {
+        let graph = &self.0.graph;
+        let longest = |shard| {
+            let mut hold = Hold::take(&graph.shards, self.number(), [shard]);
+            hold.shard(shard).longest_hold
+        };
+        let shards = (0..graph.shard_count()).map(ShardId);
+        shards.map(longest).max().unwrap_or(0)
     }
 
     pub(crate) fn heap(&self) -> &Heap {

@@ -19,13 +19,14 @@ use crate::names::Names;
 use crate::page::{Directory, PageLists, Slot};
 use crate::records::Records;
 use crate::schema::{self, ConstraintInfo, IndexInfo, Item, Schema};
+use crate::settle::{PARTS_PER_HOLD, SETTLED_AT_ONCE};
 use crate::shard::ShardState;
 use crate::stamp::Cells;
 use crate::state::State;
 use crate::statistics::{self, Corrections, Counts, Statistics};
 use crate::sync::Padded;
 use crate::value::Edge;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 impl Charged for Schema {
@@ -57,6 +58,9 @@ pub struct Graph {
     pub(crate) counts: Box<[Padded<Counts>]>,
     pub(crate) end_corrections: Corrections,
     pub(crate) taken: Box<[AtomicBool]>,
+    /// Writes of a transaction that are settled when it ends.
+    pub(crate) settled_at_once: AtomicUsize,
+    parts_per_hold: AtomicUsize,
     /// The entries of the schema once more, for whoever has no epoch: showing and planning.
     pub(crate) listed: Mutex<Vec<Arc<Item>>>,
     names: Names,
@@ -87,6 +91,8 @@ impl Graph {
             counts: (0..cores).map(|_| Padded(Counts::default())).collect(),
             end_corrections: Corrections::default(),
             taken: (0..cores).map(|_| AtomicBool::new(false)).collect(),
+            settled_at_once: AtomicUsize::new(SETTLED_AT_ONCE),
+            parts_per_hold: AtomicUsize::new(PARTS_PER_HOLD),
             listed: Mutex::default(),
             names: Names::default(),
             door: Door::new(config.journal, config.cores),
@@ -185,6 +191,21 @@ impl Graph {
     /// [`Graph::observe_active_memory`]); a part of it is kept for undoing and housekeeping. `None`: no limit.
     pub fn set_memory_limit(&self, bytes: Option<u64>) {
         self.account.budget.set_limit(bytes);
+    }
+
+    /// Sets how large transactions are cut up: how many writes are settled when one ends (the rest is left to [`Core::maintain`], and means the
+    /// same meanwhile), and how many parts of it are worked on while a shard's token is held. With small numbers tests meet every state
+    /// in between.
+    pub fn set_slices(&self, settled_at_once: usize, parts_per_hold: usize) {
+        let parts_per_hold = parts_per_hold.max(1);
+        self.settled_at_once
+            .store(settled_at_once, Ordering::Relaxed);
+        self.parts_per_hold.store(parts_per_hold, Ordering::Relaxed);
+    }
+
+    /// How many parts of a long work (stamps, versions, edges' ends) are done while a shard's token is held: then others get their turn.
+    pub(crate) fn parts_per_hold(&self) -> usize {
+        self.parts_per_hold.load(Ordering::Relaxed)
     }
 
     /// Takes in how many bytes the process's allocator holds on pages that are in use, so that what is not counted by owner

@@ -71,6 +71,15 @@ impl Pruning {
     }
 }
 
+/// What is left of a thing behind its newest version.
+enum Left {
+    Nothing,
+    /// What older snapshots need: it goes once the horizon has come further.
+    HeldBack,
+    /// More that can go than is taken out while a token is held.
+    More,
+}
+
 impl CoreState {
     /// Forgets what no snapshot needs, looking at up to `budget` things; how many it was.
     pub(crate) fn prune(&self, budget: usize) -> usize {
@@ -86,51 +95,56 @@ impl CoreState {
             let guard = self.heap.enter();
             let shard = self.graph.shard_of(thing.place());
             let mut hold = Hold::take(&self.graph.shards, self.number, [shard]);
-            if self.prune_thing(&mut hold, thing, &active, &guard) {
+            let left = self.prune_thing(&mut hold, thing, &active, &guard);
+            let mut pruning = self.pruning.borrow_mut();
+            match left {
+                Left::Nothing => {}
                 // Whatever is held back is visible, so this is soon enough.
-                let mut pruning = self.pruning.borrow_mut();
-                let due = active.open().max(active.horizon().next());
-                pruning.held_back.push(due, thing);
+                Left::HeldBack => {
+                    let due = active.open().max(active.horizon().next());
+                    pruning.held_back.push(due, thing);
+                }
+                Left::More => pruning.changed.push(active.open(), thing),
             }
             done += 1;
         }
         done
     }
 
-    /// Whether something is left of it that goes once the horizon has come further.
     fn prune_thing(
         &self,
         hold: &mut Hold<'_>,
         thing: Thing,
         active: &Active,
         guard: &Guard<'_>,
-    ) -> bool {
+    ) -> Left {
         match thing {
             Thing::Vertex(id) => self.prune_vertex(hold, id, active, guard),
-            Thing::Record(source, record) => self.prune_record(source, record, active, guard),
+            Thing::Record(source, record) => self.prune_record(hold, source, record, active, guard),
         }
     }
 
     fn prune_record(
         &self,
+        hold: &mut Hold<'_>,
         source: VertexId,
         record: u32,
         active: &Active,
         guard: &Guard<'_>,
-    ) -> bool {
+    ) -> Left {
         let (page, at) = records::place(record);
         let Some(page) = self.graph.records_of(source).page(page, guard) else {
-            return false;
+            return Left::Nothing;
         };
         let word = page.word(at);
-        let left = self.prune_chain(word, active, guard, |_| {});
+        let left = self.prune_chain(hold, word, active, guard, |_| {});
         let columns = &page.header().columns;
         if is_forgotten(word, active, guard) && columns.states(at, word, guard).nth(1).is_none() {
             version::retire_chain(word, &self.heap);
             columns.unmark(at);
             self.release_record(self.graph.shard_of(source), record);
         }
-        left > 1
+        left
     }
 
     fn prune_vertex(
@@ -139,12 +153,12 @@ impl CoreState {
         id: VertexId,
         active: &Active,
         guard: &Guard<'_>,
-    ) -> bool {
+    ) -> Left {
         let Some(page) = self.graph.directory.page(id.page(), guard) else {
-            return false;
+            return Left::Nothing;
         };
         let word = &page.items()[id.slot()].recent;
-        let left = self.prune_chain(word, active, guard, |gone| {
+        let left = self.prune_chain(hold, word, active, guard, |gone| {
             self.graph.unindex_record(id, &gone, guard)
         });
         if is_forgotten(word, active, guard) && page.states(id.slot(), guard).nth(1).is_none() {
@@ -152,29 +166,34 @@ impl CoreState {
             page.header().columns.unmark(id.slot());
             self.forget(hold, page, id.slot(), guard);
         }
-        left > 1
+        left
     }
 
     /// Takes out of a chain each version that no snapshot sees, since one that all of them see, or none of those that see this
-    /// one, stands in front of it; `gone` is told of each when it has left. Answers how many are left.
+    /// one, stands in front of it; `gone` is told of each when it has left.
     fn prune_chain<'g>(
         &self,
+        hold: &mut Hold<'_>,
         versions: &Versions,
         active: &Active,
         guard: &'g Guard<'_>,
         mut gone: impl FnMut(Version<'g>),
-    ) -> usize {
+    ) -> Left {
         let Some(mut newer) = versions.load(guard) else {
-            return 0;
+            return Left::Nothing;
         };
-        let mut left = 1;
+        let mut left = Left::Nothing;
         while let Some(version) = newer.header().previous.load(guard) {
             // A stamp in flight, on either side, says that it is needed.
             if active.needs(version.header().stamp(), newer.header().stamp()) {
                 newer = version;
-                left += 1;
+                left = Left::HeldBack;
                 continue;
             }
+            if hold.has_done(self.graph.parts_per_hold()) {
+                return Left::More;
+            }
+            hold.count_parts(1);
             let behind = version.header().previous.load(guard);
             if let Some(old) = newer.header().previous.splice(behind) {
                 version::retire(old, &self.heap);

@@ -2,24 +2,31 @@
 //!
 //! Owned here: rewriting stamps in flight to their number, undoing, and what housekeeping does in which order. Called by `txn` (at the
 //! end of a transaction), `core` (housekeeping), `apply`.
+//! A transaction has ended when its cell says how. From then on everyone who meets a stamp of it asks the cell: a committed one's are what
+//! they will be once they have numbers; an undone one's are void: nobody sees them, they are no conflict, no right, no unique key and no
+//! statistic rests on them, and who wants to build on what they mark unlinks it first. So settling may come at any time, in any order,
+//! and a large transaction's is done in slices: the first when it ends, the rest by housekeeping. The answer to a rollback does not
+//! wait for it; memory and entries of indexes come back as it goes.
 //! Always holds: a commit cell rests (and is used again after an epoch) only when no stamp names it; all of it is done under the
-//! token of the shard, shard after shard, and may be done at any time after the end.
+//! token of the shard, shard after shard, no more than [`Graph::parts_per_hold`] stamps at a time.
 //! Left to others: when there is time for it (`Core::maintain`), forgetting what nobody sees (`prune`).
 
 use crate::adjacency::{self, Keeper, Key, LISTS_AHEAD, SLOTS_AHEAD, Side, TAILS_AHEAD};
 use crate::core::CoreState;
 use crate::graph::Graph;
 use crate::ids::{CommitSeq, ShardId, VertexId};
-use crate::memory::Guard;
+use crate::memory::{Guard, MemoryOwner};
 use crate::mutants::Mutant;
 use crate::page::Slot;
 use crate::prune::Thing;
 use crate::records;
 use crate::shard::Hold;
 use crate::stamp::{Author, CellId, NEVER, in_flight};
+use crate::statistics::Tally;
 use crate::value::Edge;
 use crate::version::{self, Versions};
 use crate::write::Pen;
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
 /// Retired blocks that are freed in one turn at least, if there are so many: some 50 µs.
@@ -38,11 +45,66 @@ pub(crate) enum Write {
     Record(Edge, u32),
 }
 
-/// A committed transaction whose stamps still name its cell.
+/// Writes of a transaction that are settled when it ends, since stamps in flight cost readers; housekeeping does the rest of a large
+/// one: some milliseconds.
+pub(crate) const SETTLED_AT_ONCE: usize = 2048;
+/// Writes settled in one turn.
+const SLICE: usize = 256;
+/// Writes settled for one piece of housekeeping.
+const WRITES_PER_PIECE: usize = 8;
+/// Stamps that are rewritten, set or undone while a token is held.
+pub(crate) const PARTS_PER_HOLD: usize = 512;
+/// The most writes that wait on a core; what is more is done by the transaction that ends: some 32 MB.
+const WAITING_MAX: usize = 1 << 20;
+/// A list of this many writes or fewer keeps its room.
+const ROOM_KEPT: usize = 4096;
+
+/// A transaction that has ended, some of whose stamps still name its cell.
+struct Ended {
+    cell: CellId,
+    /// `None`: it is undone.
+    seq: Option<CommitSeq>,
+    /// What is not settled yet: the first of what it wrote.
+    writes: Vec<Write>,
+    /// Whether its end lies behind, so that lists may have stopped waiting for it.
+    is_late: bool,
+}
+
+/// Transactions that have ended and are not settled wholly.
+#[derive(Default)]
 pub(crate) struct Settling {
-    pub(crate) cell: CellId,
-    pub(crate) seq: CommitSeq,
-    pub(crate) writes: Vec<Write>,
+    queue: VecDeque<Ended>,
+    /// Writes of all of them.
+    writes: usize,
+    /// What they take, in bytes.
+    bytes: i64,
+}
+
+impl Settling {
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    fn add(&mut self, ended: &Ended, sign: i64) {
+        self.writes = (self.writes as i64 + sign * ended.writes.len() as i64) as usize;
+        self.bytes += sign * (ended.writes.capacity() * size_of::<Write>()) as i64;
+    }
+
+    fn pop(&mut self) -> Option<Ended> {
+        let ended = self.queue.pop_front()?;
+        self.add(&ended, -1);
+        Some(ended)
+    }
+
+    /// In front, unless it is the newest to wait.
+    fn push(&mut self, ended: Ended) {
+        self.add(&ended, 1);
+        match ended.is_late {
+            true => self.queue.push_front(ended),
+            false => self.queue.push_back(ended),
+        }
+    }
 }
 
 /// One side of a write, in one shard.
@@ -89,27 +151,31 @@ impl Part {
     }
 }
 
-/// Does `work` for each part of the writes, one shard's token after the other.
+/// Does `work` for each part of the writes, one shard's token after the other, which others get in between.
 fn for_parts(core: &CoreState, writes: &[Write], mut work: impl FnMut(&mut Hold<'_>, Part)) {
     let graph: &Graph = &core.graph;
+    let take = |shard| Hold::take(&graph.shards, core.number, [shard]);
+    let at_once = graph.parts_per_hold();
     if let [write] = writes
         && let Write::Vertex(id) = *write
     {
-        let mut hold = Hold::take(&graph.shards, core.number, [graph.shard_of(id)]);
-        return work(&mut hold, Part::Vertex(id));
+        return work(&mut take(graph.shard_of(id)), Part::Vertex(id));
     }
     let guard = core.heap.enter();
     for shard in (0..graph.shard_count()).map(ShardId) {
-        let mut hold = None;
+        let mut held: Option<Hold<'_>> = None;
         for at in 0..writes.len() {
             ask_ahead(graph, writes, at, &guard);
             for part in parts(writes[at]) {
-                if graph.shard_of(part.place()) == shard {
-                    work(
-                        hold.get_or_insert_with(|| Hold::take(&graph.shards, core.number, [shard])),
-                        part,
-                    );
+                if graph.shard_of(part.place()) != shard {
+                    continue;
                 }
+                if held.as_ref().is_some_and(|hold| hold.has_done(at_once)) {
+                    held = None;
+                }
+                let hold = held.get_or_insert_with(|| take(shard));
+                hold.count_parts(1);
+                work(hold, part);
             }
         }
     }
@@ -145,8 +211,14 @@ fn chain_of<'g>(graph: &'g Graph, part: Part, guard: &'g Guard<'_>) -> Option<&'
     }
 }
 
-/// Gives the stamp that `cell` has put on one side of an edge to `restamp`.
-fn restamp(slot: &Slot, part: Part, cell: CellId, stamp: u64, keeper: &Keeper<'_>) {
+/// Replaces the stamp that `cell` has put on one side of an edge; when that `is_late`, its list has to be looked at again.
+fn restamp(
+    slot: &Slot,
+    part: Part,
+    cell: CellId,
+    (stamp, is_late): (u64, bool),
+    keeper: &Keeper<'_>,
+) {
     let guard = keeper.guard;
     let (side, key, mark) = match part {
         Part::Outgoing(edge, mark) => (true, Key::outgoing(edge), mark),
@@ -166,8 +238,8 @@ fn restamp(slot: &Slot, part: Part, cell: CellId, stamp: u64, keeper: &Keeper<'_
             EdgeMark::Created => entry.set_created(stamp, keeper),
             EdgeMark::Deleted => entry.set_deleted(stamp, side, key, keeper),
         }
-        if stamp == NEVER {
-            keeper.quiet.undone(side, key);
+        if is_late {
+            keeper.quiet.restamped(side, key);
         }
     }
 }
@@ -177,28 +249,89 @@ fn names(stamp: u64, cell: CellId) -> bool {
 }
 
 impl CoreState {
-    /// Rewrites the stamps of up to `budget` committed transactions; how many it was.
+    /// A transaction has ended, as its cell says: committed with a number, or undone. A small one is settled wholly, of a large one so much
+    /// that no more than [`WAITING_MAX`] writes wait.
+    pub(crate) fn ended(&self, cell: CellId, seq: Option<CommitSeq>, writes: Vec<Write>) {
+        let mut ended = Ended {
+            cell,
+            seq,
+            writes,
+            is_late: false,
+        };
+        let mut at_once = self.graph.settled_at_once.load(Ordering::Relaxed);
+        while at_once > 0 && !ended.writes.is_empty() {
+            at_once -= self.settle_some(&mut ended, SLICE.min(at_once));
+        }
+        if ended.writes.is_empty() {
+            return self.rest(cell);
+        }
+        self.change_settling(|settling| settling.push(ended));
+        let waiting = self.settling.borrow().writes;
+        self.settle(waiting.saturating_sub(WAITING_MAX));
+    }
+
+    /// Settles up to `budget` writes of transactions that have ended; how many it was.
     pub(crate) fn settle(&self, budget: usize) -> usize {
         let mut done = 0;
         while done < budget {
-            let Some(Settling { cell, seq, writes }) = self.settling.borrow_mut().pop_front()
-            else {
+            let Some(mut ended) = self.change_settling(Settling::pop) else {
                 break;
             };
-            let guard = self.heap.enter();
-            for_parts(self, &writes, |_, part| {
-                self.rewrite(part, cell, seq, &guard)
-            });
-            for &write in &writes {
-                self.fold_later(seq, write);
-                self.prune_later(seq, write, &guard);
+            ended.is_late = true;
+            done += self.settle_some(&mut ended, SLICE.min(budget - done));
+            if ended.writes.is_empty() {
+                self.rest(ended.cell);
+            } else {
+                self.change_settling(|settling| settling.push(ended));
             }
-            self.resting
-                .borrow_mut()
-                .push_back((self.heap.mark(), cell));
-            done += 1;
         }
         done
+    }
+
+    /// Changes what waits, and counts its bytes.
+    fn change_settling<R>(&self, change: impl FnOnce(&mut Settling) -> R) -> R {
+        let settling = &mut *self.settling.borrow_mut();
+        let before = settling.bytes;
+        let result = change(settling);
+        self.heap
+            .count(MemoryOwner::Transactions, settling.bytes - before);
+        result
+    }
+
+    /// No stamp names a cell any more: it is used again after an epoch.
+    fn rest(&self, cell: CellId) {
+        let mark = self.heap.mark();
+        self.resting.borrow_mut().push_back((mark, cell));
+    }
+
+    /// Settles the last `budget` writes of a transaction; how many it was.
+    fn settle_some(&self, ended: &mut Ended, budget: usize) -> usize {
+        let writes = &mut ended.writes;
+        let from = writes.len().saturating_sub(budget);
+        let done = writes.len() - from;
+        match ended.seq {
+            Some(seq) => self.number(ended.cell, seq, &writes[from..], ended.is_late),
+            None => self.undo(ended.cell, &writes[from..]),
+        }
+        writes.truncate(from);
+        if writes.capacity() > ROOM_KEPT && writes.len() < writes.capacity() / 2 {
+            writes.shrink_to(ROOM_KEPT);
+        }
+        done
+    }
+
+    /// Rewrites the stamps of writes to their commit's number.
+    fn number(&self, cell: CellId, seq: CommitSeq, writes: &[Write], is_late: bool) {
+        let guard = self.heap.enter();
+        // A list that has been looked at since the horizon passed the commit waits for the next commit, and there may be none.
+        let is_late = is_late && seq <= self.graph.oldest_snapshot();
+        for_parts(self, writes, |_, part| {
+            self.rewrite(part, cell, (seq, is_late), &guard)
+        });
+        for &write in writes {
+            self.fold_later(seq, write);
+            self.prune_later(seq, write, &guard);
+        }
     }
 
     /// Notes what a write of commit `seq` leaves to be forgotten.
@@ -218,7 +351,13 @@ impl CoreState {
         }
     }
 
-    fn rewrite(&self, part: Part, cell: CellId, seq: CommitSeq, guard: &Guard<'_>) {
+    fn rewrite(
+        &self,
+        part: Part,
+        cell: CellId,
+        (seq, is_late): (CommitSeq, bool),
+        guard: &Guard<'_>,
+    ) {
         let Some(slot) = self.graph.slot(part.place(), guard) else {
             return;
         };
@@ -236,13 +375,13 @@ impl CoreState {
             }
             Part::Outgoing(..) | Part::Incoming(..) => {
                 let keeper = Keeper::new(&self.graph, guard, &self.quiet);
-                restamp(slot, part, cell, seq.0, &keeper);
+                restamp(slot, part, cell, (seq.0, is_late), &keeper);
             }
         }
     }
 
-    /// Undoes the writes of a transaction whose cell says aborted; afterwards nothing names the cell.
-    pub(crate) fn undo(&self, cell: CellId, writes: &[Write]) {
+    /// Undoes writes of a transaction whose cell says aborted.
+    fn undo(&self, cell: CellId, writes: &[Write]) {
         let guard = self.heap.enter();
         let author = Author {
             cells: &self.graph.cells,
@@ -251,14 +390,8 @@ impl CoreState {
             stamp: NEVER,
             uncommitted: false,
         };
-        let pen = Pen {
-            core: self,
-            guard: &guard,
-            author,
-            touched: Default::default(),
-            // What is undone was never counted.
-            tally: Default::default(),
-        };
+        // What is undone was never counted.
+        let pen = Pen::new(self, &guard, author, Tally::default());
         for_parts(self, writes, |hold, part| {
             let Some(slot) = self.graph.slot(part.place(), &guard) else {
                 return;
@@ -285,19 +418,17 @@ impl CoreState {
                     }
                 }
                 Part::Outgoing(..) | Part::Incoming(..) => {
-                    restamp(slot, part, cell, NEVER, &pen.keeper());
+                    restamp(slot, part, cell, (NEVER, true), &pen.keeper());
                 }
             }
         });
-        self.resting
-            .borrow_mut()
-            .push_back((self.heap.mark(), cell));
     }
 
     /// See [`crate::core::Core::maintain`].
     pub(crate) fn maintain(&self, budget: usize) -> bool {
         let mut left = budget;
-        left -= self.settle(left);
+        let settled = self.settle(left.saturating_mul(WRITES_PER_PIECE));
+        left -= settled.div_ceil(WRITES_PER_PIECE);
         left -= self.prune(left);
         left -= self.fold_due(left);
         left -= self.sweep_unique_keys(left);

@@ -35,6 +35,8 @@ pub(crate) struct ShardState {
     exceptions: HashSet<(PageId, LabelId)>,
     /// Property records of edges that start in this shard.
     pub(crate) records: RecordRoom,
+    /// The most parts that were worked on while the token was held.
+    pub(crate) longest_hold: u32,
 }
 
 impl ShardState {
@@ -47,6 +49,7 @@ impl ShardState {
             rare: HashMap::new(),
             exceptions: HashSet::new(),
             records: RecordRoom::default(),
+            longest_hold: 0,
         }
     }
 
@@ -215,6 +218,8 @@ fn is_full(page: Page<'_>) -> bool {
 /// The tokens of some shards, held together.
 pub(crate) struct Hold<'g> {
     tokens: SmallVec<[(ShardId, TokenGuard<'g, ShardState>); 2]>,
+    /// How much has been done under them, by whoever works through many things: stamps, versions, edges.
+    parts: u32,
 }
 
 impl<'g> Hold<'g> {
@@ -231,7 +236,17 @@ impl<'g> Hold<'g> {
             .into_iter()
             .map(|id| (id, shards[usize::from(id.0)].acquire(core)))
             .collect();
-        Hold { tokens }
+        Hold { tokens, parts: 0 }
+    }
+
+    /// So many parts of a long work are done under these tokens.
+    pub(crate) fn count_parts(&mut self, parts: usize) {
+        self.parts = self.parts.saturating_add(parts as u32);
+    }
+
+    /// Whether that is as many as may be: then others get their turn.
+    pub(crate) fn has_done(&self, parts: usize) -> bool {
+        self.parts as usize >= parts
     }
 
     /// The state of a shard that is held.
@@ -242,5 +257,15 @@ impl<'g> Hold<'g> {
             .find(|(id, _)| *id == shard)
             .expect("the shard's token is held");
         token
+    }
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        if self.parts > 0 {
+            for (_, shard) in &mut self.tokens {
+                shard.longest_hold = shard.longest_hold.max(self.parts);
+            }
+        }
     }
 }

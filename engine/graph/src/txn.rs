@@ -2,7 +2,7 @@
 //!
 //! Owned here: [`Txn`]: its frame as it grows, its list of writes for settling and undo, its counts. Called by `query` (reads and
 //! writes), `server` (begin, commit, rollback).
-//! Always holds: a write that fails has changed nothing; a conflict dooms the transaction; what has no number yet is undone when the
+//! Always holds: a write that fails has changed nothing, or else dooms the transaction, as every conflict does; what has no number yet is undone when the
 //! transaction is dropped; each name its frame uses is defined in a durable frame or in its own, before its first use.
 //! Left to others: how a write is made (`write`), what an answer waits for after the commit (`server`).
 
@@ -16,7 +16,7 @@ use crate::index::IndexDefinition;
 use crate::memory::{Guard, MemoryOwner};
 use crate::mutants::Mutant;
 use crate::schema::{Filling, Schema, SchemaBuild, SchemaChange};
-use crate::settle::{Settling, Write};
+use crate::settle::Write;
 use crate::stamp::{Author, CellId, NEVER, Sight};
 use crate::state::PropertiesRef;
 use crate::statistics::Tally;
@@ -159,6 +159,8 @@ pub struct Txn {
     writes: Vec<Write>,
     /// Bytes of the frame and of the list of writes that are counted.
     charged: usize,
+    /// Vertices that may lack what has to exist when it ends.
+    unfinished: Vec<VertexId>,
     defined: HashSet<(NameKind, u32)>,
     stats: WriteStats,
     tally: Tally,
@@ -185,6 +187,7 @@ impl Txn {
             frame: Vec::new(),
             writes: Vec::new(),
             charged: 0,
+            unfinished: Vec::new(),
             defined: HashSet::new(),
             stats: WriteStats::default(),
             tally: Tally::default(),
@@ -483,21 +486,41 @@ impl Txn {
         let Some((labels, touch)) = self.with_pen(|pen| pen.delete_vertex(vertex))? else {
             return Ok(false);
         };
-        self.note_deleted_vertex(vertex, labels, touch);
+        self.note_vertex(vertex, touch);
+        self.note_deleted_vertex(vertex, labels);
         Ok(true)
     }
 
-    /// Deletes a vertex and its edges, all or nothing; how many edges went with it.
+    /// Deletes a vertex and its edges; how many edges went with it. A conflict may come when some of them are deleted already: then the
+    /// transaction can only be rolled back, as after every conflict.
     pub fn detach_delete_vertex(&mut self, vertex: VertexId) -> Result<u64, WriteError> {
         self.begin_write()?;
-        let Some((edges, labels, touch)) = self.with_pen(|pen| pen.detach_delete_vertex(vertex))?
-        else {
+        // A contest that is found now has changed nothing.
+        let Some(edges) = self.with_pen(|pen| pen.edges_to_detach(vertex))? else {
             return Ok(0);
         };
-        for &edge in &edges {
-            self.note_deleted_edge(edge);
+        self.make_room_for_batch(edges, 0)?;
+        let (labels, touch) = self.with_pen(|pen| pen.begin_detach(vertex))?;
+        self.note_vertex(vertex, touch);
+        let gone = self.detach_edges(vertex);
+        self.doomed |= gone.is_err();
+        let gone = gone?;
+        self.note_deleted_vertex(vertex, labels);
+        Ok(gone)
+    }
+
+    /// Deletes the edges of a vertex that it has deleted; how many it was.
+    fn detach_edges(&mut self, vertex: VertexId) -> Result<u64, WriteError> {
+        let edges = self.with_pen(|pen| pen.edges_of(vertex))?;
+        let at_once = self.core.graph().parts_per_hold().div_ceil(2);
+        let mut gone = Vec::new();
+        for batch in edges.chunks(at_once) {
+            let deleted = self.with_pen(|pen| pen.detach_edges(batch, &mut gone));
+            for edge in gone.drain(..) {
+                self.note_deleted_edge(edge);
+            }
+            deleted?;
         }
-        self.note_deleted_vertex(vertex, labels, touch);
         Ok(edges.len() as u64)
     }
 
@@ -805,11 +828,7 @@ impl Txn {
         }
         if let Some(cell) = self.cell.take() {
             let writes = std::mem::take(&mut self.writes);
-            core.0
-                .settling
-                .borrow_mut()
-                .push_back(Settling { cell, seq, writes });
-            core.0.settle(usize::MAX);
+            core.0.ended(cell, Some(seq), writes);
         }
         Ok(Committed { seq, wrote: true })
     }
@@ -912,15 +931,10 @@ impl Txn {
         let graph = self.core.graph();
         let guard = self.core.heap().enter();
         let schema = graph.schema.load(&guard);
-        if !schema.has_constraints() {
-            return Ok(());
-        }
-        for write in &self.writes {
-            if let Write::Vertex(id) = *write {
-                self.ends_well(id, schema, &guard)?;
-            }
-        }
-        Ok(())
+        // Others were whole whenever they were written, and who makes a constraint meets what was written before it.
+        self.unfinished
+            .iter()
+            .try_for_each(|&id| self.ends_well(id, schema, &guard))
     }
 
     /// Whether this transaction's last state of a vertex may stay.
@@ -961,16 +975,12 @@ impl Txn {
             stamp,
             uncommitted: self.isolation == Isolation::ReadUncommitted,
         };
-        let pen = Pen {
-            core: state,
-            guard: &guard,
-            author,
-            touched: Default::default(),
-            tally: RefCell::new(std::mem::take(&mut self.tally)),
-        };
+        let tally = std::mem::take(&mut self.tally);
+        let pen = Pen::new(state, &guard, author, tally);
         let result = work(&pen);
         self.tally = pen.tally.into_inner();
         let touched = pen.touched.into_inner();
+        self.unfinished.extend(pen.unfinished.into_inner());
         self.writes.extend(
             touched
                 .iter()
@@ -1096,8 +1106,7 @@ impl Txn {
         self.stats.edges_deleted += 1;
     }
 
-    fn note_deleted_vertex(&mut self, vertex: VertexId, labels: LabelSetId, touch: Touch) {
-        self.note_vertex(vertex, touch);
+    fn note_deleted_vertex(&mut self, vertex: VertexId, labels: LabelSetId) {
         DeltaWriter::new(&mut self.frame).delete_vertex(vertex);
         self.tally
             .vertex(self.core.graph().label_sets.labels(labels), -1);
@@ -1141,7 +1150,7 @@ impl Drop for Txn {
         }
         if let Some(cell) = self.cell.take() {
             state.graph.cells.abort(cell);
-            state.undo(cell, &self.writes);
+            state.ended(cell, None, std::mem::take(&mut self.writes));
         }
         state
             .snapshots

@@ -7,10 +7,15 @@ use isolation_kit::interleavings::{Stage, Step, Tried, pairs, pairs_of_two_chang
 use quoit_graph::Isolation;
 
 fn all_levels(play: fn(&Stage, Isolation, &mut Tried)) {
-    for isolation in [Isolation::Snapshot, Isolation::ReadCommitted] {
+    let settled_at_once = [
+        (Isolation::Snapshot, usize::MAX),
+        (Isolation::Snapshot, 1),
+        (Isolation::ReadCommitted, 0),
+    ];
+    for (isolation, writes) in settled_at_once {
         let mut tried = Tried::default();
-        play(&Stage::new(), isolation, &mut tried);
-        println!("{isolation:?}: {tried:?}");
+        play(&Stage::new(writes), isolation, &mut tried);
+        println!("{isolation:?}, {writes} writes settled at once: {tried:?}");
         assert!(tried.conflicts > 0 && tried.conflicts < 2 * tried.scenarios);
     }
 }
@@ -32,7 +37,7 @@ fn three_transactions_of_which_one_is_rolled_back() {
 
 #[test]
 fn edges_between_the_same_two_vertices_never_conflict() {
-    let stage = Stage::new();
+    let stage = Stage::new(1);
     let mut tried = Tried::default();
     let link = |from| [Step::Begin, Step::Link(from), Step::Commit];
     stage.play_all(

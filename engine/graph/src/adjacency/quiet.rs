@@ -4,7 +4,7 @@
 //! (housekeeping).
 //! Always holds: a chunk whose `recent` is not null stands in some core's queue, fresh or with the horizon it waits for, so that every
 //! list comes to rest once its writers and readers have gone; an entry that finds nothing to do is dropped; undoing makes an entry
-//! anew, since the horizon need not move then. While a core writes, lists are let be as long as they are few
+//! anew, and so does a number that comes late, since the horizon need not move then. While a core writes, lists are let be as long as they are few
 //! beside the edges: a tail that grows is merged by its size, and merging each entry by itself would cost more than the memory it saves.
 //! Left to others: merging itself (`merge`), laying out (`layout`).
 
@@ -76,8 +76,8 @@ impl QuietLists {
         self.fresh.borrow_mut().push_back(Place { side, key });
     }
 
-    /// Something in a list was undone.
-    pub(crate) fn undone(&self, side: Side, key: Key) {
+    /// A stamp in a list was undone, or got a number that the horizon has passed.
+    pub(crate) fn restamped(&self, side: Side, key: Key) {
         self.push(side, key);
     }
 

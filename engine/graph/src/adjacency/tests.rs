@@ -110,7 +110,7 @@ impl World {
         self.with(|keeper| {
             let entry = find(&self.list, key, keeper.guard).expect("a live entry is found");
             entry.set_created(NEVER, keeper);
-            keeper.quiet.undone(SIDE, key);
+            keeper.quiet.restamped(SIDE, key);
         });
         self.model.remove(at);
     }

@@ -14,7 +14,7 @@ use crate::txn::NewEdge;
 use crate::value::Edge;
 use crate::value::codec::Properties;
 use crate::version::Record;
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use std::sync::atomic::Ordering;
 
 const TOO_MANY: WriteError =
@@ -298,70 +298,68 @@ impl<'a> Pen<'a> {
         }
     }
 
-    /// Takes the tokens of a vertex and of all its neighbours.
-    fn hold_neighbours(&self, id: VertexId) -> Hold<'a> {
-        let graph = self.graph();
-        let mut wanted: SmallVec<[bool; 16]> = smallvec![false; graph.shard_count().into()];
-        wanted[usize::from(graph.shard_of(id).0)] = true;
-        loop {
-            let shards = (0..graph.shard_count()).map(ShardId);
-            let hold = self.hold(shards.filter(|shard| wanted[usize::from(shard.0)]));
-            let mut more = false;
-            for outgoing in [true, false] {
-                let list = self.slot(id).map(|slot| slot.list(outgoing));
-                for (key, _) in list
-                    .into_iter()
-                    .flat_map(|l| adjacency::entries(l, self.guard))
-                {
-                    let wanted = &mut wanted[usize::from(graph.shard_of(key.neighbour()).0)];
-                    more |= !*wanted;
-                    *wanted = true;
-                }
-            }
-            if !more {
-                return hold;
-            }
-            // Let go, since tokens are taken in order; with the others in hand it is looked at again: edges may have come.
-        }
-    }
-
-    /// Deletes a vertex and its edges: all or nothing. Answers the edges, and the vertex's labels unless it was gone already.
-    #[allow(clippy::type_complexity)]
-    pub(crate) fn detach_delete_vertex(
-        &self,
-        id: VertexId,
-    ) -> Result<Option<(Vec<Edge>, LabelSetId, Touch)>, WriteError> {
-        let mut hold = self.hold_neighbours(id);
-        let slot = match self.to_change(&mut hold, id) {
-            Err(WriteError::VertexDeleted(_)) if self.deleted_by_author(id) => return Ok(None),
-            found => found?.0,
-        };
-        self.uncontested_edges(id, &slot.outgoing)?;
-        self.uncontested_edges(id, &slot.incoming)?;
-        let live = |entry: adjacency::Entry<'a>| {
-            let created = self.author.standing(entry.created(self.guard));
-            let deleted = self.author.standing(entry.deleted(self.guard));
-            matches!(created, Standing::Mine | Standing::Old) && deleted == Standing::Void
-        };
+    /// The live edges of a vertex, each once, if nobody contests any; reads as everyone does, so no token need be held.
+    pub(crate) fn edges_of(&self, id: VertexId) -> Result<Vec<Edge>, WriteError> {
         let mut edges = Vec::new();
+        let Some(slot) = self.slot(id) else {
+            return Ok(edges);
+        };
         for outgoing in [true, false] {
             for (key, entry) in adjacency::entries(slot.list(outgoing), self.guard) {
                 // A self loop stands in both lists.
-                if live(entry) && (outgoing || key.neighbour() != id) {
+                if self.uncontested(id, entry)? && (outgoing || key.neighbour() != id) {
                     edges.push(key.edge(id, outgoing));
                 }
             }
         }
-        let found: Vec<adjacency::Entry<'a>> = edges
-            .iter()
-            .map(|&edge| self.edge_to_change(edge).map(|(_, entry)| entry))
-            .collect::<Result<_, _>>()?;
-        for (&edge, entry) in edges.iter().zip(found) {
-            self.stamp_deleted(edge, entry);
+        Ok(edges)
+    }
+
+    /// How many edges would go with a vertex that its author may delete, if nobody contests any; `None` if the author has deleted it already.
+    pub(crate) fn edges_to_detach(&self, id: VertexId) -> Result<Option<usize>, WriteError> {
+        match self.to_change(&mut self.hold_vertex(id), id) {
+            Err(WriteError::VertexDeleted(_)) if self.deleted_by_author(id) => return Ok(None),
+            found => drop(found?),
         }
-        let deleted = self.delete_vertex_held(&mut hold, id)?;
-        let (labels, touch) =
-            deleted.expect("it was not deleted a moment ago, under the same tokens");
-        Ok(Some((edges, labels, touch)))
+        Ok(Some(self.edges_of(id)?.len()))
+    }
+
+    /// Deletes a vertex before its edges: from here on nobody makes another at it, so those that it has ([`Pen::edges_of`], asked after
+    /// this) can be deleted one after the other, with others getting their turn in between. Its author's transaction deletes all of them
+    /// ([`Pen::detach_edges`]), or is undone. Answers the vertex's labels.
+    pub(crate) fn begin_detach(&self, id: VertexId) -> Result<(LabelSetId, Touch), WriteError> {
+        let mut hold = self.hold_vertex(id);
+        let (slot, newest) = self.to_change(&mut hold, id)?;
+        Ok(self.push_deleted(&mut hold, (id, slot), newest))
+    }
+
+    /// Deletes some edges of one vertex, which their author has deleted; `gone` gets each that is done, also where a conflict ends it.
+    pub(crate) fn detach_edges(
+        &self,
+        edges: &[Edge],
+        gone: &mut Vec<Edge>,
+    ) -> Result<(), WriteError> {
+        let graph = self.graph();
+        let mut shards: SmallVec<[ShardId; 8]> = SmallVec::new();
+        for shard in edges
+            .iter()
+            .flat_map(|edge| [edge.source(), edge.target])
+            .map(|vertex| graph.shard_of(vertex))
+        {
+            if !shards.contains(&shard) {
+                shards.push(shard);
+            }
+        }
+        let mut hold = self.hold(shards);
+        for (at, &edge) in edges.iter().enumerate() {
+            let ahead = |n: usize| edges.get(at + n).into_iter().flat_map(|&edge| sides(edge));
+            ahead(SLOTS_AHEAD).for_each(|(side, _)| graph.prefetch_slot(side.vertex, self.guard));
+            ahead(LISTS_AHEAD).for_each(|(side, _)| graph.prefetch_list(side, self.guard));
+            let (_, entry) = self.edge_to_change(edge)?;
+            self.stamp_deleted(edge, entry);
+            hold.count_parts(2);
+            gone.push(edge);
+        }
+        Ok(())
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Owned here: [`Pen`], with vertices in [`vertex`] and edges in [`edge`]. Called by `txn` (stamps in flight) and `apply` (stamps that are
 //! numbers already).
-//! Always holds: each operation checks all it needs before it changes anything, so one that fails has changed nothing; first updater
+//! Always holds: each operation checks all it needs before it changes anything, so one that fails has changed nothing; but a vertex that
+//! goes with its edges is deleted first, and they follow batch by batch, each in the list of its author's writes. First updater
 //! wins; no edge is made at a vertex whose deletion is in flight or newer than the author's snapshot, and no vertex is deleted while
 //! an incident edge is in flight or newer, so no edge ever lacks an end, seen from either side.
 //! Left to others: deltas, undo, counts of vertices and labels (`txn`); stamps after commit (`settle`).
@@ -40,9 +41,28 @@ pub(crate) struct Pen<'a> {
     pub(crate) touched: RefCell<SmallVec<[(Edge, u32); 1]>>,
     /// The author's counts; edges and their ends are added here.
     pub(crate) tally: RefCell<Tally>,
+    /// Vertices that got a state which may not be their transaction's last.
+    pub(crate) unfinished: RefCell<SmallVec<[VertexId; 1]>>,
 }
 
 impl<'a> Pen<'a> {
+    /// For one operation or batch.
+    pub(crate) fn new(
+        core: &'a CoreState,
+        guard: &'a Guard<'a>,
+        author: Author<'a>,
+        tally: Tally,
+    ) -> Pen<'a> {
+        Pen {
+            core,
+            guard,
+            author,
+            touched: RefCell::default(),
+            tally: RefCell::new(tally),
+            unfinished: RefCell::default(),
+        }
+    }
+
     pub(crate) fn graph(&self) -> &'a Graph {
         &self.core.graph
     }
@@ -62,16 +82,17 @@ impl<'a> Pen<'a> {
     }
 
     /// Whether a state with these labels and properties may be written; its tokens and those of its claims are held. What the log
-    /// says may always.
+    /// says may always. Answers whether it may also be the transaction's last.
     fn admit<'v>(
         &self,
         vertex: Option<VertexId>,
         labels: &[LabelId],
         property: impl Fn(KeyId) -> Option<ValueRef<'v>>,
         claims: &Claims<'_>,
-    ) -> Result<(), WriteError> {
+    ) -> Result<bool, WriteError> {
+        let mut may_last = true;
         if self.author.cell.is_none() {
-            return Ok(());
+            return Ok(may_last);
         }
         for item in self.schema().constraints(labels) {
             let Some(constraint) = item.constraint() else {
@@ -81,8 +102,17 @@ impl<'a> Pen<'a> {
                 let since = item.since().unwrap_or_default();
                 return Err(constraint.error(self.graph(), vertex, fault, since));
             }
+            may_last &= constraint.fault_at_end(&property).is_none();
         }
-        claims.check(self.graph(), vertex, &self.author, self.guard)
+        claims.check(self.graph(), vertex, &self.author, self.guard)?;
+        Ok(may_last)
+    }
+
+    /// Notes a vertex whose new state is not one to end with.
+    fn note_unfinished(&self, vertex: VertexId, may_last: bool) {
+        if !may_last {
+            self.unfinished.borrow_mut().push(vertex);
+        }
     }
 
     /// For the lists that the operation changes.

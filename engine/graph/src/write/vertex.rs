@@ -1,7 +1,7 @@
 //! Writes of vertices: creation, new versions, deletion.
 
 use super::Pen;
-use crate::adjacency::{self, List, Walk};
+use crate::adjacency::{self, Walk};
 use crate::constraint::Claims;
 use crate::delta::Labels;
 use crate::draft::Draft;
@@ -36,13 +36,14 @@ impl<'a> Pen<'a> {
     ) -> Result<VertexId, WriteError> {
         let all = self.graph().label_sets.labels(labels);
         let (mut hold, claims) = self.hold_for_new(shard, all, properties);
-        self.admit(None, all, |key| properties.get(key), &claims)?;
+        let may_last = self.admit(None, all, |key| properties.get(key), &claims)?;
         let (id, slot) = hold
             .shard(shard)
             .next_slot(self.graph(), labels, self.guard)
             .ok_or(NO_MORE_IDS)?;
         self.link_first(id, slot, labels, properties);
         claims.take(self.graph(), id, self.guard);
+        self.note_unfinished(id, may_last);
         Ok(id)
     }
 
@@ -251,13 +252,14 @@ impl<'a> Pen<'a> {
                 // Which keys it takes is known only now: all tokens again, in order, and everything anew.
                 continue;
             }
-            self.admit(Some(id), labels, property, &claims)?;
+            let may_last = self.admit(Some(id), labels, property, &claims)?;
             let before = newest.label_set();
             let touch = self.push(&mut hold, (id, slot), newest, (set, false), &draft);
             if before != set {
                 self.tally_new_labels(slot, before, set);
             }
             claims.take(self.graph(), id, self.guard);
+            self.note_unfinished(id, may_last);
             return Ok(Some(touch));
         }
     }
@@ -286,29 +288,33 @@ impl<'a> Pen<'a> {
         id: VertexId,
     ) -> Result<Option<(LabelSetId, Touch)>, WriteError> {
         let mut hold = self.hold_vertex(id);
-        self.delete_vertex_held(&mut hold, id)
-    }
-
-    /// As [`Pen::delete_vertex`], its token held.
-    pub(super) fn delete_vertex_held(
-        &self,
-        hold: &mut Hold<'_>,
-        id: VertexId,
-    ) -> Result<Option<(LabelSetId, Touch)>, WriteError> {
-        let (slot, newest) = match self.to_change(hold, id) {
+        let (slot, newest) = match self.to_change(&mut hold, id) {
             Err(WriteError::VertexDeleted(_)) if self.deleted_by_author(id) => return Ok(None),
             found => found?,
         };
-        let live = self.uncontested_edges(id, &slot.outgoing)?
-            + self.uncontested_edges(id, &slot.incoming)?;
-        if live > 0 {
+        let mut connected = false;
+        for list in [&slot.outgoing, &slot.incoming] {
+            for (_, entry) in adjacency::entries(list, self.guard) {
+                // A contest further on is told first.
+                connected |= self.uncontested(id, entry)?;
+            }
+        }
+        if connected {
             return Err(WriteError::DeleteConnectedVertex(id));
         }
+        Ok(Some(self.push_deleted(&mut hold, (id, slot), newest)))
+    }
+
+    /// Puts the deletion of a vertex in front.
+    pub(super) fn push_deleted(
+        &self,
+        hold: &mut Hold<'_>,
+        place: (VertexId, &'a Slot),
+        newest: State<'a>,
+    ) -> (LabelSetId, Touch) {
         let labels = newest.label_set();
-        Ok(Some((
-            labels,
-            self.push(hold, (id, slot), newest, (labels, true), &Draft::default()),
-        )))
+        let touch = self.push(hold, place, newest, (labels, true), &Draft::default());
+        (labels, touch)
     }
 
     /// Whether the newest version is the author's own deletion.
@@ -320,31 +326,29 @@ impl<'a> Pen<'a> {
         })
     }
 
-    /// The exclusive right on a vertex: no incident edge is in flight or newer than the snapshot. Answers how many are live. One that came
-    /// and went since the snapshot is no contest: it cannot dangle, and housekeeping may have forgotten it.
-    pub(super) fn uncontested_edges(
+    /// The exclusive right on a vertex, as far as an edge at it goes: its creation and its deletion are not in flight, nor newer than the
+    /// snapshot. Answers whether it is live. One that came and went since the snapshot is no contest: it cannot dangle, and housekeeping
+    /// may have forgotten it.
+    pub(super) fn uncontested(
         &self,
         id: VertexId,
-        list: &'a List,
-    ) -> Result<usize, WriteError> {
-        let mut live = 0;
-        for (_, entry) in adjacency::entries(list, self.guard) {
-            let created = self.author.standing(entry.created(self.guard));
-            let deleted = self.author.standing(entry.deleted(self.guard));
-            match (created, deleted) {
-                (Standing::Void, _) => {}
-                (Standing::Contested, Standing::Contested)
-                    if self.author.is_committed(entry.deleted(self.guard)) => {}
-                (Standing::Contested, _) if Mutant::NoExclusiveRight.is_on() => {}
-                (Standing::Contested, _) | (_, Standing::Contested) => {
-                    return Err(WriteError::Conflict {
-                        entity: Entity::Vertex(id),
-                    });
-                }
-                (_, Standing::Void) => live += 1,
-                _ => {}
+        entry: adjacency::Entry<'a>,
+    ) -> Result<bool, WriteError> {
+        let created = self.author.standing(entry.created(self.guard));
+        let deleted = self.author.standing(entry.deleted(self.guard));
+        match (created, deleted) {
+            (Standing::Void, _) => Ok(false),
+            (Standing::Contested, Standing::Contested)
+                if self.author.is_committed(entry.deleted(self.guard)) =>
+            {
+                Ok(false)
             }
+            (Standing::Contested, _) if Mutant::NoExclusiveRight.is_on() => Ok(false),
+            (Standing::Contested, _) | (_, Standing::Contested) => Err(WriteError::Conflict {
+                entity: Entity::Vertex(id),
+            }),
+            (_, Standing::Void) => Ok(true),
+            _ => Ok(false),
         }
-        Ok(live)
     }
 }

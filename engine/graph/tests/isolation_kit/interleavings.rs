@@ -66,12 +66,14 @@ struct Expected {
 }
 
 impl Stage {
-    pub fn new() -> Stage {
+    /// A stage where so many writes of a transaction are settled when it ends; the others when all players have left.
+    pub fn new(settled_at_once: usize) -> Stage {
         let graph = Graph::new(GraphConfig {
             shards: 2,
             cores: 2,
             journal: Arc::new(NullJournal::default()),
         });
+        graph.set_slices(settled_at_once, 1);
         let cores = [graph.core(0), graph.core(1)];
         let mut txn = cores[0].begin(Access::Write, Isolation::Snapshot);
         let (type_, value) = (txn.edge_type("T").unwrap(), txn.key("value").unwrap());

@@ -1,0 +1,343 @@
+//! Large transactions: what is done in slices when they end, or while they delete a hub, and what others meet meanwhile.
+#![cfg(not(loom))]
+
+use quoit_graph::door::NullJournal;
+use quoit_graph::ids::{KeyId, LabelId, TypeId, VertexId};
+use quoit_graph::value::{Edge, Value};
+use quoit_graph::{
+    Access, ConstraintDefinition, Core, Direction, Entity, Graph, GraphConfig, IndexDefinition,
+    Isolation, MemoryOwner, Txn, View, WriteError,
+};
+use std::sync::Arc;
+
+struct Scene {
+    graph: Arc<Graph>,
+    core: Core,
+    label: LabelId,
+    type_: TypeId,
+    key: KeyId,
+}
+
+/// A graph of two shards with an index on its one label and key.
+fn scene() -> Scene {
+    let graph = Graph::new(GraphConfig {
+        shards: 2,
+        cores: 2,
+        journal: Arc::new(NullJournal::default()),
+    });
+    let core = graph.core(0);
+    let names = graph.names();
+    let s = Scene {
+        label: names.intern_label("L").unwrap(),
+        type_: names.intern_type("T").unwrap(),
+        key: names.intern_key("k").unwrap(),
+        core,
+        graph,
+    };
+    let mut txn = s.begin();
+    let definition = IndexDefinition::on_label(s.label, &[s.key]);
+    assert!(txn.create_index(definition, None).unwrap().is_some());
+    txn.commit().unwrap();
+    s
+}
+
+impl Scene {
+    fn begin(&self) -> Txn {
+        self.core.begin(Access::Write, Isolation::Snapshot)
+    }
+
+    /// Vertices with the label and a key of 0.
+    fn vertices(&self, n: usize) -> Vec<VertexId> {
+        let mut txn = self.begin();
+        let one = |_| txn.create_vertex(&[self.label], &[(self.key, 0.into())]);
+        let ids = (0..n).map(one).collect::<Result<_, _>>().unwrap();
+        txn.commit().unwrap();
+        ids
+    }
+
+    fn edge(&self, a: VertexId, b: VertexId) -> Edge {
+        let mut txn = self.begin();
+        let edge = txn.create_edge(a, b, self.type_, &[]).unwrap();
+        txn.commit().unwrap();
+        edge
+    }
+
+    fn get(&self, view: &View<'_>, id: VertexId) -> Option<Value> {
+        Some(view.vertex(id)?.property(self.key)?.to_value())
+    }
+
+    /// Bytes of what transactions that have ended leave to be done.
+    fn waiting(&self) -> u64 {
+        self.graph.memory().of(MemoryOwner::Transactions)
+    }
+
+    fn quiet(&self) {
+        while self.core.maintain(100_000) {}
+        self.core.maintain(100_000);
+        self.core.maintain(100_000);
+    }
+}
+
+/// What a new transaction sees of a vertex's key, its edges in a list, and the index's count of a key.
+fn seen(s: &Scene, hub: VertexId, ids: &[VertexId], key: i64) -> (usize, usize, usize) {
+    let reader = s.begin();
+    let epoch = s.core.enter();
+    let view = reader.view(&epoch);
+    let have = |id: &&VertexId| {
+        let vertex = view.vertex(**id).unwrap();
+        vertex.property(s.key).map(|value| value.to_value()) == Some(key.into())
+    };
+    let index = view.index(s.label, &[s.key]).unwrap();
+    (
+        ids.iter().filter(have).count(),
+        view.degree(hub, Direction::Out, &[]) as usize,
+        index.seek(&[key.into()]).count(),
+    )
+}
+
+#[test]
+fn a_large_transaction_that_ends_is_settled_in_slices_while_others_read_and_write() {
+    const MANY: usize = 3_000;
+    for commits in [true, false] {
+        let s = scene();
+        let hub = s.vertices(1)[0];
+        let ids = s.vertices(MANY);
+        s.quiet();
+        assert_eq!(s.waiting(), 0);
+        let old = s.begin();
+        let mut txn = s.begin();
+        for &id in &ids {
+            txn.set_vertex_property(id, s.key, &1.into()).unwrap();
+            txn.create_edge(hub, id, s.type_, &[(s.key, 5.into())])
+                .unwrap();
+        }
+        if commits {
+            txn.commit().unwrap();
+        } else {
+            txn.rollback();
+        }
+        assert!(s.waiting() > 0, "all was settled at once");
+        let (mut changed, mut slices) = (0, 0);
+        while s.waiting() > 0 {
+            let (ones, edges) = if commits {
+                (MANY - changed, MANY)
+            } else {
+                (0, 0)
+            };
+            assert_eq!(seen(&s, hub, &ids, 1), (ones, edges, ones));
+            assert_eq!(seen(&s, hub, &ids, 2), (changed, edges, changed));
+            if slices % 8 == 0 && changed < MANY {
+                let mut writer = s.begin();
+                let id = ids[MANY - 1 - changed];
+                writer.set_vertex_property(id, s.key, &2.into()).unwrap();
+                writer.commit().unwrap();
+                changed += 1;
+            }
+            s.core.maintain(4);
+            slices += 1;
+        }
+        assert!(slices > 10 && changed > 1);
+        s.quiet();
+        {
+            let epoch = s.core.enter();
+            let view = old.view(&epoch);
+            assert_eq!(view.degree(hub, Direction::Out, &[]), 0);
+            let vertex = |id: &VertexId| view.vertex(*id).unwrap().property(s.key).unwrap();
+            assert!(ids.iter().all(|id| vertex(id).to_value() == 0.into()));
+        }
+        drop(old);
+        s.quiet();
+        let left = MANY - changed;
+        let edges = if commits { MANY } else { 0 };
+        let ones = if commits { left } else { 0 };
+        assert_eq!(seen(&s, hub, &ids, 0).2, 1 + left - ones);
+        assert_eq!(seen(&s, hub, &ids, 1), (ones, edges, ones));
+        assert_eq!(seen(&s, hub, &ids, 2), (changed, edges, changed));
+        let reader = s.begin();
+        let epoch = s.core.enter();
+        let view = reader.view(&epoch);
+        assert_eq!(
+            view.index(s.label, &[s.key]).unwrap().size(),
+            MANY as u64 + 1
+        );
+    }
+}
+
+#[test]
+fn what_is_rolled_back_but_not_undone_yet_is_in_nobodys_way() {
+    let s = scene();
+    let mut txn = s.begin();
+    let definition = ConstraintDefinition::Unique {
+        label: s.label,
+        keys: [s.key].into_iter().collect(),
+    };
+    txn.create_constraint(definition, None).unwrap();
+    txn.commit().unwrap();
+    let mut txn = s.begin();
+    let keys: [i64; 3] = [1, 2, 3];
+    let [a, b, c] = keys.map(|k| txn.create_vertex(&[s.label], &[(s.key, k.into())]).unwrap());
+    txn.commit().unwrap();
+    let edge = s.edge(a, b);
+    s.quiet();
+    s.graph.set_slices(0, 1);
+    let other = s.graph.core(1);
+
+    let mut first = s.begin();
+    let lost = first
+        .create_vertex(&[s.label], &[(s.key, 9.into())])
+        .unwrap();
+    first.create_edge(lost, c, s.type_, &[]).unwrap();
+    first.delete_edge(edge).unwrap();
+    first.set_vertex_property(a, s.key, &8.into()).unwrap();
+    first.delete_vertex(b).unwrap();
+    first
+        .create_edge(a, c, s.type_, &[(s.key, 5.into())])
+        .unwrap();
+    first.rollback();
+    assert!(s.waiting() > 0, "it was undone at once");
+
+    // The keys it claimed, the edge and the vertices it marked, and the vertex that has an edge of it.
+    let mut second = other.begin(Access::Write, Isolation::Snapshot);
+    {
+        let epoch = other.enter();
+        let view = second.view(&epoch);
+        assert_eq!(s.get(&view, a), Some(1.into()));
+        assert!(view.vertex(lost).is_none() && view.vertex(b).is_some());
+        assert_eq!(view.degree(c, Direction::Both, &[]), 0);
+        assert_eq!(view.degree(a, Direction::Out, &[]), 1);
+        let unique = view.unique(s.label, &[s.key]).unwrap();
+        assert_eq!(
+            [1, 8, 9].map(|k| unique.seek(&[k.into()])),
+            [Some(a), None, None]
+        );
+    }
+    let made = second
+        .create_vertex(&[s.label], &[(s.key, 9.into())])
+        .unwrap();
+    second.set_vertex_property(a, s.key, &8.into()).unwrap();
+    assert_eq!(second.delete_edge(edge), Ok(true));
+    assert_eq!(second.delete_vertex(c), Ok(true));
+    second.create_edge(made, b, s.type_, &[]).unwrap();
+    assert_eq!(
+        second.create_edge(made, lost, s.type_, &[]).map(drop),
+        Err(WriteError::VertexDeleted(lost))
+    );
+    second.commit().unwrap();
+
+    let check = || {
+        let reader = s.begin();
+        let epoch = s.core.enter();
+        let view = reader.view(&epoch);
+        let expected = [
+            (a, Some(8)),
+            (b, Some(2)),
+            (c, None),
+            (made, Some(9)),
+            (lost, None),
+        ];
+        for (id, key) in expected {
+            assert_eq!(s.get(&view, id), key.map(Value::Int));
+        }
+        let degree = |id, direction| view.degree(id, direction, &[]);
+        assert_eq!(degree(a, Direction::Both), 0);
+        assert_eq!(
+            (degree(made, Direction::Out), degree(b, Direction::In)),
+            (1, 1)
+        );
+        let unique = view.unique(s.label, &[s.key]).unwrap();
+        assert_eq!(
+            [1, 2, 3, 8, 9].map(|k| unique.seek(&[k.into()])),
+            [None, Some(b), None, Some(a), Some(made)]
+        );
+    };
+    check();
+    s.quiet();
+    while other.maintain(1_000) {}
+    s.quiet();
+    assert_eq!(s.waiting(), 0);
+    check();
+    let reader = s.begin();
+    let epoch = s.core.enter();
+    let view = reader.view(&epoch);
+    assert_eq!(view.index(s.label, &[s.key]).unwrap().size(), 3);
+}
+
+#[test]
+fn nobody_waits_for_more_than_a_slice_of_a_large_transaction() {
+    const MANY: usize = 1_500;
+    const HELD: u32 = 100;
+    let s = scene();
+    s.graph.set_slices(1_000, HELD as usize);
+    let hub = s.vertices(1)[0];
+    let ids = s.vertices(MANY);
+    for rolls_back in [true, false] {
+        let mut txn = s.begin();
+        for &id in &ids {
+            txn.create_edge(hub, id, s.type_, &[]).unwrap();
+            txn.set_vertex_property(id, s.key, &1.into()).unwrap();
+        }
+        match rolls_back {
+            true => txn.rollback(),
+            false => drop(txn.commit().unwrap()),
+        }
+        assert!(s.waiting() > 0, "all was settled at once");
+        s.quiet();
+        assert_eq!(s.core.longest_hold(), HELD);
+    }
+    // Versions that pile up while nobody keeps house.
+    for k in 0..2 * i64::from(HELD) {
+        let mut txn = s.begin();
+        txn.set_vertex_property(hub, s.key, &k.into()).unwrap();
+        txn.commit().unwrap();
+    }
+    s.quiet();
+    let mut txn = s.begin();
+    assert_eq!(txn.detach_delete_vertex(hub), Ok(MANY as u64));
+    txn.commit().unwrap();
+    s.quiet();
+    assert_eq!(s.core.longest_hold(), HELD);
+    assert_eq!(s.graph.edge_count(), 0);
+}
+
+#[test]
+fn a_hub_whose_deletion_meets_a_conflict_on_the_way_is_as_it_was() {
+    let s = scene();
+    let hub = s.vertices(1)[0];
+    let ids = s.vertices(10);
+    let edges: Vec<Edge> = ids.iter().map(|&id| s.edge(hub, id)).collect();
+    let looped = s.edge(hub, hub);
+    s.graph.set_slices(1, 2);
+    let mut other = s.begin();
+    other.set_edge_property(edges[7], s.key, &1.into()).unwrap();
+    let mut txn = s.begin();
+    assert_eq!(
+        txn.detach_delete_vertex(hub),
+        Err(WriteError::Conflict {
+            entity: Entity::Edge(edges[7].id)
+        })
+    );
+    assert!(txn.stats().edges_deleted > 0, "it met the conflict at once");
+    assert_eq!(txn.delete_vertex(ids[0]), Err(WriteError::Doomed));
+    txn.rollback();
+    other.commit().unwrap();
+    for _ in 0..2 {
+        let reader = s.begin();
+        let epoch = s.core.enter();
+        let view = reader.view(&epoch);
+        assert_eq!(s.get(&view, hub), Some(0.into()));
+        assert_eq!(view.degree(hub, Direction::Out, &[]), 11);
+        assert!(
+            ids.iter()
+                .all(|&id| view.degree(id, Direction::In, &[]) == 1)
+        );
+        drop(epoch);
+        s.quiet();
+    }
+    let mut txn = s.begin();
+    assert_eq!(txn.detach_delete_vertex(hub), Ok(11));
+    assert_eq!(txn.detach_delete_vertex(hub), Ok(0));
+    assert_eq!(txn.delete_edge(looped), Ok(false));
+    txn.commit().unwrap();
+    s.quiet();
+    assert_eq!((s.graph.edge_count(), s.graph.vertex_count()), (0, 10));
+}
