@@ -8,9 +8,29 @@
 //! Left to others: what is done with the vertices; edges one by one (`view`).
 
 use crate::adjacency::{self, LISTS_AHEAD, SLOTS_AHEAD, TAILS_AHEAD};
-use crate::ids::{PageId, TypeId, VertexId};
+use crate::ids::{PAGE_SLOTS, PageId, TypeId, VertexId};
 use crate::page::Slot;
 use crate::view::{Direction, View};
+
+/// Vertices that follow one another in a page are worked through as an array if they are at least so many.
+const SIDE_BY_SIDE: usize = 32;
+/// So many vertices are worked through before it is looked again whether they follow one another.
+const FAR_APART: usize = 1024;
+
+/// How many of the first vertices follow one another in one page.
+fn side_by_side(vertices: &[VertexId]) -> usize {
+    let Some(&first) = vertices.first() else {
+        return 0;
+    };
+    let in_page = PAGE_SLOTS - first.slot();
+    let follows = |(&vertex, at): (&VertexId, u64)| vertex.0 == first.0 + at;
+    vertices
+        .iter()
+        .zip(0..)
+        .take(in_page)
+        .take_while(|&next| follows(next))
+        .count()
+}
 
 impl View<'_> {
     /// Gives the other end of every edge of a vertex, once for each edge (a self loop once, in either direction); `types` empty means all.
@@ -34,6 +54,60 @@ impl View<'_> {
         types: &[TypeId],
         mut give: impl FnMut(usize, VertexId),
     ) {
+        let mut done = 0;
+        while done < vertices.len() {
+            let rest = &vertices[done..];
+            let near = side_by_side(rest);
+            let (n, side_by_side) = match near {
+                0..SIDE_BY_SIDE => (rest.len().min(FAR_APART), false),
+                _ => (near, true),
+            };
+            let mut give = |at, neighbour| give(done + at, neighbour);
+            if side_by_side {
+                self.expand_side_by_side(&rest[..n], direction, types, &mut give);
+            } else {
+                self.expand_far_apart(&rest[..n], direction, types, &mut give);
+            }
+            done += n;
+        }
+    }
+
+    /// For vertices that follow one another in a page: their slots are an array.
+    #[inline(always)]
+    fn expand_side_by_side(
+        &self,
+        vertices: &[VertexId],
+        direction: Direction,
+        types: &[TypeId],
+        give: &mut impl FnMut(usize, VertexId),
+    ) {
+        let outgoing = direction != Direction::In;
+        let slots = self.slots_of_page(vertices[0]);
+        let Some(slots) = slots.get(vertices[0].slot()..) else {
+            return;
+        };
+        let slots = &slots[..vertices.len()];
+        for (at, slot) in slots.iter().enumerate() {
+            if let Some(near) = slots.get(at + LISTS_AHEAD) {
+                near.list(outgoing).prefetch(2);
+            }
+            if let Some(nearer) = slots.get(at + TAILS_AHEAD) {
+                adjacency::prefetch_recent(nearer.list(outgoing), self.guard());
+            }
+            let give = &mut |neighbour| give(at, neighbour);
+            self.neighbours_of_slot(slot, vertices[at], direction, types, give);
+        }
+    }
+
+    /// For vertices anywhere: their slots are asked for ahead too.
+    #[inline(always)]
+    fn expand_far_apart(
+        &self,
+        vertices: &[VertexId],
+        direction: Direction,
+        types: &[TypeId],
+        give: &mut impl FnMut(usize, VertexId),
+    ) {
         let outgoing = direction != Direction::In;
         // Neighbours in `vertices` often share a page.
         let mut page: (Option<PageId>, &[Slot]) = (None, &[]);
@@ -45,7 +119,10 @@ impl View<'_> {
             page.1.get(vertex.slot())
         };
         // Slots that were asked for, and found, on the way to being used.
-        let mut coming: [Option<&Slot>; SLOTS_AHEAD] = std::array::from_fn(&mut slot);
+        let mut coming: [Option<&Slot>; SLOTS_AHEAD] = [None; SLOTS_AHEAD];
+        for (at, coming) in coming.iter_mut().enumerate().take(vertices.len()) {
+            *coming = slot(at);
+        }
         for (at, &vertex) in vertices.iter().enumerate() {
             let present = coming[at % SLOTS_AHEAD];
             let far = slot(at + SLOTS_AHEAD);

@@ -11,7 +11,7 @@
 //! token of the shard, shard after shard, no more than [`Graph::parts_per_hold`] stamps at a time.
 //! Left to others: when there is time for it (`Core::maintain`), forgetting what nobody sees (`prune`).
 
-use crate::adjacency::{self, Keeper, Key, LISTS_AHEAD, SLOTS_AHEAD, Side, TAILS_AHEAD};
+use crate::adjacency::{self, Keeper, Key, List, Side};
 use crate::core::CoreState;
 use crate::graph::Graph;
 use crate::ids::{CommitSeq, ShardId, VertexId};
@@ -26,6 +26,7 @@ use crate::statistics::Tally;
 use crate::value::Edge;
 use crate::version::{self, Versions};
 use crate::write::Pen;
+use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
@@ -50,6 +51,8 @@ pub(crate) enum Write {
 pub(crate) const SETTLED_AT_ONCE: usize = 2048;
 /// Writes settled in one turn.
 const SLICE: usize = 256;
+/// Sides of writes whose lists are asked for together.
+const TOGETHER: usize = 64;
 /// Writes settled for one piece of housekeeping.
 const WRITES_PER_PIECE: usize = 8;
 /// Stamps that are rewritten, set or undone while a token is held.
@@ -149,53 +152,68 @@ impl Part {
             Part::Incoming(edge, _) => edge.target,
         }
     }
-}
 
-/// Does `work` for each part of the writes, one shard's token after the other, which others get in between.
-fn for_parts(core: &CoreState, writes: &[Write], mut work: impl FnMut(&mut Hold<'_>, Part)) {
-    let graph: &Graph = &core.graph;
-    let take = |shard| Hold::take(&graph.shards, core.number, [shard]);
-    let at_once = graph.parts_per_hold();
-    if let [write] = writes
-        && let Write::Vertex(id) = *write
-    {
-        return work(&mut take(graph.shard_of(id)), Part::Vertex(id));
-    }
-    let guard = core.heap.enter();
-    for shard in (0..graph.shard_count()).map(ShardId) {
-        let mut held: Option<Hold<'_>> = None;
-        for at in 0..writes.len() {
-            ask_ahead(graph, writes, at, &guard);
-            for part in parts(writes[at]) {
-                if graph.shard_of(part.place()) != shard {
-                    continue;
-                }
-                if held.as_ref().is_some_and(|hold| hold.has_done(at_once)) {
-                    held = None;
-                }
-                let hold = held.get_or_insert_with(|| take(shard));
-                hold.count_parts(1);
-                work(hold, part);
-            }
+    /// The list it lies in, of its place's slot.
+    fn list(self, slot: &Slot) -> Option<&List> {
+        match self {
+            Part::Outgoing(..) => Some(&slot.outgoing),
+            Part::Incoming(..) => Some(&slot.incoming),
+            Part::Vertex(_) | Part::Record(..) => None,
         }
     }
 }
 
-/// Asks for the lists of edges that come after number `at`.
-fn ask_ahead(graph: &Graph, writes: &[Write], at: usize, guard: &Guard<'_>) {
-    let sides = |ahead: usize| {
-        let edge = match writes.get(at + ahead) {
-            Some(&(Write::EdgeCreated(edge) | Write::EdgeDeleted(edge))) => Some(edge),
-            _ => None,
-        };
-        edge.into_iter().flat_map(|edge| {
-            let side = |vertex, outgoing| Side { vertex, outgoing };
-            [side(edge.source(), true), side(edge.target, false)]
-        })
-    };
-    sides(SLOTS_AHEAD).for_each(|side| graph.prefetch_slot(side.vertex, guard));
-    sides(LISTS_AHEAD).for_each(|side| graph.prefetch_list(side, guard));
-    sides(TAILS_AHEAD).for_each(|side| graph.prefetch_recent(side, guard));
+/// Does `work` for each part of the writes whose page there is, one shard's token after the other, which others get in between.
+fn for_parts(core: &CoreState, writes: &[Write], mut work: impl FnMut(&mut Hold<'_>, Part, &Slot)) {
+    let graph: &Graph = &core.graph;
+    let take = |shard| Hold::take(&graph.shards, core.number, [shard]);
+    let at_once = graph.parts_per_hold();
+    let guard = core.heap.enter();
+    if let [write] = writes
+        && let Write::Vertex(id) = *write
+    {
+        let mut hold = take(graph.shard_of(id));
+        if let Some(slot) = graph.slot(id, &guard) {
+            work(&mut hold, Part::Vertex(id), slot);
+        }
+        return;
+    }
+    let mut found: SmallVec<[(Part, &Slot); TOGETHER]> = SmallVec::new();
+    for shard in (0..graph.shard_count()).map(ShardId) {
+        let here = |part: &Part| graph.shard_count() == 1 || graph.shard_of(part.place()) == shard;
+        let mut parts = writes.iter().copied().flat_map(parts).filter(here);
+        let mut next = parts.next();
+        while next.is_some() {
+            let mut hold = take(shard);
+            let mut left = at_once;
+            while left > 0 && next.is_some() {
+                found.clear();
+                let mut taken = 0;
+                while let Some(part) = next
+                    && taken < left.min(TOGETHER)
+                {
+                    // Under the token: the page may have gone.
+                    if let Some(slot) = graph.slot(part.place(), &guard) {
+                        slot.prefetch();
+                        found.push((part, slot));
+                    }
+                    taken += 1;
+                    next = parts.next();
+                }
+                left -= taken;
+                hold.count_parts(taken);
+                for list in found.iter().filter_map(|(part, slot)| part.list(slot)) {
+                    list.prefetch(2);
+                }
+                for list in found.iter().filter_map(|(part, slot)| part.list(slot)) {
+                    adjacency::prefetch_recent(list, &guard);
+                }
+                for &(part, slot) in &found {
+                    work(&mut hold, part, slot);
+                }
+            }
+        }
+    }
 }
 
 /// The chain of a part that has one.
@@ -325,8 +343,9 @@ impl CoreState {
         let guard = self.heap.enter();
         // A list that has been looked at since the horizon passed the commit waits for the next commit, and there may be none.
         let is_late = is_late && seq <= self.graph.oldest_snapshot();
-        for_parts(self, writes, |_, part| {
-            self.rewrite(part, cell, (seq, is_late), &guard)
+        let keeper = Keeper::new(&self.graph, &guard, &self.quiet);
+        for_parts(self, writes, |_, part, slot| {
+            self.rewrite(part, slot, cell, (seq, is_late), &keeper)
         });
         for &write in writes {
             self.fold_later(seq, write);
@@ -354,13 +373,12 @@ impl CoreState {
     fn rewrite(
         &self,
         part: Part,
+        slot: &Slot,
         cell: CellId,
         (seq, is_late): (CommitSeq, bool),
-        guard: &Guard<'_>,
+        keeper: &Keeper<'_>,
     ) {
-        let Some(slot) = self.graph.slot(part.place(), guard) else {
-            return;
-        };
+        let guard = keeper.guard;
         match part {
             Part::Vertex(_) | Part::Record(..) => {
                 let Some(versions) = chain_of(&self.graph, part, guard) else {
@@ -374,8 +392,7 @@ impl CoreState {
                 }
             }
             Part::Outgoing(..) | Part::Incoming(..) => {
-                let keeper = Keeper::new(&self.graph, guard, &self.quiet);
-                restamp(slot, part, cell, (seq.0, is_late), &keeper);
+                restamp(slot, part, cell, (seq.0, is_late), keeper);
             }
         }
     }
@@ -392,10 +409,7 @@ impl CoreState {
         };
         // What is undone was never counted.
         let pen = Pen::new(self, &guard, author, Tally::default());
-        for_parts(self, writes, |hold, part| {
-            let Some(slot) = self.graph.slot(part.place(), &guard) else {
-                return;
-            };
+        for_parts(self, writes, |hold, part, slot| {
             if let Part::Record(edge, _) | Part::Outgoing(edge, EdgeMark::Created) = part {
                 self.doubt_all_of_edge(edge, &guard);
             }

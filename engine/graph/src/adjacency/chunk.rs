@@ -201,6 +201,21 @@ impl<'g> Settled<'g> {
         }
     }
 
+    /// The tag of its only run, and its entries into `entries`; nothing if it has several runs, or records, or no entry.
+    pub(super) fn only_run(&self, entries: &mut Vec<u64>) -> Option<u32> {
+        if self.shape.has(RUNS) || self.shape.has(RECORDS) || self.len() == 0 {
+            return None;
+        }
+        let lows = self.lows().iter();
+        let word = |(&low, ordinal): (&u32, u32)| u64::from(low) << 32 | u64::from(ordinal);
+        match self.ordinals() {
+            Ordinals::One(all) => entries.extend(lows.zip(all.iter().map(|&o| o.into())).map(word)),
+            Ordinals::Two(all) => entries.extend(lows.zip(all.iter().map(|&o| o.into())).map(word)),
+            Ordinals::Four(all) => entries.extend(lows.zip(all.iter().copied()).map(word)),
+        }
+        Some(self.tag_or_runs)
+    }
+
     /// The entries with this key: none, or one, or a few of which at most one is alive.
     pub(super) fn find(&self, key: Key) -> Range<usize> {
         let Some(run) = self.run_tagged(key.tag) else {
@@ -305,37 +320,58 @@ pub(super) fn pack(kept: &[Kept], words: &mut Vec<u32>) -> ChunkHead {
         shape |= RECORDS;
         words.extend(kept.iter().map(|entry| entry.record));
     }
-    let largest = kept
-        .iter()
-        .map(|entry| entry.key.ordinal)
-        .max()
-        .unwrap_or(0);
-    let width_bits = u32::from(largest > 0xff) + u32::from(largest > 0xffff);
-    shape |= width_bits << WIDTH_SHIFT;
-    let start = words.len();
-    words.resize(start + ordinal_words(kept.len(), 1 << width_bits), 0);
-    let room = words[start..].as_mut_bytes();
-    match width_bits {
-        0 => {
-            for (to, entry) in room.iter_mut().zip(kept) {
-                *to = entry.key.ordinal as u8;
-            }
-        }
-        1 => {
-            for (to, entry) in room.chunks_exact_mut(2).zip(kept) {
-                to.copy_from_slice(&(entry.key.ordinal as u16).to_ne_bytes());
-            }
-        }
-        _ => {
-            for (to, entry) in words[start..].iter_mut().zip(kept) {
-                *to = entry.key.ordinal;
-            }
-        }
-    }
+    shape |= put_ordinals(kept.iter().map(|entry| entry.key.ordinal), words);
     ChunkHead {
         recent: Link::default(),
         tag_or_runs,
         shape: Shape(shape),
+    }
+}
+
+/// Appends ordinals in the width that the largest asks for; that width as part of a shape.
+fn put_ordinals(ordinals: impl ExactSizeIterator<Item = u32> + Clone, words: &mut Vec<u32>) -> u32 {
+    // It has the highest bit of the largest.
+    let bits = ordinals.clone().fold(0, |all, ordinal| all | ordinal);
+    let width_bits = u32::from(bits > 0xff) + u32::from(bits > 0xffff);
+    let start = words.len();
+    words.resize(start + ordinal_words(ordinals.len(), 1 << width_bits), 0);
+    let room = words[start..].as_mut_bytes();
+    match width_bits {
+        0 => {
+            for (to, ordinal) in room.iter_mut().zip(ordinals) {
+                *to = ordinal as u8;
+            }
+        }
+        1 => {
+            for (to, ordinal) in room.chunks_exact_mut(2).zip(ordinals) {
+                to.copy_from_slice(&(ordinal as u16).to_ne_bytes());
+            }
+        }
+        _ => {
+            for (to, ordinal) in words[start..].iter_mut().zip(ordinals) {
+                *to = ordinal;
+            }
+        }
+    }
+    width_bits << WIDTH_SHIFT
+}
+
+/// An entry of a run in one word: entries are ordered as their words are.
+#[inline]
+pub(super) fn run_word(key: Key) -> u64 {
+    u64::from(key.low) << 32 | u64::from(key.ordinal)
+}
+
+/// As [`pack`], for entries of the run of `tag` without records, given by their words.
+pub(super) fn pack_run(tag: u32, entries: &[u64], words: &mut Vec<u32>) -> ChunkHead {
+    debug_assert!(entries.len() <= LEN_MAX && entries.is_sorted());
+    words.clear();
+    words.extend(entries.iter().map(|entry| (entry >> 32) as u32));
+    let ordinals = entries.iter().map(|&entry| entry as u32);
+    ChunkHead {
+        recent: Link::default(),
+        tag_or_runs: tag,
+        shape: Shape(entries.len() as u32 | put_ordinals(ordinals, words)),
     }
 }
 

@@ -93,6 +93,7 @@ impl<'g> Entry<'g> {
 
     /// A chunk at rest is going to have something recent.
     fn wake(&self, side: Side, key: Key, keeper: &Keeper<'_>) {
+        keeper.quiet.written();
         if self.chunk.header().recent.is_null() {
             keeper.quiet.push(side, key);
         }
@@ -111,6 +112,7 @@ fn chunk_of<'g>(list: &List, key: Key, guard: &'g Guard<'_>) -> Option<Chunk<'g>
 }
 
 /// The newest entry of a key that is `meant`.
+#[inline]
 pub(crate) fn find_where<'g>(
     list: &List,
     key: Key,
@@ -119,19 +121,18 @@ pub(crate) fn find_where<'g>(
 ) -> Option<Entry<'g>> {
     let chunk = chunk_of(list, key, guard)?;
     let tail = recent::tail(chunk, guard);
-    let in_tail = (0..tail.len())
-        .rev()
-        .filter(|&at| tail.key(at) == key)
-        .map(At::Tail);
-    let settled = Settled::of(chunk);
+    for at in (0..tail.len()).rev() {
+        if tail.key(at) == key {
+            let at = At::Tail(at);
+            let entry = Entry { chunk, at };
+            if meant(&entry) {
+                return Some(entry);
+            }
+        }
+    }
     // Looked for only if the tail has none.
-    let settled = std::iter::once_with(|| settled.find(key).rev())
-        .flatten()
-        .map(At::Settled);
-    in_tail
-        .chain(settled)
-        .map(|at| Entry { chunk, at })
-        .find(meant)
+    let settled = Settled::of(chunk).find(key).rev().map(At::Settled);
+    settled.map(|at| Entry { chunk, at }).find(meant)
 }
 
 /// The newest entry of a key whose creation was not undone.
@@ -161,13 +162,21 @@ pub(crate) fn entries<'g>(
     })
 }
 
-/// The most entries a tail has before it is merged.
+/// How many entries of a tail make it worth merging.
 #[inline]
 pub(super) fn tail_limit(settled: usize) -> usize {
-    (settled / 8).clamp(8, 64)
+    (settled / 8).clamp(TAIL_LEAST, TAIL_MOST)
 }
 
+/// A tail of fewer entries is never merged for its size.
+const TAIL_LEAST: usize = 8;
+/// The most entries of a tail, also where they are too young for merging to forget anything about them.
+const TAIL_MOST: usize = 64;
+/// Room for entries that a tail begins with.
+const TAIL_FIRST: usize = 4;
+
 /// Adds an entry to the list of `side`.
+#[inline]
 pub(crate) fn insert(
     list: &List,
     side: Side,
@@ -176,27 +185,54 @@ pub(crate) fn insert(
     record: Option<u32>,
     keeper: &Keeper<'_>,
 ) {
-    let guard = keeper.guard;
     let entry = TailEntry {
         key,
         created,
         deleted: NEVER,
         record: record.unwrap_or(NO_RECORD),
     };
-    let mut chunk = chunk_of(list, key, guard).unwrap_or_else(|| {
-        let room = Room::like(key, entry.record, 2);
-        let none = list.set_first(merge::empty_with_room(room, guard.heap()));
+    keeper.quiet.written();
+    let chunk = chunk_of(list, key, keeper.guard);
+    if !chunk.is_some_and(|chunk| recent::append(chunk, &entry, keeper.guard)) {
+        insert_with_room(list, side, entry, chunk, keeper);
+    }
+}
+
+/// As [`insert`], where the chunk has no room for the entry.
+#[inline(never)]
+fn insert_with_room(
+    list: &List,
+    side: Side,
+    entry: TailEntry,
+    chunk: Option<Chunk<'_>>,
+    keeper: &Keeper<'_>,
+) {
+    let (guard, key) = (keeper.guard, entry.key);
+    let Some(chunk) = chunk else {
+        let room = Room::like(key, entry.record, TAIL_FIRST);
+        let first = merge::empty_with_room(room, guard.heap());
+        recent::append(first.as_ref(), &entry, guard);
+        let none = list.set_first(first);
         debug_assert!(none.is_none());
-        keeper.quiet.push(side, key);
-        chunk_of(list, key, guard).expect("it was just set")
-    });
-    let settled = Settled::of(chunk).len();
+        return keeper.quiet.push(side, key);
+    };
     if chunk.header().recent.is_null() {
         keeper.quiet.push(side, key);
-    } else if recent::tail(chunk, guard).len() >= tail_limit(settled) {
-        let place = Place { side, key };
-        merge::merge(list, place, Some(Room::like(key, entry.record, 8)), keeper);
-        chunk = chunk_of(list, key, guard).expect("it has room for the entry");
     }
-    recent::push(chunk, entry, tail_limit(Settled::of(chunk).len()), guard);
+    let tail = recent::tail(chunk, guard);
+    let limit = tail_limit(Settled::of(chunk).len());
+    let settles = || 2 * tail.count_below(keeper.active().horizon()) >= tail.len();
+    if tail.len() >= TAIL_MOST || (tail.len() >= limit && settles()) {
+        let place = Place { side, key };
+        let room = Room::like(key, entry.record, TAIL_FIRST);
+        merge::merge(list, place, Some(room), keeper);
+        let chunk = chunk_of(list, key, guard).expect("it has room for the entry");
+        if !recent::append(chunk, &entry, guard) {
+            recent::push(chunk, &entry, TAIL_FIRST, guard);
+        }
+    } else {
+        let most = if tail.len() < limit { limit } else { TAIL_MOST };
+        let room = (2 * tail.len()).clamp(TAIL_FIRST, most);
+        recent::push(chunk, &entry, room, guard);
+    }
 }

@@ -11,7 +11,7 @@
 use super::chunk::{self, ChunkHead, Settled};
 use super::directory::{self, Branch, DirectoryHead};
 use super::quiet::Keeper;
-use super::recent::{self, Columns, Part, Room, Tail};
+use super::recent::{self, BesideHead, Columns, Part, Room, Tail};
 use super::{CHUNK, Chunk, Directory, Key, List, Side};
 use crate::horizon::Active;
 use crate::ids::{CommitSeq, TypeId};
@@ -19,6 +19,7 @@ use crate::memory::{Alone, Either, Guard, Heap, Link, Owned, Unforked, Unlinked}
 use crate::stamp::{NEVER, SETTLED, in_flight, is_below};
 use smallvec::SmallVec;
 use std::ops::Range;
+use std::sync::atomic::Ordering;
 
 /// A chunk with fewer entries than this joins its neighbour if both together stay below half of [`CHUNK`].
 const JOIN: usize = CHUNK / 8;
@@ -39,6 +40,7 @@ pub(super) struct Kept {
 pub(super) struct Scratch {
     kept: Vec<Kept>,
     tail: Vec<Kept>,
+    entries: Vec<u64>,
     words: Vec<u32>,
 }
 
@@ -68,8 +70,18 @@ fn build<'h>(
     words: &mut Vec<u32>,
     heap: &'h Heap,
 ) -> Owned<'h, ChunkHead, u32> {
-    let mut head = chunk::pack(kept, words);
+    let head = chunk::pack(kept, words);
     let beside = recent::build_beside(kept, heap);
+    build_packed(head, words, beside, room, heap)
+}
+
+fn build_packed<'h>(
+    mut head: ChunkHead,
+    words: &[u32],
+    beside: Link<BesideHead, ()>,
+    room: Option<Room>,
+    heap: &'h Heap,
+) -> Owned<'h, ChunkHead, u32> {
     if room.is_some() || !beside.is_null() {
         let nothing = Room {
             entries: 0,
@@ -79,8 +91,53 @@ fn build<'h>(
         let recent = recent::build(room.unwrap_or(nothing), beside, heap);
         head.recent = Link::owning(recent);
     }
-    let words = words.as_slice();
     heap.block(head, words.len(), |at| words[at])
+}
+
+/// The usual merge, in the fewest steps: everything in a chunk is everyone's from now on, of one run and without records. Its
+/// head, and its words in the scratch; nothing if it is not so.
+fn merge_run(chunk: Chunk<'_>, keeper: &Keeper<'_>, scratch: &mut Scratch) -> Option<ChunkHead> {
+    let (tail, columns) = recent::of(chunk, keeper.guard)?;
+    let (type_, late) = tail.narrow()?;
+    let settled = Settled::of(chunk);
+    if !columns.is_empty() || late.is_empty() || settled.len() + late.len() > CHUNK {
+        return None;
+    }
+    let horizon = keeper.active().horizon();
+    let mut words: SmallVec<[u64; 64]> = SmallVec::new();
+    let mut tags = (u32::MAX, 0);
+    for [word, created] in late {
+        if !is_below(created.load(Ordering::Acquire), horizon) {
+            return None;
+        }
+        let key = Key::of_word(type_, word.load(Ordering::Relaxed));
+        tags = (tags.0.min(key.tag), tags.1.max(key.tag));
+        words.push(chunk::run_word(key));
+    }
+    let entries = &mut scratch.entries;
+    entries.clear();
+    let tag = match settled.len() {
+        0 => tags.0,
+        _ => settled.only_run(entries)?,
+    };
+    if tags != (tag, tag) {
+        return None;
+    }
+    words.sort_unstable();
+    // From behind: of equal entries the later one stays behind.
+    let (mut from, mut to) = (entries.len(), entries.len() + words.len());
+    entries.resize(to, 0);
+    while let Some(&last) = words.last() {
+        to -= 1;
+        if from > 0 && entries[from - 1] > last {
+            from -= 1;
+            entries[to] = entries[from];
+        } else {
+            entries[to] = last;
+            words.pop();
+        }
+    }
+    Some(chunk::pack_run(tag, entries, &mut scratch.words))
 }
 
 /// What is kept of an entry for the snapshots that are active: nothing if none of them sees it, stamps that they ask about otherwise.
@@ -193,7 +250,15 @@ fn merge_chunk(
     scratch: &mut Scratch,
 ) {
     let (guard, heap) = (keeper.guard, keeper.guard.heap());
-    let Scratch { kept, tail, words } = scratch;
+    if let Some(head) = merge_run(chunk, keeper, scratch) {
+        let new = build_packed(head, &scratch.words, Link::default(), room, heap);
+        keeper.quiet.scatter(place.side.vertex);
+        let old = list.set_first(new);
+        return retire_unforked(old.expect("the list was not empty"), heap);
+    }
+    let Scratch {
+        kept, tail, words, ..
+    } = scratch;
     collect(chunk, keeper.active(), guard, tail, kept);
     let parts = parts(kept);
     let old = if kept.is_empty() && room.is_none() {
@@ -252,7 +317,9 @@ fn merge_branch(
     scratch: &mut Scratch,
 ) {
     let (guard, heap) = (keeper.guard, keeper.guard.heap());
-    let Scratch { kept, tail, words } = scratch;
+    let Scratch {
+        kept, tail, words, ..
+    } = scratch;
     let branches = directory.items();
     let at = directory::index(directory, place.key);
     collect(

@@ -22,7 +22,9 @@ use std::collections::VecDeque;
 /// Lists that may wait whatever the number of edges: some 8 MB of what is recent in them.
 const WAITING_MIN: u64 = 1 << 16;
 /// One waiting list for so many edges: some eight bytes an edge.
-const EDGES_PER_WAITING: u64 = 16;
+const EDGES_PER_WAITING: u64 = 14;
+/// While the core writes it lays out one slab for so many entries written: a tenth of what they cost.
+const ENTRIES_PER_SLAB: u64 = 8192;
 /// Lists merged under one token and one epoch.
 const BATCH: usize = 32;
 /// What laying out one slab counts for, in pieces of housekeeping.
@@ -30,15 +32,47 @@ const PIECES_PER_SLAB: usize = 128;
 /// Room in places that an empty queue keeps.
 const ROOM_KEPT: usize = 1 << 12;
 
+/// A place, in 24 bytes: there may be many.
+#[derive(Clone, Copy)]
+struct Waiting {
+    /// `vertex << 1 | outgoing`.
+    side: u64,
+    key: Key,
+}
+
+const _: () = assert!(size_of::<Waiting>() == 24);
+
+impl Waiting {
+    fn new(Place { side, key }: Place) -> Waiting {
+        Waiting {
+            side: side.vertex.0 << 1 | u64::from(side.outgoing),
+            key,
+        }
+    }
+
+    fn place(self) -> Place {
+        let side = Side {
+            vertex: VertexId(self.side >> 1),
+            outgoing: self.side & 1 == 1,
+        };
+        Place {
+            side,
+            key: self.key,
+        }
+    }
+}
+
 /// See the module.
 #[derive(Default)]
 pub(crate) struct QuietLists {
     /// Not looked at yet, in the order in which they became recent.
-    fresh: RefCell<VecDeque<Place>>,
+    fresh: RefCell<VecDeque<Waiting>>,
     /// Looked at, with the horizon at which looking again makes sense, in about that order.
-    waiting: RefCell<VecDeque<(CommitSeq, Place)>>,
-    /// Chunks that became recent since the core kept house last.
-    woken: Cell<u64>,
+    waiting: RefCell<VecDeque<(CommitSeq, Waiting)>>,
+    /// Entries written since the core kept house last.
+    written: Cell<u64>,
+    /// The same since it laid out a slab.
+    written_since_slab: Cell<u64>,
     pub(super) scratch: RefCell<Scratch>,
     layouts: RefCell<Layouts>,
 }
@@ -70,14 +104,21 @@ impl<'a> Keeper<'a> {
 }
 
 impl QuietLists {
+    /// An entry was added or stamped.
+    #[inline]
+    pub(super) fn written(&self) {
+        self.written.set(self.written.get() + 1);
+    }
+
     /// A chunk, that of `key`, has something recent.
     pub(super) fn push(&self, side: Side, key: Key) {
-        self.woken.set(self.woken.get() + 1);
-        self.fresh.borrow_mut().push_back(Place { side, key });
+        let place = Waiting::new(Place { side, key });
+        self.fresh.borrow_mut().push_back(place);
     }
 
     /// A stamp in a list was undone, or got a number that the horizon has passed.
     pub(crate) fn restamped(&self, side: Side, key: Key) {
+        self.written();
         self.push(side, key);
     }
 
@@ -96,7 +137,7 @@ impl QuietLists {
 
     /// Lists that may go on waiting: none once the core has stopped writing.
     fn allowed(&self, graph: &Graph) -> u64 {
-        if self.woken.get() == 0 {
+        if self.written.get() == 0 {
             0
         } else {
             WAITING_MIN.max(graph.edge_count() / EDGES_PER_WAITING)
@@ -114,13 +155,13 @@ impl QuietLists {
             {
                 let mut fresh = self.fresh.borrow_mut();
                 while batch.len() < size && fresh.len() as u64 > allowed {
-                    batch.extend(fresh.pop_front());
+                    batch.extend(fresh.pop_front().map(Waiting::place));
                 }
                 let mut waiting = self.waiting.borrow_mut();
                 while batch.len() < size
                     && let Some((_, place)) = waiting.pop_front_if(|(due, _)| *due <= horizon)
                 {
-                    batch.push(place);
+                    batch.push(place.place());
                 }
             }
             if batch.is_empty() {
@@ -152,6 +193,9 @@ impl QuietLists {
         for place in batch.iter() {
             graph.prefetch_list(place.side, &guard);
         }
+        for place in batch.iter() {
+            graph.prefetch_recent(place.side, &guard);
+        }
         let shard = |place: &Place| graph.shard_of(place.side.vertex);
         batch.sort_by_key(shard);
         for group in batch.chunk_by(|a, b| shard(a) == shard(b)) {
@@ -162,7 +206,8 @@ impl QuietLists {
                 };
                 let list = slot.list(place.side.outgoing);
                 if let Outcome::Waits(due) = merge::tidy(list, place, &keeper) {
-                    self.waiting.borrow_mut().push_back((due, place));
+                    let mut waiting = self.waiting.borrow_mut();
+                    waiting.push_back((due, Waiting::new(place)));
                 }
             }
         }
@@ -171,9 +216,14 @@ impl QuietLists {
 
     /// Lays out lists side by side: one slab, or while the core does not write as many as `budget` is good for; how much of it was used.
     pub(crate) fn lay_out(&self, budget: usize, graph: &Graph, heap: &Heap, core: u16) -> usize {
-        let idle = self.woken.get() == 0;
+        let idle = self.written.get() == 0;
+        if !idle && self.written_since_slab.get() < ENTRIES_PER_SLAB {
+            return 0;
+        }
+        self.written_since_slab.set(0);
         let mut layouts = self.layouts.borrow_mut();
-        if idle && self.fresh.borrow().is_empty() {
+        let at_rest = || idle && self.fresh.borrow().is_empty();
+        if at_rest() {
             layouts.settle_for_less();
         }
         let mut done = 0;
@@ -184,7 +234,7 @@ impl QuietLists {
                 break;
             }
         }
-        if idle && self.fresh.borrow().is_empty() {
+        if at_rest() {
             // What came below the line while the rest was laid out.
             layouts.settle_for_less();
         }
@@ -193,6 +243,7 @@ impl QuietLists {
 
     /// The core has kept house: whatever is written from here on says that it is not idle.
     pub(crate) fn kept_house(&self) {
-        self.woken.set(0);
+        let since_slab = &self.written_since_slab;
+        since_slab.set(since_slab.get() + self.written.take());
     }
 }

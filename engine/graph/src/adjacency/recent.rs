@@ -16,9 +16,9 @@
 
 use super::merge::Kept;
 use super::{Chunk, Key, NO_RECORD};
-use crate::ids::TypeId;
+use crate::ids::{CommitSeq, TypeId};
 use crate::memory::{BlockRef, Charged, Guard, Heap, Link, MemoryOwner, Owned, Unlinked};
-use crate::stamp::{NEVER, SETTLED};
+use crate::stamp::{NEVER, SETTLED, is_below};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// What stands before recent entries.
@@ -117,8 +117,25 @@ impl<'g> Tail<'g> {
     }
 
     /// Entries there is room for.
+    #[inline]
     fn room(&self) -> usize {
-        self.words.len() / self.words_each()
+        if self.wide {
+            self.words.len() / WIDE_WORDS
+        } else {
+            self.words.len() / NARROW_WORDS
+        }
+    }
+
+    /// How many entries were made by commits up to `horizon`.
+    pub(super) fn count_below(&self, horizon: CommitSeq) -> usize {
+        let below = |&at: &usize| is_below(self.created(at), horizon);
+        (0..self.len).filter(below).count()
+    }
+
+    /// The words of entries of which only the creation is told: neighbour and ordinal, creation.
+    pub(super) fn narrow(&self) -> Option<(TypeId, &'g [[AtomicU64; NARROW_WORDS]])> {
+        let (entries, _) = self.words.as_chunks();
+        (!self.wide).then(|| (self.type_, &entries[..self.len]))
     }
 
     /// The key of entry `at`.
@@ -171,7 +188,7 @@ impl<'g> Tail<'g> {
     }
 
     #[inline]
-    fn fill(&self, at: usize, entry: TailEntry) {
+    fn fill(&self, at: usize, entry: &TailEntry) {
         let words = &self.words[at * self.words_each()..][..self.words_each()];
         words[0].store(entry.key.word(), Ordering::Relaxed);
         words[1].store(entry.created, Ordering::Relaxed);
@@ -345,7 +362,7 @@ fn replace(chunk: Chunk<'_>, room: Room, guard: &Guard<'_>) {
     if let Some(old) = old {
         let (from, to) = (Tail::of(old), Tail::of(new.as_ref()));
         for at in 0..from.len() {
-            to.fill(at, from.get(at));
+            to.fill(at, &from.get(at));
         }
         new.as_ref()
             .header()
@@ -357,32 +374,35 @@ fn replace(chunk: Chunk<'_>, room: Room, guard: &Guard<'_>) {
     }
 }
 
-/// Appends an entry; the tail grows as far as `limit` entries. There are fewer than that.
-pub(super) fn push(chunk: Chunk<'_>, entry: TailEntry, limit: usize, guard: &Guard<'_>) {
-    let tail = tail(chunk, guard);
-    if tail.len() == tail.room() || !tail.is_fit_for(&entry) {
-        let room = Room {
-            entries: if tail.len() < tail.room() {
-                tail.room()
-            } else {
-                (tail.len() * 2).clamp(2, limit.max(tail.len() + 1))
-            },
-            wide: tail.len() > 0 && (tail.wide || !tail.is_fit_for(&entry))
-                || entry.record != NO_RECORD
-                || entry.deleted != NEVER,
-            type_: entry.key.type_(),
-        };
-        replace(chunk, room, guard);
-    }
-    let recent = chunk.header().recent.load(guard);
-    let recent = recent.expect("it has room");
+/// Appends an entry if there is room for one like it; whether there was.
+#[inline]
+pub(super) fn append(chunk: Chunk<'_>, entry: &TailEntry, guard: &Guard<'_>) -> bool {
+    let Some(recent) = chunk.header().recent.load(guard) else {
+        return false;
+    };
     let tail = Tail::of(recent);
+    if tail.len() == tail.room() || !tail.is_fit_for(entry) {
+        return false;
+    }
     tail.fill(tail.len(), entry);
     // Publishes the entry; partner: the Acquire in `Tail::of`.
-    recent
-        .header()
-        .len
-        .store(tail.len() as u32 + 1, Ordering::Release);
+    let len = &recent.header().len;
+    len.store(tail.len() as u32 + 1, Ordering::Release);
+    true
+}
+
+/// Appends an entry to a tail that has no room for it; with room for at least `room` entries from now on.
+pub(super) fn push(chunk: Chunk<'_>, entry: &TailEntry, room: usize, guard: &Guard<'_>) {
+    let tail = tail(chunk, guard);
+    let wide = tail.len() > 0 && (tail.wide || !tail.is_fit_for(entry));
+    let room = Room {
+        entries: room.max(tail.len() + 1),
+        wide: wide || entry.record != NO_RECORD || entry.deleted != NEVER,
+        type_: entry.key.type_(),
+    };
+    replace(chunk, room, guard);
+    let appended = append(chunk, entry, guard);
+    debug_assert!(appended, "room was made for it");
 }
 
 /// Sees to it that tail entries can be deleted and have records.

@@ -75,12 +75,21 @@ pub enum NotStorable {
 
 /// Appends an unsigned LEB128 varint.
 pub fn put_varint(out: &mut Vec<u8>, mut x: u64) {
-    while x >= 0x80 {
-        out.push(x as u8 | 0x80);
-        x >>= 7;
+    if x < 0x80 {
+        return out.push(x as u8);
     }
-    out.push(x as u8);
+    let (mut bytes, mut len) = ([0; VARINT_BYTES_MAX], 0);
+    while x >= 0x80 {
+        bytes[len] = x as u8 | 0x80;
+        x >>= 7;
+        len += 1;
+    }
+    bytes[len] = x as u8;
+    out.extend_from_slice(&bytes[..=len]);
 }
+
+/// The longest varint: 64 bits by sevens.
+const VARINT_BYTES_MAX: usize = 10;
 
 /// Appends a zigzag varint.
 pub fn put_signed(out: &mut Vec<u8>, x: i64) {

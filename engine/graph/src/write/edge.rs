@@ -9,6 +9,7 @@ use crate::mutants::Mutant;
 use crate::page::Slot;
 use crate::shard::Hold;
 use crate::stamp::{NEVER, Standing};
+use crate::state::State;
 use crate::statistics::EndKey;
 use crate::txn::NewEdge;
 use crate::value::Edge;
@@ -41,7 +42,21 @@ impl<'a> Pen<'a> {
         hold: &mut Hold<'_>,
         vertex: VertexId,
     ) -> Result<(&'a Slot, LabelSetId), WriteError> {
-        let slot = self.slot(vertex).ok_or(WriteError::VertexDeleted(vertex))?;
+        let page = self.page(vertex).ok_or(WriteError::VertexDeleted(vertex))?;
+        let slot = &page.items()[vertex.slot()];
+        if let Some(state @ State::Settled(_)) = page.newest(vertex.slot(), self.guard) {
+            return Ok((slot, state.label_set()));
+        }
+        self.contended_end(hold, vertex, slot)
+    }
+
+    /// As [`Pen::end`], for a vertex that not everyone sees alike.
+    fn contended_end(
+        &self,
+        hold: &mut Hold<'_>,
+        vertex: VertexId,
+        slot: &'a Slot,
+    ) -> Result<(&'a Slot, LabelSetId), WriteError> {
         let newest = self
             .newest(hold, vertex)
             .ok_or(WriteError::VertexDeleted(vertex))?;
@@ -103,70 +118,95 @@ impl<'a> Pen<'a> {
         new: &[NewEdge<'_>],
         properties: impl Fn(usize) -> Properties<'p>,
     ) -> Result<Vec<Edge>, WriteError> {
-        let graph = self.graph();
-        let mut shards: SmallVec<[ShardId; 8]> = SmallVec::new();
-        for shard in new
-            .iter()
-            .flat_map(|edge| [edge.source, edge.target])
-            .map(|vertex| graph.shard_of(vertex))
-        {
-            if !shards.contains(&shard) {
-                shards.push(shard);
-            }
-        }
-        let mut hold = self.hold(shards);
-        let mut labels = Vec::with_capacity(new.len());
-        let ends = |at: usize| new.get(at).map(|edge| [edge.source, edge.target]);
-        for (at, edge) in new.iter().enumerate() {
-            for vertex in ends(at + SLOTS_AHEAD).into_iter().flatten() {
-                graph.prefetch_slot(vertex, self.guard);
-            }
-            let (_, target) = self.end(&mut hold, edge.target)?;
-            let (from, source) = self.end(&mut hold, edge.source)?;
-            labels.push((source, target));
-            self.room_for_records(&mut hold, edge.source, new.len())?;
-            // All of them may start there; who is that near the end is not served in a batch.
-            if from.ordinals.load(Ordering::Relaxed) as usize + new.len()
-                > EdgeId::ORDINALS as usize
-            {
-                return Err(TOO_MANY);
-            }
-        }
-        let sides = |at: usize| {
-            ends(at).into_iter().flat_map(|[source, target]| {
-                let side = |vertex, outgoing| Side { vertex, outgoing };
-                [side(source, true), side(target, false)]
-            })
-        };
+        let mut hold = self.hold(self.shards_of_ends(new));
+        let ends = self.ends_of_batch(&mut hold, new)?;
         let keeper = self.keeper();
-        let slot = |vertex| self.slot(vertex).expect("a moment ago it was there");
-        let mut make = |(at, edge): (usize, &NewEdge<'_>)| {
+        let mut made = Vec::with_capacity(new.len());
+        for (at, edge) in new.iter().enumerate() {
             // Slots have been read for the checks, and may be gone again.
-            for side in sides(at + SLOTS_AHEAD) {
-                graph.prefetch_slot(side.vertex, self.guard);
+            if let Some([(from, _), (to, _)]) = ends.get(at + SLOTS_AHEAD) {
+                from.prefetch();
+                to.prefetch();
             }
-            for side in sides(at + LISTS_AHEAD) {
-                graph.prefetch_list(side, self.guard);
+            if let Some([(from, _), (to, _)]) = ends.get(at + LISTS_AHEAD) {
+                from.outgoing.prefetch(2);
+                to.incoming.prefetch(2);
             }
-            for side in sides(at + TAILS_AHEAD) {
-                graph.prefetch_recent(side, self.guard);
+            if let Some([(from, _), (to, _)]) = ends.get(at + TAILS_AHEAD) {
+                adjacency::prefetch_recent(&from.outgoing, self.guard);
+                adjacency::prefetch_recent(&to.incoming, self.guard);
             }
-            let (from, to) = (slot(edge.source), slot(edge.target));
+            let [(from, _), (to, _)] = ends[at];
             let ordinal = from.ordinals.load(Ordering::Relaxed);
-            let made = Edge {
+            let edge = Edge {
                 id: EdgeId::new(edge.source, ordinal),
                 target: edge.target,
                 type_: edge.type_,
             };
-            self.link_edge(&mut hold, (from, to), made, properties(at), &keeper);
-            made
-        };
-        let made = new.iter().enumerate().map(&mut make).collect();
+            self.link_edge(&mut hold, (from, to), edge, properties(at), &keeper);
+            made.push(edge);
+        }
         let tally = &mut *self.tally.borrow_mut();
-        for (edge, (source, target)) in new.iter().zip(labels) {
-            tally.edge(edge.type_, EndKey::both(source, target, edge.type_), 1);
+        let alike = |at: usize| {
+            let [(_, source), (_, target)] = ends[at];
+            (source, target, new[at].type_)
+        };
+        let mut at = 0;
+        while at < new.len() {
+            let (source, target, type_) = alike(at);
+            let next = (at + 1..new.len()).find(|&next| alike(next) != alike(at));
+            let next = next.unwrap_or(new.len());
+            let ends = EndKey::both(source, target, type_);
+            tally.edge(type_, ends, (next - at) as i64);
+            at = next;
         }
         Ok(made)
+    }
+
+    /// The shards of both ends of new edges, each once.
+    fn shards_of_ends(&self, new: &[NewEdge<'_>]) -> SmallVec<[ShardId; 8]> {
+        let graph = self.graph();
+        let mut shards = SmallVec::new();
+        for edge in new {
+            if shards.len() == usize::from(graph.shard_count()) {
+                break;
+            }
+            for shard in [edge.source, edge.target].map(|vertex| graph.shard_of(vertex)) {
+                if !shards.contains(&shard) {
+                    shards.push(shard);
+                }
+            }
+        }
+        shards
+    }
+
+    /// The rights on the ends of all new edges, source and target of each, and room for the edges there.
+    #[allow(clippy::type_complexity)]
+    fn ends_of_batch(
+        &self,
+        hold: &mut Hold<'_>,
+        new: &[NewEdge<'_>],
+    ) -> Result<Vec<[(&'a Slot, LabelSetId); 2]>, WriteError> {
+        let mut ends = Vec::with_capacity(new.len());
+        for (at, edge) in new.iter().enumerate() {
+            if let Some(far) = new.get(at + SLOTS_AHEAD) {
+                self.graph().prefetch_slot(far.source, self.guard);
+                self.graph().prefetch_slot(far.target, self.guard);
+            }
+            let to = self.end(hold, edge.target)?;
+            let from = self.end(hold, edge.source)?;
+            if !edge.properties.is_empty() {
+                self.room_for_records(hold, edge.source, new.len())?;
+            }
+            // All of them may start there; who is that near the end is not served in a batch.
+            if from.0.ordinals.load(Ordering::Relaxed) as usize + new.len()
+                > EdgeId::ORDINALS as usize
+            {
+                return Err(TOO_MANY);
+            }
+            ends.push([from, to]);
+        }
+        Ok(ends)
     }
 
     /// An edge that the log names; the reason if it does not fit.
