@@ -23,7 +23,7 @@ use crate::shard::Hold;
 use crate::version::Versions;
 use crate::waiting::Waiting;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 
 /// A page with this many slots to fold is folded at once.
 const ENOUGH: usize = 128;
@@ -77,13 +77,6 @@ impl Core {
     }
 }
 
-/// What every kind of page has.
-struct Common<'g> {
-    columns: &'g Columns,
-    changes: &'g AtomicU32,
-    lingers: &'g AtomicBool,
-}
-
 /// A page, loaded.
 #[derive(Clone, Copy)]
 enum Loaded<'g> {
@@ -111,24 +104,10 @@ impl Place {
 }
 
 impl<'g> Loaded<'g> {
-    fn common(self) -> Common<'g> {
+    fn columns(self) -> &'g Columns {
         match self {
-            Loaded::Vertices(page) => {
-                let head = page.header();
-                Common {
-                    columns: &head.columns,
-                    changes: &head.changes,
-                    lingers: &head.lingers,
-                }
-            }
-            Loaded::Records(_, page) => {
-                let head = page.header();
-                Common {
-                    columns: &head.columns,
-                    changes: &head.changes,
-                    lingers: &head.lingers,
-                }
-            }
+            Loaded::Vertices(page) => &page.header().columns,
+            Loaded::Records(_, page) => &page.header().columns,
         }
     }
 
@@ -192,19 +171,19 @@ impl CoreState {
         let Some(page) = place.load(&self.graph, &guard) else {
             return;
         };
-        let common = page.common();
-        let recent = common.columns.recent_slots();
+        let columns = page.columns();
+        let recent = columns.recent_slots();
         if recent >= ENOUGH {
             // Where a long reader keeps most from being folded, a few are not worth it either.
             let enough = ENOUGH.max(recent / 4);
             let word = |at| page.word(at);
-            if common.columns.foldable(word, horizon, &guard, enough) == enough {
+            if columns.foldable(word, horizon, &guard, enough) == enough {
                 self.fold(place, horizon, &guard);
                 return;
             }
         }
-        if recent > 0 && !common.lingers.swap(true, Ordering::Relaxed) {
-            let changes = common.changes.load(Ordering::Relaxed);
+        if recent > 0 && !columns.lingers().swap(true, Ordering::Relaxed) {
+            let changes = columns.changes();
             let lingering = &mut self.folding.borrow_mut().lingering;
             lingering.push_back((place, changes));
         }
@@ -221,10 +200,10 @@ impl CoreState {
             let Some(page) = place.load(&self.graph, &guard) else {
                 continue;
             };
-            let common = page.common();
-            let changes = common.changes.load(Ordering::Relaxed);
+            let columns = page.columns();
+            let changes = columns.changes();
             if changes == seen {
-                common.lingers.store(false, Ordering::Relaxed);
+                columns.lingers().store(false, Ordering::Relaxed);
                 self.fold(place, horizon, &guard);
             } else {
                 let lingering = &mut self.folding.borrow_mut().lingering;
@@ -242,7 +221,7 @@ impl CoreState {
         let Some(page) = place.load(graph, guard) else {
             return;
         };
-        let columns = page.common().columns;
+        let columns = page.columns();
         let word = |at: usize| page.word(at);
         match page {
             Loaded::Vertices(page) => {

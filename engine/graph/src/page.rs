@@ -15,9 +15,9 @@ use crate::stamp::Sight;
 use crate::state::State;
 use crate::version::{self, Versions};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A vertex. All pointers change only under the shard's token.
+/// A vertex, but for the number of its next edge ([`Page::ordinals`]). All pointers change only under the shard's token.
 #[derive(Default)]
 pub(crate) struct Slot {
     /// Versions, newest first; beneath the last lies the page's row, if the slot has one. Null before the vertex exists, after it
@@ -25,17 +25,16 @@ pub(crate) struct Slot {
     pub(crate) recent: Versions,
     pub(crate) outgoing: List,
     pub(crate) incoming: List,
-    /// The ordinal of the next outgoing edge.
-    pub(crate) ordinals: AtomicU32,
 }
 
-const _: () = assert!(size_of::<Slot>() == 32);
+const _: () = assert!(size_of::<Slot>() == 24);
 
 impl Slot {
-    /// Asks for it, to be read soon.
+    /// Asks for it, to be read soon; it may lie on two cache lines.
     #[inline]
     pub(crate) fn prefetch(&self) {
-        prefetch(self);
+        prefetch(&self.recent);
+        prefetch(&self.incoming);
     }
 
     /// The edges in one direction.
@@ -56,12 +55,13 @@ pub(crate) struct PageHead {
     pub(crate) used: AtomicU32,
     /// Slots whose vertex is not forgotten.
     pub(crate) live: AtomicU32,
-    /// Counts versions linked, so that housekeeping can tell a quiet page.
-    pub(crate) changes: AtomicU32,
-    /// Whether some core waits for it to be quiet.
-    pub(crate) lingers: AtomicBool,
     pub(crate) columns: Columns,
+    /// The ordinals of the next outgoing edges.
+    ordinals: [AtomicU32; PAGE_SLOTS],
 }
+
+/// A page fits into 32 KiB: allocators have no size between that and 40 KiB.
+const _: () = assert!(size_of::<PageHead>() + PAGE_SLOTS * size_of::<Slot>() <= (32 << 10) - 128);
 
 impl Charged for PageHead {
     const OWNER: MemoryOwner = MemoryOwner::Pages;
@@ -99,10 +99,10 @@ impl<'g> Page<'g> {
         columns.newest(at, &self.items()[at].recent, guard)
     }
 
-    /// A version is about to be linked to a slot.
-    pub(crate) fn mark(self, at: usize) {
-        self.header().columns.mark(at);
-        self.header().changes.fetch_add(1, Ordering::Relaxed);
+    /// The ordinal of the next edge that starts at a slot's vertex.
+    #[inline]
+    pub(crate) fn ordinals(self, at: usize) -> &'g AtomicU32 {
+        &self.header().ordinals[at]
     }
 }
 
@@ -156,9 +156,8 @@ impl Directory {
             labels,
             used: AtomicU32::new(0),
             live: AtomicU32::new(0),
-            changes: AtomicU32::new(0),
-            lingers: AtomicBool::new(false),
             columns: Columns::default(),
+            ordinals: [const { AtomicU32::new(0) }; PAGE_SLOTS],
         };
         let link = self.link(id).expect("its leaf was just made");
         let before = link.set(guard.heap().block(head, PAGE_SLOTS, |_| Slot::default()));

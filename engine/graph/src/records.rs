@@ -15,7 +15,7 @@ use crate::stamp::Sight;
 use crate::state::State;
 use crate::version::{self, Versions};
 use hashbrown::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Labels of what has none.
 pub(crate) const NO_LABELS: LabelSetId = LabelSetId(0);
@@ -32,10 +32,6 @@ pub(crate) struct RecordPageHead {
     taken: [AtomicU64; WORDS],
     /// Whether its shard knows that there is room.
     roomy: AtomicBool,
-    /// Counts versions linked, so that housekeeping can tell a quiet page.
-    pub(crate) changes: AtomicU32,
-    /// Whether some core waits for it to be quiet.
-    pub(crate) lingers: AtomicBool,
     pub(crate) columns: Columns,
 }
 
@@ -55,12 +51,6 @@ impl<'g> RecordPage<'g> {
     /// The number of a record of this page.
     pub(crate) fn number(self, at: usize) -> u32 {
         self.header().number << SLOT_BITS | at as u32
-    }
-
-    /// A version is about to be linked to a record.
-    pub(crate) fn mark(self, at: usize) {
-        self.header().columns.mark(at);
-        self.header().changes.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The newest state of a record, undone or not; for the holder of the token.
@@ -214,8 +204,6 @@ impl Records {
             type_,
             taken: Default::default(),
             roomy: AtomicBool::new(true),
-            changes: AtomicU32::new(0),
-            lingers: AtomicBool::new(false),
             columns: Columns::default(),
         };
         let page = guard

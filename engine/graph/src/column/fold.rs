@@ -78,7 +78,7 @@ impl<const ORDER: u8> Columns<ORDER> {
     }
 
     fn recent_bits(&self) -> Bits {
-        std::array::from_fn(|i| self.recent[i].load(Ordering::Relaxed))
+        std::array::from_fn(|i| self.recent()[i].load(Ordering::Relaxed))
     }
 
     /// Folds every slot whose word (`word`) has a version at or below the horizon; `home` is the label set of most rows. `gone` is told

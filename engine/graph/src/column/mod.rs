@@ -11,7 +11,7 @@
 //! Why that order suffices. A reader whose chain shows nothing it sees has read either a word from before the fold, and then its
 //! snapshot is older than the versions it passed over, which the horizon keeps from being folded, so that both tables say the same of
 //! the slot; or a word cleared by the fold (Acquire, from the Release that cleared it), and then it finds the table of that fold or a
-//! later one. Bits of [`Columns::recent`] are set before a version is linked and cleared behind the word, so the same holds for a
+//! later one. The bits of recent slots are set before a version is linked and cleared behind the word, so the same holds for a
 //! reader who looks at the bits instead of the words.
 //!
 //! Always holds: tables and columns are immutable once published; a column that a fold does not change is shared with the next
@@ -31,8 +31,9 @@ use crate::long;
 use crate::memory::{Alone, Guard, Heap, Link};
 use crate::stamp::Sight;
 use crate::state::State;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, Ordering, Padded};
 use crate::version::{self, Versions};
+use std::sync::atomic::AtomicBool;
 use table::{Entry, Table, TableHead};
 
 /// Words of a bit a slot.
@@ -47,18 +48,29 @@ const CLEARS_FIRST: u8 = 1;
 /// The reader looks at the table before the word: likewise.
 const TABLE_FIRST: u8 = 2;
 
-/// See the module. `ORDER` is not [`RIGHT`] only in models.
+/// See the module. `ORDER` is not [`RIGHT`] only in models. What each write changes lies apart from what each read looks at.
 pub(crate) struct Columns<const ORDER: u8 = RIGHT> {
     table: Link<TableHead, Entry>,
+    written: Padded<Written>,
+}
+
+struct Written {
     /// A bit for each slot whose word may not be null.
     recent: [AtomicU64; WORDS],
+    /// Versions linked, modulo 2^32.
+    changes: AtomicU32,
+    lingers: AtomicBool,
 }
 
 impl<const ORDER: u8> Default for Columns<ORDER> {
     fn default() -> Self {
         Columns {
             table: Link::default(),
-            recent: std::array::from_fn(|_| AtomicU64::new(0)),
+            written: Padded(Written {
+                recent: std::array::from_fn(|_| AtomicU64::new(0)),
+                changes: AtomicU32::new(0),
+                lingers: AtomicBool::new(false),
+            }),
         }
     }
 }
@@ -114,7 +126,7 @@ impl<const ORDER: u8> Columns<ORDER> {
     /// The slots that may have something recent, and then the table: in this order what the table says of a slot without its bit
     /// is what every reader sees.
     pub(crate) fn look<'g>(&self, guard: &'g Guard<'_>) -> (Bits, Option<Table<'g>>) {
-        let recent = std::array::from_fn(|i| self.recent[i].load(Ordering::Acquire));
+        let recent = std::array::from_fn(|i| self.recent()[i].load(Ordering::Acquire));
         (recent, self.table(guard))
     }
 
@@ -125,17 +137,32 @@ impl<const ORDER: u8> Columns<ORDER> {
 
     /// A version is about to be linked to a slot's word.
     pub(crate) fn mark(&self, at: usize) {
-        self.recent[at / 64].fetch_or(1 << (at % 64), Ordering::Relaxed);
+        self.recent()[at / 64].fetch_or(1 << (at % 64), Ordering::Relaxed);
+        self.written.0.changes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn recent(&self) -> &[AtomicU64; WORDS] {
+        &self.written.0.recent
+    }
+
+    /// Counts versions linked, so that housekeeping can tell a quiet page.
+    pub(crate) fn changes(&self) -> u32 {
+        self.written.0.changes.load(Ordering::Relaxed)
+    }
+
+    /// Whether some core waits for the page to be quiet.
+    pub(crate) fn lingers(&self) -> &AtomicBool {
+        &self.written.0.lingers
     }
 
     /// A slot's word has become null without a fold.
     pub(crate) fn unmark(&self, at: usize) {
-        self.recent[at / 64].fetch_and(!(1 << (at % 64)), Ordering::Release);
+        self.recent()[at / 64].fetch_and(!(1 << (at % 64)), Ordering::Release);
     }
 
     /// How many slots may have something recent.
     pub(crate) fn recent_slots(&self) -> usize {
-        let words = self.recent.iter();
+        let words = self.recent().iter();
         words
             .map(|word| word.load(Ordering::Relaxed).count_ones() as usize)
             .sum()

@@ -5,6 +5,7 @@ use super::vertex::Touch;
 use crate::adjacency::{self, Keeper, Key, LISTS_AHEAD, SLOTS_AHEAD, Side, TAILS_AHEAD};
 use crate::error::{Entity, WriteError};
 use crate::ids::{EdgeId, LabelSetId, ShardId, TypeId, VertexId};
+use crate::memory::prefetch;
 use crate::mutants::Mutant;
 use crate::page::Slot;
 use crate::shard::Hold;
@@ -16,7 +17,7 @@ use crate::value::Edge;
 use crate::value::codec::Properties;
 use crate::version::Record;
 use smallvec::SmallVec;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const TOO_MANY: WriteError =
     WriteError::LimitExceeded("2^28 relationships have started at one node");
@@ -30,39 +31,47 @@ pub(super) fn sides(edge: Edge) -> [(Side, Key); 2] {
     ]
 }
 
+/// An end of a new edge, on which its author has the shared right.
+#[derive(Clone, Copy)]
+struct End<'a> {
+    slot: &'a Slot,
+    /// The ordinal of the next edge that starts there.
+    ordinals: &'a AtomicU32,
+    /// Its newest labels.
+    labels: LabelSetId,
+}
+
 impl<'a> Pen<'a> {
     pub(super) fn hold_ends(&self, source: VertexId, target: VertexId) -> Hold<'a> {
         self.hold([self.graph().shard_of(source), self.graph().shard_of(target)])
     }
 
-    /// The shared right on an end: it exists for the author, and no deletion of it is in flight or newer than the snapshot. Answers its
-    /// newest labels too.
-    fn end(
-        &self,
-        hold: &mut Hold<'_>,
-        vertex: VertexId,
-    ) -> Result<(&'a Slot, LabelSetId), WriteError> {
+    /// The shared right on an end: it exists for the author, and no deletion of it is in flight or newer than the snapshot.
+    fn end(&self, hold: &mut Hold<'_>, vertex: VertexId) -> Result<End<'a>, WriteError> {
         let page = self.page(vertex).ok_or(WriteError::VertexDeleted(vertex))?;
-        let slot = &page.items()[vertex.slot()];
-        if let Some(state @ State::Settled(_)) = page.newest(vertex.slot(), self.guard) {
-            return Ok((slot, state.label_set()));
-        }
-        self.contended_end(hold, vertex, slot)
+        let labels = match page.newest(vertex.slot(), self.guard) {
+            Some(state @ State::Settled(_)) => state.label_set(),
+            _ => self.labels_of_contended_end(hold, vertex)?,
+        };
+        Ok(End {
+            slot: &page.items()[vertex.slot()],
+            ordinals: page.ordinals(vertex.slot()),
+            labels,
+        })
     }
 
-    /// As [`Pen::end`], for a vertex that not everyone sees alike.
-    fn contended_end(
+    /// The labels of an end that not everyone sees alike, if [`Pen::end`] may give it.
+    fn labels_of_contended_end(
         &self,
         hold: &mut Hold<'_>,
         vertex: VertexId,
-        slot: &'a Slot,
-    ) -> Result<(&'a Slot, LabelSetId), WriteError> {
+    ) -> Result<LabelSetId, WriteError> {
         let newest = self
             .newest(hold, vertex)
             .ok_or(WriteError::VertexDeleted(vertex))?;
         let standing = self.author.standing(newest.stamp());
         if matches!(standing, Standing::Mine | Standing::Old) && !newest.is_deleted() {
-            return Ok((slot, newest.label_set()));
+            return Ok(newest.label_set());
         }
         let conflict = WriteError::Conflict {
             entity: Entity::Vertex(vertex),
@@ -80,7 +89,7 @@ impl<'a> Pen<'a> {
                 _ => WriteError::VertexDeleted(vertex),
             });
         }
-        Ok((slot, newest.label_set()))
+        Ok(newest.label_set())
     }
 
     /// A new edge between two vertices, on both sides.
@@ -92,8 +101,7 @@ impl<'a> Pen<'a> {
         properties: Properties<'_>,
     ) -> Result<Edge, WriteError> {
         let mut hold = self.hold_ends(source, target);
-        let (from, source_labels) = self.end(&mut hold, source)?;
-        let (to, target_labels) = self.end(&mut hold, target)?;
+        let (from, to) = (self.end(&mut hold, source)?, self.end(&mut hold, target)?);
         let ordinal = from.ordinals.load(Ordering::Relaxed);
         if ordinal >= EdgeId::ORDINALS {
             return Err(TOO_MANY);
@@ -107,7 +115,7 @@ impl<'a> Pen<'a> {
             self.room_for_records(&mut hold, source, 1)?;
         }
         self.link_edge(&mut hold, (from, to), edge, properties, &self.keeper());
-        let ends = EndKey::both(source_labels, target_labels, type_);
+        let ends = EndKey::both(from.labels, to.labels, type_);
         self.tally.borrow_mut().edge(type_, ends, 1);
         Ok(edge)
     }
@@ -124,19 +132,20 @@ impl<'a> Pen<'a> {
         let mut made = Vec::with_capacity(new.len());
         for (at, edge) in new.iter().enumerate() {
             // Slots have been read for the checks, and may be gone again.
-            if let Some([(from, _), (to, _)]) = ends.get(at + SLOTS_AHEAD) {
-                from.prefetch();
-                to.prefetch();
+            if let Some([from, to]) = ends.get(at + SLOTS_AHEAD) {
+                from.slot.prefetch();
+                to.slot.prefetch();
+                prefetch(from.ordinals);
             }
-            if let Some([(from, _), (to, _)]) = ends.get(at + LISTS_AHEAD) {
-                from.outgoing.prefetch(2);
-                to.incoming.prefetch(2);
+            if let Some([from, to]) = ends.get(at + LISTS_AHEAD) {
+                from.slot.outgoing.prefetch(2);
+                to.slot.incoming.prefetch(2);
             }
-            if let Some([(from, _), (to, _)]) = ends.get(at + TAILS_AHEAD) {
-                adjacency::prefetch_recent(&from.outgoing, self.guard);
-                adjacency::prefetch_recent(&to.incoming, self.guard);
+            if let Some([from, to]) = ends.get(at + TAILS_AHEAD) {
+                adjacency::prefetch_recent(&from.slot.outgoing, self.guard);
+                adjacency::prefetch_recent(&to.slot.incoming, self.guard);
             }
-            let [(from, _), (to, _)] = ends[at];
+            let [from, to] = ends[at];
             let ordinal = from.ordinals.load(Ordering::Relaxed);
             let edge = Edge {
                 id: EdgeId::new(edge.source, ordinal),
@@ -148,8 +157,8 @@ impl<'a> Pen<'a> {
         }
         let tally = &mut *self.tally.borrow_mut();
         let alike = |at: usize| {
-            let [(_, source), (_, target)] = ends[at];
-            (source, target, new[at].type_)
+            let [from, to] = ends[at];
+            (from.labels, to.labels, new[at].type_)
         };
         let mut at = 0;
         while at < new.len() {
@@ -181,12 +190,11 @@ impl<'a> Pen<'a> {
     }
 
     /// The rights on the ends of all new edges, source and target of each, and room for the edges there.
-    #[allow(clippy::type_complexity)]
     fn ends_of_batch(
         &self,
         hold: &mut Hold<'_>,
         new: &[NewEdge<'_>],
-    ) -> Result<Vec<[(&'a Slot, LabelSetId); 2]>, WriteError> {
+    ) -> Result<Vec<[End<'a>; 2]>, WriteError> {
         let mut ends = Vec::with_capacity(new.len());
         for (at, edge) in new.iter().enumerate() {
             if let Some(far) = new.get(at + SLOTS_AHEAD) {
@@ -199,7 +207,7 @@ impl<'a> Pen<'a> {
                 self.room_for_records(hold, edge.source, new.len())?;
             }
             // All of them may start there; who is that near the end is not served in a batch.
-            if from.0.ordinals.load(Ordering::Relaxed) as usize + new.len()
+            if from.ordinals.load(Ordering::Relaxed) as usize + new.len()
                 > EdgeId::ORDINALS as usize
             {
                 return Err(TOO_MANY);
@@ -216,15 +224,17 @@ impl<'a> Pen<'a> {
         properties: Properties<'_>,
     ) -> Result<(), &'static str> {
         let mut hold = self.hold_ends(edge.source(), edge.target);
-        let (from, source_labels) = self
+        let from = self
             .end(&mut hold, edge.source())
             .map_err(|_| "an edge without its source")?;
-        let (to, target_labels) = self
+        let to = self
             .end(&mut hold, edge.target)
             .map_err(|_| "an edge without its target")?;
         // Ordinals are given in ascending order and frames come in commit order, so one below `ordinals` may still be new.
         let live = |entry: &adjacency::Entry<'_>| entry.deleted(self.guard) == NEVER;
-        if adjacency::find_where(&from.outgoing, Key::outgoing(edge), self.guard, live).is_some() {
+        if adjacency::find_where(&from.slot.outgoing, Key::outgoing(edge), self.guard, live)
+            .is_some()
+        {
             return Err("an edge is created twice");
         }
         if !properties.is_empty() {
@@ -232,7 +242,7 @@ impl<'a> Pen<'a> {
             room.map_err(|_| "no record is left for the properties of an edge")?;
         }
         self.link_edge(&mut hold, (from, to), edge, properties, &self.keeper());
-        let ends = EndKey::both(source_labels, target_labels, edge.type_);
+        let ends = EndKey::both(from.labels, to.labels, edge.type_);
         self.tally.borrow_mut().edge(edge.type_, ends, 1);
         Ok(())
     }
@@ -240,7 +250,7 @@ impl<'a> Pen<'a> {
     fn link_edge(
         &self,
         hold: &mut Hold<'_>,
-        (from, to): (&'a Slot, &'a Slot),
+        (from, to): (End<'a>, End<'a>),
         edge: Edge,
         properties: Properties<'_>,
         keeper: &Keeper<'_>,
@@ -249,7 +259,8 @@ impl<'a> Pen<'a> {
         from.ordinals.fetch_max(ordinal + 1, Ordering::Relaxed);
         let stamp = self.author.stamp;
         let record = self.first_record(hold, edge, properties);
-        for (list, (side, key)) in [&from.outgoing, &to.incoming].into_iter().zip(sides(edge)) {
+        let lists = [&from.slot.outgoing, &to.slot.incoming];
+        for (list, (side, key)) in lists.into_iter().zip(sides(edge)) {
             if side.outgoing || !Mutant::EdgeOnOneSide.is_on() {
                 adjacency::insert(list, side, key, stamp, record, keeper);
             }

@@ -113,7 +113,7 @@ impl<'a> Pen<'a> {
             head => head,
         };
         let heap = self.guard.heap();
-        page.mark(at);
+        page.header().columns.mark(at);
         let old = page.word(at).set(version::build(
             heap,
             self.author.stamp,
@@ -189,7 +189,7 @@ impl<'a> Pen<'a> {
             _ => SETTLED,
         };
         let (page, at) = (self.record_page(edge, record), place(record).1);
-        page.mark(at);
+        page.header().columns.mark(at);
         let empty = Draft::default();
         let none = version::build(self.guard.heap(), stamp, None, NO_LABELS, false, &empty);
         let first = Link::owning(none);

@@ -142,7 +142,8 @@ impl<'a> Pen<'a> {
 
     /// A version is about to be linked.
     fn mark(&self, id: VertexId) {
-        self.page(id).expect("it has a slot").mark(id.slot());
+        let page = self.page(id).expect("it has a slot");
+        page.header().columns.mark(id.slot());
     }
 
     /// Puts a new version in front; of two in the same clause only the later stays.
