@@ -94,6 +94,7 @@ const SYNTAX_ERROR: Failure<'static> = Failure {
             line: 1,
             column: 8,
         }),
+        open_cypher: Some("SyntaxError at compile time: UnexpectedSyntax"),
         idempotent: false,
         cause: Some(&Cause {
             message: "why",
@@ -102,6 +103,7 @@ const SYNTAX_ERROR: Failure<'static> = Failure {
                 description: "error: invalid input",
                 classification: Classification::Client,
                 position: None,
+                open_cypher: None,
                 idempotent: true,
                 cause: None,
             },
@@ -139,6 +141,10 @@ fn a_failure_has_a_code_up_to_5_6_and_gql_fields_from_5_7_on() {
         );
         let record = child(metadata, "diagnostic_record");
         assert_eq!(string(record, "_classification"), "CLIENT_ERROR");
+        assert_eq!(
+            Some(string(record, "_opencypher")),
+            SYNTAX_ERROR.gql.open_cypher
+        );
         let position = child(record, "_position");
         assert_eq!(position.get("column"), Some(Value::Int(8)));
         let cause = child(metadata, "cause");

@@ -45,10 +45,28 @@ impl Default for QueryOptions {
 /// One core's query engine.
 pub struct QueryCore {
     options: QueryOptions,
-    procedures: Procedures,
-    signatures: Vec<ProcedureSignature>,
+    callable: RefCell<Callable>,
     plans: RefCell<Plans>,
     normalised: RefCell<Normalised>,
+}
+
+/// What `CALL` finds.
+struct Callable {
+    procedures: Procedures,
+    signatures: Vec<ProcedureSignature>,
+}
+
+impl Callable {
+    fn new(procedures: Procedures) -> Callable {
+        let signatures = procedures
+            .iter()
+            .map(|procedure| signature(procedure))
+            .collect();
+        Callable {
+            procedures,
+            signatures,
+        }
+    }
 }
 
 /// Plans by text or by key; the two cannot be mistaken for each other, since a key with literals taken out is no valid text.
@@ -86,28 +104,26 @@ impl Plans {
 impl QueryCore {
     /// An engine with the built-in procedures and an empty cache.
     pub fn new(options: QueryOptions) -> QueryCore {
-        let procedures = Procedures::built_in();
-        let signatures = procedures
-            .iter()
-            .map(|procedure| signature(procedure))
-            .collect();
         QueryCore {
             options,
-            procedures,
-            signatures,
+            callable: RefCell::new(Callable::new(Procedures::built_in())),
             plans: RefCell::default(),
             normalised: RefCell::default(),
         }
     }
 
     /// Makes a procedure callable, in place of one of the same name. Cached plans are dropped.
-    pub fn register(&mut self, procedure: Procedure) {
-        self.procedures.add(procedure);
-        self.signatures = self
-            .procedures
-            .iter()
-            .map(|procedure| signature(procedure))
-            .collect();
+    pub fn register(&self, procedure: Procedure) {
+        let callable = &mut *self.callable.borrow_mut();
+        let mut procedures = std::mem::take(&mut callable.procedures);
+        procedures.add(procedure);
+        *callable = Callable::new(procedures);
+        *self.plans.borrow_mut() = Plans::default();
+    }
+
+    /// Leaves the built-in procedures only. Cached plans are dropped.
+    pub fn unregister_all(&self) {
+        *self.callable.borrow_mut() = Callable::new(Procedures::built_in());
         *self.plans.borrow_mut() = Plans::default();
     }
 
@@ -161,7 +177,8 @@ impl QueryCore {
         literals: Rc<[Value]>,
         core: &Core,
     ) -> Result<Prepared, Error> {
-        let checked = check(statement, &Known(&self.signatures))?;
+        let callable = self.callable.borrow();
+        let checked = check(statement, &Known(&callable.signatures))?;
         let mode = mode_of(checked.statement.mode).ok_or_else(|| {
             Error::unsupported("PROFILE is not available yet").at(checked.statement.span)
         })?;
@@ -174,9 +191,10 @@ impl QueryCore {
             .map(|column| Arc::from(&*column.name))
             .collect();
         let (planned, schema) = match &checked.statement.body {
-            StatementBody::Query(query) => {
-                (Some(plan_query(query, &catalog, &self.procedures)?), None)
-            }
+            StatementBody::Query(query) => (
+                Some(plan_query(query, &catalog, &callable.procedures)?),
+                None,
+            ),
             StatementBody::Schema(schema) => {
                 let plan = SchemaPlan::of(schema, checked.statement.span)?;
                 columns = plan.columns().iter().copied().map(Arc::from).collect();

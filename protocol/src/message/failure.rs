@@ -31,6 +31,8 @@ pub struct GqlError<'a> {
     pub classification: Classification,
     /// Where in the query, for syntax errors.
     pub position: Option<Position>,
+    /// Type, phase and detail in openCypher's words, for who judges an engine: `SyntaxError at compile time: UndefinedVariable`.
+    pub open_cypher: Option<&'a str>,
     /// The query may be sent again without harm.
     pub idempotent: bool,
     /// What led to it.
@@ -100,6 +102,9 @@ impl GqlError<'_> {
             record.string("_classification", self.classification.name());
             if let Some(position) = self.position {
                 position.write(record, "_position");
+            }
+            if let Some(words) = self.open_cypher {
+                record.string("_opencypher", words);
             }
             if self.idempotent {
                 record.bool("_idempotent", true);

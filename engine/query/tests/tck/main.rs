@@ -18,8 +18,7 @@ use quoit_cypher::error::Error;
 use quoit_graph::value::Value;
 use quoit_graph::{Access, Core, Direction, Graph, GraphConfig, Isolation, View};
 use quoit_query::{
-    Demand, Execution, Field, FieldType, Parameters, Procedure, QueryCore, QueryOptions, RowSink,
-    Step as Stepped,
+    Demand, Execution, Parameters, Procedure, QueryCore, QueryOptions, RowSink, Step as Stepped,
 };
 use value::{Expected, is_same_bag, of_result, parse, same, to_value};
 
@@ -221,7 +220,13 @@ impl<'k> Bench<'k> {
                     return Ok(());
                 }
                 if let Some(signature) = text.strip_prefix("there exists a procedure ") {
-                    self.engine.register(procedure(signature, &step.table));
+                    let facts = step.table.iter().skip(1);
+                    let facts =
+                        facts.map(|row| row.iter().map(|cell| to_value(&parse(cell))).collect());
+                    let signature = signature.trim_end_matches(':');
+                    let procedure = Procedure::of_facts(signature, facts.collect());
+                    self.engine
+                        .register(procedure.map_err(|error| format!("{error:?}"))?);
                     return Ok(());
                 }
                 let (kind, rest) = text
@@ -372,43 +377,4 @@ fn is_same_entry(a: &(bool, u64, String, Value), b: &(bool, u64, String, Value))
     (a.0, a.1, &a.2) == (b.0, b.1, &b.2)
         && std::mem::discriminant(&a.3) == std::mem::discriminant(&b.3)
         && a.3 == b.3
-}
-
-/// `name(a :: T?, b :: T?) :: (c :: T?):` with a table of facts.
-fn procedure(signature: &str, table: &[Vec<String>]) -> Procedure {
-    let (name, rest) = signature.split_once('(').expect("a signature has inputs");
-    let (inputs, rest) = rest.split_once(')').expect("the inputs end");
-    let outputs = rest
-        .trim()
-        .trim_end_matches(':')
-        .trim()
-        .trim_start_matches("::")
-        .trim()
-        .trim_matches(['(', ')']);
-    let fields = |list: &str| -> Vec<Field> {
-        let fields = list.split(',').filter_map(|field| field.split_once("::"));
-        fields
-            .map(|(name, kind)| {
-                let kind = match kind.trim().trim_end_matches('?') {
-                    "STRING" => FieldType::String,
-                    "INTEGER" => FieldType::Integer,
-                    "FLOAT" => FieldType::Float,
-                    "NUMBER" => FieldType::Number,
-                    other => panic!("type {other}"),
-                };
-                Field::new(name.trim(), kind)
-            })
-            .collect()
-    };
-    let (inputs, outputs) = (fields(inputs), fields(outputs));
-    let facts: Vec<Vec<Value>> = table
-        .iter()
-        .skip(1)
-        .map(|row| row.iter().map(|cell| to_value(&parse(cell))).collect())
-        .collect();
-    let count = inputs.len();
-    Procedure::new(name.trim(), inputs, outputs, move |args, _| {
-        let fitting = facts.iter().filter(|fact| fact[..count] == *args);
-        Ok(fitting.map(|fact| fact[count..].to_vec()).collect())
-    })
 }

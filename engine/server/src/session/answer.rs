@@ -62,7 +62,7 @@ impl Session {
             }
             _ => None,
         };
-        self.write_failure(code, &message, position);
+        self.write_failure(code, &message, position, Some(&error.tck()));
     }
 
     /// Answers FAILURE to a request that names a database which does not exist.
@@ -75,10 +75,16 @@ impl Session {
 
     /// Answers FAILURE with a code of the server's own.
     pub(super) fn refuse(&mut self, code: Code, message: &str) {
-        self.write_failure(code, message, None);
+        self.write_failure(code, message, None, None);
     }
 
-    fn write_failure(&mut self, code: Code, message: &str, position: Option<Position>) {
+    fn write_failure(
+        &mut self,
+        code: Code,
+        message: &str,
+        position: Option<Position>,
+        open_cypher: Option<&str>,
+    ) {
         self.rollback();
         let description = format!(
             "error: {}. {}",
@@ -93,6 +99,7 @@ impl Session {
                 description: &description,
                 classification: classification(code.code),
                 position,
+                open_cypher,
                 idempotent: false,
                 cause: None,
             },
@@ -114,7 +121,7 @@ impl Session {
                 description: "connection exception - protocol error",
             },
         };
-        self.write_failure(code, message, None);
+        self.write_failure(code, message, None, None);
         self.state.close();
     }
 

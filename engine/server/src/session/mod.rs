@@ -22,6 +22,8 @@ mod route;
 mod settle;
 mod statement;
 mod stream;
+#[cfg(feature = "test-procedures")]
+mod test_procedure;
 pub(crate) mod transport;
 
 use crate::bookmark::{Bookmark, BookmarkWriter};

@@ -163,6 +163,11 @@ impl Session {
             ));
         }
         let started = self.node.rt.now();
+        #[cfg(feature = "test-procedures")]
+        if let Some(statement) = super::test_procedure::TestStatement::of(run.query) {
+            let parameters = parameter::parameters(run.parameters, self.out.format())?;
+            return self.run_test_statement(&statement, &parameters, started);
+        }
         let prepared = self.node.queries.prepare(run.query, &self.node.core)?;
         let parameters = parameter::parameters(run.parameters, self.out.format())?;
         let options = match &self.transaction {

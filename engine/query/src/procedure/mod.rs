@@ -3,6 +3,8 @@
 //! The server may register more (each core has its own table); tests register theirs. Always holds: names are unique without regard to case, arguments have been
 //! brought to the declared types before a procedure runs.
 
+mod facts;
+
 use std::rc::Rc;
 use std::sync::Arc;
 
