@@ -328,3 +328,63 @@ fn readers_walk_lists_pages_and_indexes_while_a_writer_changes_them() {
         });
     });
 }
+
+/// Says that the others may stop, also when its thread fails.
+struct Stops<'a>(&'a AtomicBool);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn nobody_builds_on_what_is_rolled_back_at_that_moment() {
+    let graph = graph(2);
+    let one = graph.core(0);
+    let mut txn = write(&one);
+    let [undone, kept] = ["undone", "kept"].map(|name| txn.key(name).unwrap());
+    let vertex = txn.create_vertex(&[], &[(kept, 0.into())]).unwrap();
+    txn.commit().unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let (graph, done) = (&graph, &done);
+        scope.spawn(move || {
+            let core = graph.core(1);
+            let mut random = Random(77);
+            while !done.load(Ordering::Relaxed) {
+                let mut txn = write(&core);
+                let _ = txn.set_vertex_property(vertex, undone, &true.into());
+                for _ in 0..random.below(100) {
+                    std::hint::spin_loop();
+                }
+                txn.rollback();
+                core.maintain(8);
+            }
+        });
+        let _stops = Stops(done);
+        let mut made = 0;
+        for _ in 0..rounds(60_000) {
+            let mut txn = write(&one);
+            match txn.set_vertex_property(vertex, kept, &(made + 1).into()) {
+                Ok(()) => made += 1,
+                Err(WriteError::Conflict { .. }) => continue,
+                Err(other) => panic!("{other}"),
+            }
+            txn.commit().unwrap();
+            let reader = one.begin(Access::Read, Isolation::Snapshot);
+            let epoch = one.enter();
+            let view = reader.view(&epoch);
+            let properties = view.vertex(vertex).unwrap().properties();
+            assert!(
+                properties
+                    .get(kept)
+                    .is_some_and(|kept| kept.is(&Value::Int(made)))
+            );
+            assert!(properties.get(undone).is_none(), "after {made} commits");
+            drop(epoch);
+            one.maintain(8);
+        }
+        assert!(made > 0, "it never had its turn");
+    });
+}

@@ -66,10 +66,9 @@ impl<'a> Pen<'a> {
         hold: &mut Hold<'_>,
         vertex: VertexId,
     ) -> Result<LabelSetId, WriteError> {
-        let newest = self
+        let (newest, standing) = self
             .newest(hold, vertex)
             .ok_or(WriteError::VertexDeleted(vertex))?;
-        let standing = self.author.standing(newest.stamp());
         if matches!(standing, Standing::Mine | Standing::Old) && !newest.is_deleted() {
             return Ok(newest.label_set());
         }
@@ -84,7 +83,7 @@ impl<'a> Pen<'a> {
             });
         }
         if newest.is_deleted() && !Mutant::NoSharedRight.is_on() {
-            return Err(match self.author.standing(newest.stamp()) {
+            return Err(match standing {
                 Standing::Contested => conflict,
                 _ => WriteError::VertexDeleted(vertex),
             });
@@ -294,7 +293,7 @@ impl<'a> Pen<'a> {
         let newest = entry
             .record(self.guard)
             .and_then(|record| self.newest_of_record(edge, record));
-        if newest.is_some_and(|n| self.author.standing(n.stamp()) == Standing::Contested) {
+        if newest.is_some_and(|(_, standing)| standing == Standing::Contested) {
             return Err(conflict);
         }
         Ok((slot, entry))
@@ -331,8 +330,8 @@ impl<'a> Pen<'a> {
     fn stamp_deleted(&self, edge: Edge, outgoing: adjacency::Entry<'a>) {
         self.core.doubt_all_of_edge(edge, self.guard);
         let labels = |vertex: VertexId| {
-            let page = self.page(vertex);
-            let newest = page.and_then(|page| page.newest(vertex.slot(), self.guard));
+            let mut states = self.graph().states(vertex, self.guard);
+            let newest = states.find(|s| self.author.standing(s.stamp()) != Standing::Void);
             newest.map_or(LabelSetId(0), |newest| newest.label_set())
         };
         let ends = EndKey::both(labels(edge.source()), labels(edge.target), edge.type_);

@@ -134,12 +134,14 @@ impl<'a> Pen<'a> {
         self.graph().directory.page(vertex.page(), self.guard)
     }
 
-    /// The newest state of a vertex that counts: aborted ones in front of it are unlinked.
-    fn newest(&self, hold: &mut Hold<'_>, vertex: VertexId) -> Option<State<'a>> {
+    /// The newest state of a vertex that counts, and how it stands to the author: aborted ones in front of it are unlinked. A transaction
+    /// is aborted without any token, so whoever asked again could be told something else, and build on what is void.
+    fn newest(&self, hold: &mut Hold<'_>, vertex: VertexId) -> Option<(State<'a>, Standing)> {
         loop {
             let newest = self.page(vertex)?.newest(vertex.slot(), self.guard)?;
-            if self.author.standing(newest.stamp()) != Standing::Void {
-                return Some(newest);
+            let standing = self.author.standing(newest.stamp());
+            if standing != Standing::Void {
+                return Some((newest, standing));
             }
             self.unlink_newest(hold, vertex);
         }
@@ -175,10 +177,10 @@ impl<'a> Pen<'a> {
         vertex: VertexId,
     ) -> Result<(&'a Slot, State<'a>), WriteError> {
         let slot = self.slot(vertex).ok_or(WriteError::VertexDeleted(vertex))?;
-        let newest = self
+        let (newest, standing) = self
             .newest(hold, vertex)
             .ok_or(WriteError::VertexDeleted(vertex))?;
-        match self.author.standing(newest.stamp()) {
+        match standing {
             Standing::Contested if self.author.uncommitted || self.known(vertex) => {
                 Err(WriteError::Conflict {
                     entity: Entity::Vertex(vertex),

@@ -62,13 +62,18 @@ impl<'a> Pen<'a> {
         Some(record)
     }
 
-    /// The newest state of an edge's record that counts: aborted ones in front of it are unlinked.
-    pub(super) fn newest_of_record(&self, edge: Edge, record: u32) -> Option<State<'a>> {
+    /// The newest state of an edge's record that counts, and how it stands to the author, as [`Pen::newest`] has it for a vertex.
+    pub(super) fn newest_of_record(
+        &self,
+        edge: Edge,
+        record: u32,
+    ) -> Option<(State<'a>, Standing)> {
         loop {
             let page = self.record_page(edge, record);
             let newest = page.newest(place(record).1, self.guard)?;
-            if self.author.standing(newest.stamp()) != Standing::Void {
-                return Some(newest);
+            let standing = self.author.standing(newest.stamp());
+            if standing != Standing::Void {
+                return Some((newest, standing));
             }
             self.unlink_newest_of_record(edge, record);
         }
@@ -132,7 +137,9 @@ impl<'a> Pen<'a> {
 
     /// The properties of an edge go with it.
     pub(super) fn delete_record(&self, edge: Edge, record: u32) {
-        let newest = self.newest_of_record(edge, record);
+        let newest = self
+            .newest_of_record(edge, record)
+            .map(|(newest, _)| newest);
         self.push_record(edge, record, newest, true, &Draft::default());
     }
 
@@ -152,7 +159,8 @@ impl<'a> Pen<'a> {
         }
         let newest = entry
             .record(self.guard)
-            .and_then(|record| self.newest_of_record(edge, record));
+            .and_then(|record| self.newest_of_record(edge, record))
+            .map(|(newest, _)| newest);
         let properties = newest.map_or(PropertiesRef::default(), |newest| newest.properties());
         let Some(draft) = change(properties) else {
             return Ok(false);
