@@ -2,11 +2,14 @@
 //!
 //! Owned here: what each core publishes of its active snapshots, each core's list behind it, and [`Active`], all of them at one
 //! moment. Called by `core` and `txn` (transactions begin and end), `settle` and `prune` (what may be forgotten).
-//! Always holds: each active snapshot is published, by itself or as part of what its core publishes as "all from here on"; the horizon is at
-//! most every active snapshot and at most the visible watermark, so no future snapshot falls below it either. Beginning
-//! publishes, fences, and reads the watermark again until it has not moved; asking reads the watermark, fences, and then reads what is
-//! published: whichever fence comes first, one side sees the other. So an answer stays good for ever: what it says nobody
-//! needs, nobody is going to need.
+//! A core publishes its snapshots in spans, at first each by itself. When its places are taken, the two neighbouring spans with the least
+//! between them become one: so however many snapshots there are and however old, what is held back beyond what they see lies
+//! between snapshots that began close together, and never behind the newest.
+//! Always holds: each active snapshot lies in a published span; the horizon is at most every active snapshot and at most the visible
+//! watermark, so no future snapshot falls below it either. Beginning publishes, fences, and reads the watermark again until it has not
+//! moved; asking reads the watermark, fences, and then reads what is published: whichever fence comes first, one side sees the
+//! other. A span that takes in another is the one that is read later, and is published before the other's place is free: whoever finds
+//! the place free finds the larger span. So an answer stays good for ever: what it says nobody needs, nobody is going to need.
 //! Left to others: which watermark a transaction starts at (visible or sealed; sealed is never below visible).
 
 use crate::ids::CommitSeq;
@@ -15,20 +18,45 @@ use crate::sync::{AtomicU64, Ordering, Padded, fence};
 use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 const NONE: u64 = u64::MAX;
 
-/// Snapshots that a core publishes one by one; with the two bounds they fill two cache lines.
-const PLACES: usize = if cfg!(loom) { 2 } else { 14 };
+/// Spans that a core publishes; with the oldest snapshot they fill four cache lines.
+const PLACES: usize = if cfg!(loom) { 2 } else { 15 };
+
+/// As it is meant to be.
+const WHOLE: u8 = 0;
+/// Without the fences, for the models that show what they are for.
+const UNFENCED: u8 = 1;
+/// Spans are read in the order in which they are taken in, likewise.
+const MISORDERED: u8 = 2;
+
+/// Snapshots from the first to the last, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    from: u64,
+    to: u64,
+}
+
+impl Span {
+    fn of(snapshot: u64) -> Span {
+        Span {
+            from: snapshot,
+            to: snapshot,
+        }
+    }
+
+    fn contains(self, snapshot: u64) -> bool {
+        (self.from..=self.to).contains(&snapshot)
+    }
+}
 
 /// What a core publishes.
 #[derive(Debug)]
 struct Published {
     oldest: AtomicU64,
-    /// Everything from here on counts as active: the least of the snapshots that have no place.
-    from: AtomicU64,
-    each: [AtomicU64; PLACES],
+    /// `from` and `to` of each span; `from` is [`NONE`] where a place is free.
+    spans: [(AtomicU64, AtomicU64); PLACES],
 }
 
 impl Default for Published {
@@ -36,44 +64,66 @@ impl Default for Published {
         let none = || AtomicU64::new(NONE);
         Published {
             oldest: none(),
-            from: none(),
-            each: std::array::from_fn(|_| none()),
+            spans: std::array::from_fn(|_| (none(), none())),
         }
     }
 }
 
-/// Where a core publishes a snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// By itself.
-    At(u8),
-    /// With all that is newer, from this number on.
-    From(u64),
+impl Published {
+    /// Whoever reads the new `from` reads this `to` or a later one; what is read of two states lies around both.
+    fn set(&self, place: usize, span: Span) {
+        let (from, to) = &self.spans[place];
+        to.store(span.to, Ordering::Release);
+        from.store(span.from, Ordering::Release);
+    }
+
+    fn free(&self, place: usize) {
+        self.spans[place].0.store(NONE, Ordering::Release);
+    }
+
+    fn span(&self, place: usize) -> Option<Span> {
+        let (from, to) = &self.spans[place];
+        let from = from.load(Ordering::Acquire);
+        let to = to.load(Ordering::Acquire);
+        (from != NONE).then_some(Span { from, to })
+    }
 }
 
-/// See the module. `FENCED` is false only in the model that shows what the fence is for.
+/// See the module. `VARIANT` is [`WHOLE`] but in the models that show what each of its rules is for.
 #[derive(Debug)]
-pub(crate) struct Horizon<const FENCED: bool = true> {
+pub(crate) struct Horizon<const VARIANT: u8 = WHOLE> {
     cores: Box<[Padded<Published>]>,
 }
 
 /// The snapshots that were active at one moment, and all that may begin later.
 #[derive(Clone, Debug)]
 pub(crate) struct Active {
-    /// Ascending, each once.
-    snapshots: SmallVec<[u64; 16]>,
+    /// Ascending, none touching another.
+    spans: SmallVec<[Span; 8]>,
     /// From here on any number may be somebody's snapshot.
     open: u64,
 }
 
 impl Active {
+    fn new(mut spans: SmallVec<[Span; 8]>, open: u64) -> Active {
+        spans.sort_unstable_by_key(|span| span.from);
+        spans.dedup_by(|later, first| {
+            let touch = later.from <= first.to;
+            if touch {
+                first.to = first.to.max(later.to);
+            }
+            touch
+        });
+        Active { spans, open }
+    }
+
     /// The least snapshot that anyone may read at.
     pub(crate) fn horizon(&self) -> CommitSeq {
-        let oldest = self.snapshots.first().copied().unwrap_or(NONE);
+        let oldest = self.spans.first().map_or(NONE, |span| span.from);
         CommitSeq(oldest.min(self.open))
     }
 
-    /// Below this, snapshots are known one by one.
+    /// Below this, snapshots are known.
     pub(crate) fn open(&self) -> CommitSeq {
         CommitSeq(self.open)
     }
@@ -85,16 +135,16 @@ impl Active {
         if to > self.open || from >= IN_FLIGHT {
             return true;
         }
-        let next = self.snapshots.partition_point(|&snapshot| snapshot < from);
-        self.snapshots
-            .get(next)
-            .is_some_and(|&snapshot| snapshot < to)
+        let next = self.spans.partition_point(|span| span.to < from);
+        self.spans.get(next).is_some_and(|span| span.from < to)
     }
 }
 
-impl<const FENCED: bool> Horizon<FENCED> {
+impl<const VARIANT: u8> Horizon<VARIANT> {
+    const FENCED: bool = VARIANT != UNFENCED;
+
     /// For `cores` cores, nothing active.
-    pub(crate) fn new(cores: usize) -> Horizon<FENCED> {
+    pub(crate) fn new(cores: usize) -> Horizon<VARIANT> {
         Horizon {
             cores: (0..cores).map(|_| Padded(Published::default())).collect(),
         }
@@ -103,7 +153,7 @@ impl<const FENCED: bool> Horizon<FENCED> {
     /// The horizon, given how to read the visible watermark.
     pub(crate) fn now(&self, visible: impl FnOnce() -> u64) -> CommitSeq {
         let visible = visible();
-        if FENCED {
+        if Self::FENCED {
             fence(Ordering::SeqCst);
         }
         let oldest = |core: &Padded<Published>| core.0.oldest.load(Ordering::Acquire);
@@ -119,43 +169,35 @@ impl<const FENCED: bool> Horizon<FENCED> {
 
     /// All active snapshots, given how to read the visible watermark.
     pub(crate) fn active(&self, visible: impl FnOnce() -> u64) -> Active {
-        let mut open = visible();
-        if FENCED {
+        let open = visible();
+        if Self::FENCED {
             fence(Ordering::SeqCst);
         }
-        let mut snapshots = SmallVec::new();
+        let mut spans = SmallVec::new();
         for core in &self.cores {
-            open = open.min(core.0.from.load(Ordering::Acquire));
-            let each = core.0.each.iter().map(|s| s.load(Ordering::Acquire));
-            snapshots.extend(each.filter(|&snapshot| snapshot != NONE));
+            for at in 0..PLACES {
+                // The last first: a span is taken in by one before it.
+                let at = if VARIANT == MISORDERED {
+                    at
+                } else {
+                    PLACES - 1 - at
+                };
+                spans.extend(core.0.span(at));
+            }
         }
-        snapshots.sort_unstable();
-        snapshots.dedup();
-        Active { snapshots, open }
+        Active::new(spans, open)
     }
 
-    /// Publishes a snapshot at what `watermark` reads, at a place of its own or with all that is newer; `floor` is the oldest
-    /// that the core publishes already.
-    pub(crate) fn announce(
-        &self,
-        core: usize,
-        place: Place,
-        floor: u64,
-        watermark: impl Fn() -> u64,
-    ) -> u64 {
+    /// Publishes a snapshot at what `watermark` reads, at a free place; `floor` is the oldest that the core publishes already.
+    fn announce(&self, core: usize, place: usize, floor: u64, watermark: impl Fn() -> u64) -> u64 {
         let published = &self.cores[core].0;
         let mut snapshot = watermark();
         loop {
-            match place {
-                Place::At(at) => published.each[usize::from(at)].store(snapshot, Ordering::Relaxed),
-                Place::From(others) => published
-                    .from
-                    .store(others.min(snapshot), Ordering::Relaxed),
-            }
+            published.set(place, Span::of(snapshot));
             published
                 .oldest
                 .store(floor.min(snapshot), Ordering::Relaxed);
-            if FENCED {
+            if Self::FENCED {
                 fence(Ordering::SeqCst);
             }
             let now = watermark();
@@ -165,23 +207,6 @@ impl<const FENCED: bool> Horizon<FENCED> {
             snapshot = now;
         }
     }
-
-    /// Publishes that a snapshot is over: its place, the core's oldest, and from where on all count, as they are without it.
-    fn withdraw(&self, core: usize, place: Option<u8>, oldest: u64, from: u64) {
-        let published = &self.cores[core].0;
-        if let Some(at) = place {
-            published.each[usize::from(at)].store(NONE, Ordering::Release);
-        }
-        published.from.store(from, Ordering::Release);
-        published.oldest.store(oldest, Ordering::Release);
-    }
-}
-
-/// How an active snapshot is held and published.
-struct Holding {
-    transactions: u32,
-    /// `None`: with all that is newer.
-    place: Option<u8>,
 }
 
 /// A core's active snapshots.
@@ -190,9 +215,10 @@ pub(crate) struct Snapshots(RefCell<Held>);
 
 #[derive(Default)]
 struct Held {
-    active: BTreeMap<u64, Holding>,
-    /// One bit a place that is taken.
-    places: u16,
+    /// How many hold each.
+    active: BTreeMap<u64, u32>,
+    /// What is published: each snapshot is in one span, and each span begins and ends with one.
+    spans: [Option<Span>; PLACES],
 }
 
 impl Held {
@@ -200,71 +226,103 @@ impl Held {
         self.active.keys().next().copied().unwrap_or(NONE)
     }
 
-    fn from(&self) -> u64 {
-        let placeless = self.active.iter().find(|(_, held)| held.place.is_none());
-        placeless.map_or(NONE, |(&snapshot, _)| snapshot)
+    fn place_of(&self, snapshot: u64) -> Option<usize> {
+        let contains = |span: &Option<Span>| span.is_some_and(|span| span.contains(snapshot));
+        self.spans.iter().position(contains)
+    }
+
+    /// A place for one more span: a free one, or that of one of two neighbours, which the other takes in.
+    fn free_place(&mut self, published: &Published) -> usize {
+        if let Some(free) = self.spans.iter().position(Option::is_none) {
+            return free;
+        }
+        let mut all: SmallVec<[(Span, usize); PLACES]> =
+            self.spans.iter().flatten().copied().zip(0..).collect();
+        all.sort_unstable_by_key(|(span, _)| span.from);
+        let pairs = all.windows(2);
+        let nearest = pairs.min_by_key(|pair| pair[1].0.from - pair[0].0.to);
+        let &[(before, a), (after, b)] = nearest.expect("there are two places at least") else {
+            unreachable!("a window of two");
+        };
+        let both = Span {
+            from: before.from,
+            to: after.to,
+        };
+        let (into, free) = (a.min(b), a.max(b));
+        published.set(into, both);
+        published.free(free);
+        self.spans[into] = Some(both);
+        self.spans[free] = None;
+        free
     }
 }
 
 impl Snapshots {
     /// A snapshot at what `watermark` reads, held until [`Snapshots::end`].
-    pub(crate) fn begin(
+    pub(crate) fn begin<const VARIANT: u8>(
         &self,
-        horizon: &Horizon,
+        horizon: &Horizon<VARIANT>,
         core: usize,
         watermark: impl Fn() -> u64,
     ) -> CommitSeq {
         let held = &mut *self.0.borrow_mut();
         let now = watermark();
-        if let Some(holding) = held.active.get_mut(&now) {
+        if let Some(holders) = held.active.get_mut(&now) {
             // Published already, and only this core withdraws it.
-            holding.transactions += 1;
+            *holders += 1;
             return CommitSeq(now);
         }
-        let place = (0..PLACES as u8).find(|at| held.places & 1 << at == 0);
-        let published = place.map_or(Place::From(held.from()), Place::At);
-        let snapshot = horizon.announce(core, published, held.oldest(), watermark);
-        match held.active.entry(snapshot) {
-            Entry::Vacant(vacant) => {
-                vacant.insert(Holding {
-                    transactions: 1,
-                    place,
-                });
-                held.places |= place.map_or(0, |at| 1 << at);
-            }
-            Entry::Occupied(mut occupied) => {
-                // The watermark has moved to one that is held: its publication serves both.
-                occupied.get_mut().transactions += 1;
-                horizon.withdraw(core, place, held.oldest(), held.from());
-            }
+        let published = &horizon.cores[core].0;
+        let place = held.free_place(published);
+        let snapshot = horizon.announce(core, place, held.oldest(), watermark);
+        *held.active.entry(snapshot).or_default() += 1;
+        if held.place_of(snapshot).is_some() {
+            // The watermark has moved into a span that is there: its publication serves both.
+            published.free(place);
+            published.oldest.store(held.oldest(), Ordering::Release);
+        } else {
+            held.spans[place] = Some(Span::of(snapshot));
         }
         CommitSeq(snapshot)
     }
 
     /// One more holder of a snapshot that is active already.
     pub(crate) fn hold(&self, snapshot: CommitSeq) {
-        self.0
-            .borrow_mut()
-            .active
-            .get_mut(&snapshot.0)
-            .expect("an active snapshot is in its core's list")
-            .transactions += 1;
+        let held = &mut *self.0.borrow_mut();
+        let holders = held.active.get_mut(&snapshot.0);
+        *holders.expect("an active snapshot is in its core's list") += 1;
     }
 
     /// A transaction that began at `snapshot` is over.
-    pub(crate) fn end(&self, horizon: &Horizon, core: usize, snapshot: CommitSeq) {
+    pub(crate) fn end<const VARIANT: u8>(
+        &self,
+        horizon: &Horizon<VARIANT>,
+        core: usize,
+        snapshot: CommitSeq,
+    ) {
         let held = &mut *self.0.borrow_mut();
-        let holding = held
-            .active
-            .get_mut(&snapshot.0)
-            .expect("an active snapshot is in its core's list");
-        holding.transactions -= 1;
-        if holding.transactions == 0 {
-            let place = holding.place;
-            held.active.remove(&snapshot.0);
-            held.places &= !place.map_or(0, |at| 1 << at);
-            horizon.withdraw(core, place, held.oldest(), held.from());
+        let holders = held.active.get_mut(&snapshot.0);
+        let holders = holders.expect("an active snapshot is in its core's list");
+        *holders -= 1;
+        if *holders > 0 {
+            return;
         }
+        held.active.remove(&snapshot.0);
+        let published = &horizon.cores[core].0;
+        let place = held.place_of(snapshot.0);
+        let place = place.expect("an active snapshot is published");
+        let span = held.spans[place].expect("it contains a snapshot");
+        let mut left = held.active.range(span.from..=span.to).map(|(&at, _)| at);
+        let left = left.next().map(|from| Span {
+            from,
+            to: left.next_back().unwrap_or(from),
+        });
+        match left {
+            Some(left) => published.set(place, left),
+            None => published.free(place),
+        }
+        held.spans[place] = left;
+        published.oldest.store(held.oldest(), Ordering::Release);
     }
 }
 
@@ -275,12 +333,12 @@ mod model {
     use loom::thread;
 
     /// A transaction begins while the watermark moves and someone asks what is needed, to prune by it.
-    fn begin_and_prune<const FENCED: bool>(
-        place: Place,
-        needed: fn(&Horizon<FENCED>, u64, u64) -> bool,
+    fn begin_and_prune<const VARIANT: u8>(
+        place: usize,
+        needed: fn(&Horizon<VARIANT>, u64, u64) -> bool,
     ) {
         loom::model(move || {
-            let horizon: Arc<Horizon<FENCED>> = Arc::new(Horizon::new(1));
+            let horizon: Arc<Horizon<VARIANT>> = Arc::new(Horizon::new(1));
             let visible = Arc::new(AtomicU64::new(1));
             let pruner = {
                 let (horizon, visible) = (horizon.clone(), visible.clone());
@@ -299,45 +357,79 @@ mod model {
         });
     }
 
-    fn by_horizon<const FENCED: bool>(horizon: &Horizon<FENCED>, from: u64, visible: u64) -> bool {
+    fn by_horizon<const VARIANT: u8>(horizon: &Horizon<VARIANT>, from: u64, visible: u64) -> bool {
         horizon.now(|| visible).0 <= from
     }
 
-    fn by_snapshots<const FENCED: bool>(
-        horizon: &Horizon<FENCED>,
+    fn by_snapshots<const VARIANT: u8>(
+        horizon: &Horizon<VARIANT>,
         from: u64,
         visible: u64,
     ) -> bool {
         horizon.active(|| visible).needs(from, visible)
     }
 
+    /// Someone asks what is needed while a core, all of whose places are taken, begins one more transaction and ends another.
+    fn span_that_takes_in_another<const VARIANT: u8>() {
+        loom::model(|| {
+            let horizon: Arc<Horizon<VARIANT>> = Arc::new(Horizon::new(1));
+            let core = Snapshots::default();
+            core.begin(&horizon, 0, || 1);
+            core.begin(&horizon, 0, || 3);
+            let pruner = {
+                let horizon = horizon.clone();
+                thread::spawn(move || {
+                    let active = horizon.active(|| 9);
+                    assert!(
+                        active.needs(0, 2) && active.needs(2, 4),
+                        "versions that a snapshot needs were pruned"
+                    );
+                })
+            };
+            core.begin(&horizon, 0, || 7);
+            core.end(&horizon, 0, CommitSeq(7));
+            pruner.join().unwrap();
+        });
+    }
+
     #[test]
     fn loom_the_horizon_never_passes_a_snapshot_that_begins() {
-        begin_and_prune::<true>(Place::At(0), by_horizon);
+        begin_and_prune::<WHOLE>(0, by_horizon);
     }
 
     #[test]
     #[should_panic(expected = "were pruned")]
     fn loom_without_its_fence_the_horizon_can_pass_a_snapshot() {
-        begin_and_prune::<false>(Place::At(0), by_horizon);
+        begin_and_prune::<UNFENCED>(0, by_horizon);
     }
 
     #[test]
     fn loom_nothing_is_pruned_between_snapshots_that_one_that_begins_needs() {
-        begin_and_prune::<true>(Place::At(1), by_snapshots);
-        begin_and_prune::<true>(Place::From(NONE), by_snapshots);
+        begin_and_prune::<WHOLE>(1, by_snapshots);
     }
 
     #[test]
     #[should_panic(expected = "were pruned")]
     fn loom_without_its_fence_a_snapshot_that_begins_can_be_overlooked() {
-        begin_and_prune::<false>(Place::At(1), by_snapshots);
+        begin_and_prune::<UNFENCED>(1, by_snapshots);
+    }
+
+    #[test]
+    fn loom_a_snapshot_is_never_overlooked_while_its_span_is_taken_in_by_another() {
+        span_that_takes_in_another::<WHOLE>();
+    }
+
+    #[test]
+    #[should_panic(expected = "were pruned")]
+    fn loom_read_in_the_other_order_a_snapshot_can_be_overlooked() {
+        span_that_takes_in_another::<MISORDERED>();
     }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn active(horizon: &Horizon, visible: u64) -> Active {
         horizon.active(|| visible)
@@ -345,7 +437,7 @@ mod tests {
 
     #[test]
     fn what_lies_between_two_snapshots_is_needed_by_neither() {
-        let (horizon, core) = (Horizon::new(2), Snapshots::default());
+        let (horizon, core): (Horizon, _) = (Horizon::new(2), Snapshots::default());
         core.begin(&horizon, 0, || 10);
         core.begin(&horizon, 0, || 20);
         let active = active(&horizon, 30);
@@ -367,32 +459,39 @@ mod tests {
     }
 
     #[test]
-    fn snapshots_beyond_the_places_count_as_all_from_there_on_and_end_like_others() {
-        let (horizon, core) = (Horizon::new(1), Snapshots::default());
+    fn however_many_snapshots_there_are_only_what_lies_between_close_ones_is_held_back() {
+        let (horizon, core): (Horizon, _) = (Horizon::new(1), Snapshots::default());
+        // Ever further apart.
         let begun: Vec<CommitSeq> = (0..PLACES as u64 + 5)
-            .map(|n| core.begin(&horizon, 0, || 100 + 10 * n))
+            .map(|n| core.begin(&horizon, 0, || 100 + n * n))
             .collect();
-        let placeless = begun[PLACES].0;
-        let now = active(&horizon, 1000);
-        assert_eq!((now.horizon().0, now.open().0), (100, placeless));
-        assert!(!now.needs(101, 110) && now.needs(placeless + 1, placeless + 2));
+        let now = active(&horizon, 1_000);
+        assert_eq!((now.horizon().0, now.open().0), (100, 1_000));
+        for &CommitSeq(snapshot) in &begun {
+            assert!(now.needs(snapshot, snapshot + 1));
+        }
+        let newest = begun[begun.len() - 1].0;
+        assert!(!now.needs(newest + 1, 1_000), "behind the newest");
+        for pair in begun.windows(2).rev().take(10) {
+            assert!(!now.needs(pair[0].0 + 1, pair[1].0), "between {pair:?}");
+        }
         // One that is held twice stays until both have ended.
         core.hold(begun[0]);
         core.end(&horizon, 0, begun[0]);
-        assert_eq!(active(&horizon, 1000).horizon(), begun[0]);
+        assert_eq!(active(&horizon, 1_000).horizon(), begun[0]);
         core.end(&horizon, 0, begun[0]);
-        assert_eq!(active(&horizon, 1000).horizon(), begun[1]);
+        assert_eq!(active(&horizon, 1_000).horizon(), begun[1]);
         for &snapshot in &begun[1..] {
             core.end(&horizon, 0, snapshot);
         }
-        let now = active(&horizon, 1000);
-        assert_eq!((now.horizon().0, now.open().0), (1000, 1000));
-        assert!(!now.needs(0, 1000));
+        let now = active(&horizon, 1_000);
+        assert_eq!((now.horizon().0, now.open().0), (1_000, 1_000));
+        assert!(!now.needs(0, 1_000));
     }
 
     #[test]
     fn a_watermark_that_moves_to_a_snapshot_in_use_gives_its_place_back() {
-        let (horizon, core) = (Horizon::new(1), Snapshots::default());
+        let (horizon, core): (Horizon, _) = (Horizon::new(1), Snapshots::default());
         // Begun at the sealed watermark, ahead of the visible one.
         core.begin(&horizon, 0, || 7);
         let looks = std::cell::Cell::new(5);
@@ -402,10 +501,43 @@ mod tests {
         };
         let again = core.begin(&horizon, 0, moving);
         assert_eq!(again, CommitSeq(7));
-        assert_eq!(active(&horizon, 9).snapshots.as_slice(), [7]);
+        assert_eq!(active(&horizon, 9).spans.as_slice(), [Span::of(7)]);
         core.end(&horizon, 0, again);
-        assert_eq!(active(&horizon, 9).snapshots.as_slice(), [7]);
+        assert_eq!(active(&horizon, 9).spans.as_slice(), [Span::of(7)]);
         core.end(&horizon, 0, again);
-        assert_eq!(active(&horizon, 9).snapshots.as_slice(), [0; 0]);
+        assert_eq!(active(&horizon, 9).spans.as_slice(), []);
+    }
+
+    proptest! {
+        /// Of two cores, with the sealed watermark ahead of the visible one.
+        #[test]
+        fn each_active_snapshot_is_published_and_nothing_once_all_have_ended(
+            steps in proptest::collection::vec((0..2_usize, 0..6_u64, 0..3_u64, any::<usize>()), 1..300),
+        ) {
+            let horizon: Horizon = Horizon::new(2);
+            let cores = [Snapshots::default(), Snapshots::default()];
+            let mut held: Vec<(usize, CommitSeq)> = Vec::new();
+            let mut visible = 1;
+            for (core, moves, ahead, pick) in steps {
+                visible += moves;
+                if pick % 5 < 3 || held.is_empty() {
+                    held.push((core, cores[core].begin(&horizon, core, || visible + ahead)));
+                } else {
+                    let (core, snapshot) = held.swap_remove(pick % held.len());
+                    cores[core].end(&horizon, core, snapshot);
+                }
+                let now = active(&horizon, visible);
+                let oldest = held.iter().map(|(_, snapshot)| snapshot.0).min();
+                prop_assert_eq!(now.horizon().0, oldest.unwrap_or(NONE).min(visible));
+                prop_assert_eq!(horizon.now(|| visible), now.horizon());
+                for (_, snapshot) in &held {
+                    prop_assert!(now.needs(snapshot.0, snapshot.0 + 1));
+                }
+            }
+            for (core, snapshot) in held {
+                cores[core].end(&horizon, core, snapshot);
+            }
+            prop_assert_eq!(active(&horizon, visible).spans.len(), 0);
+        }
     }
 }
