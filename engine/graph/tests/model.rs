@@ -877,7 +877,7 @@ fn run(seed: u64, steps: usize) {
         journal: Arc::new(NullJournal::default()),
     });
     // Of every second seed, all that a transaction leaves behind when it ends is settled bit by bit.
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         graph.set_slices(seed as usize / 2 % 2, 2);
     }
     let cores: Vec<Core> = (0..3).map(|n| graph.core(n)).collect();

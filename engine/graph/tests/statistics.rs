@@ -94,7 +94,7 @@ fn edges_are_counted_by_the_labels_of_their_ends_through_every_kind_of_change() 
     for seed in 1..=4u64 {
         let s = scene();
         // What is rolled back is not undone at once: nothing of it counts.
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             s.graph.set_slices(1, 1);
         }
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
