@@ -77,7 +77,38 @@ def test_the_schema_is_shown_in_neo4js_columns_with_yield(server):
         assert result.keys()[:4] == ["id", "name", "type", "entityType"]
         assert result.single()["type"] == "UNIQUENESS"
         assert session.run("SHOW INDEXES YIELD name AS n").keys() == ["n"]
-    assert "no column `nothing`" in refused(server, "SHOW INDEXES YIELD nothing").message
+    assert "`nothing`" in refused(server, "SHOW INDEXES YIELD nothing").message
+    assert server.rows("SHOW INDEXES YIELD name, type WHERE name = 'two'") == [["two", "RANGE"]]
+    assert server.rows("SHOW RANGE INDEXES WHERE entityType = 'RELATIONSHIP' RETURN properties") == [[["since"]]]
+    assert server.rows("SHOW UNIQUE CONSTRAINTS YIELD name ORDER BY name LIMIT 3") == [["one"]]
+    assert server.rows("SHOW PROPERTY TYPE CONSTRAINTS") == []
+    assert server.rows("CALL db.indexes() YIELD name, type WHERE name IS NOT NULL RETURN name, type") == [["two", "RANGE"]]
+    assert server.rows("CALL db.constraints() YIELD name, description") == [
+        ["one", "CONSTRAINT ON ( p:P ) ASSERT (p.id) IS UNIQUE"]]
+    with server.driver.session() as session:
+        with session.begin_transaction() as tx:
+            assert tx.run("SHOW INDEXES YIELD name WHERE name = $name", name="two").single()["name"] == "two"
+
+
+def test_a_name_for_what_is_there_under_another_is_told(server):
+    server.rows("CREATE INDEX one FOR (n:L) ON (n.p)")
+    error = refused(server, "CREATE INDEX two FOR (n:L) ON (n.p)")
+    assert error.code == "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists" and "as `one`" in error.message
+    assert "as `one`" in notices(server, "CREATE INDEX two IF NOT EXISTS FOR (n:L) ON (n.p)")[0][1]
+
+
+def test_a_conflict_over_a_unique_key_names_it_and_can_be_tried_again(server):
+    server.rows("CREATE CONSTRAINT ON (n:P) ASSERT n.name IS UNIQUE")
+    with server.driver.session() as first, server.driver.session() as second:
+        holder = first.begin_transaction()
+        holder.run("CREATE (:P {name: 'ann'})").consume()
+        waiter = second.begin_transaction()
+        with pytest.raises(TransientError) as error:
+            waiter.run("CREATE (:P {name: 'ann'})").consume()
+        assert "the unique key :P(name: 'ann')" in error.value.message
+        waiter.close()
+        holder.rollback()
+    assert server.rows("CREATE (n:P {name: 'ann'}) RETURN n.name") == [["ann"]]
 
 
 def test_what_is_there_already_or_is_not_there_is_a_notice(server):

@@ -15,6 +15,7 @@ mod input;
 mod pattern;
 mod projection;
 mod schema;
+mod show;
 mod statement;
 mod subquery;
 

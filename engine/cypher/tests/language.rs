@@ -229,8 +229,8 @@ fn admin_statements_are_told_apart() {
         "SET PASSWORD FOR u TO 'p'",
         "GRANT MATCH, CREATE ON LABELS :A TO u",
         "REVOKE ALL PRIVILEGES FROM u",
-        "SHOW INDEXES YIELD *",
-        "SHOW ALL CONSTRAINTS YIELD name, type AS kind",
+        "SHOW INDEXES",
+        "SHOW CONSTRAINT INFO",
         "SHOW PRIVILEGES FOR u",
         "CREATE TRIGGER t ON () CREATE AFTER COMMIT EXECUTE UNWIND createdVertices AS v SET v.x = 1",
     ] {

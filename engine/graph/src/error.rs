@@ -2,7 +2,7 @@
 //!
 //! Owned here: types only. Always holds: an operation that gives one of these has changed nothing.
 
-use crate::constraint::Violation;
+use crate::constraint::{ContestedKey, Violation};
 use crate::delta::{DeltaError, NameKind};
 use crate::door::ReserveError;
 use crate::ids::{CommitSeq, EdgeId, VertexId};
@@ -11,12 +11,14 @@ use crate::names::NameError;
 use crate::value::NotStorable;
 
 /// What a conflict is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entity {
     /// A vertex.
     Vertex(VertexId),
     /// An edge.
     Edge(EdgeId),
+    /// A unique key that a vertex is about to take, or to let go.
+    Key(Box<ContestedKey>),
     /// An index or a constraint.
     Schema,
 }
@@ -26,6 +28,7 @@ impl std::fmt::Display for Entity {
         match self {
             Entity::Vertex(id) => write!(f, "node {id}"),
             Entity::Edge(id) => write!(f, "relationship {id}"),
+            Entity::Key(key) => write!(f, "{key}"),
             Entity::Schema => f.write_str("the index or constraint"),
         }
     }

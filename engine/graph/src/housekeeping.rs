@@ -229,6 +229,7 @@ impl CoreState {
                 let folded = columns.fold(word, home, horizon, guard, |at, state| {
                     graph.unindex_record(VertexId::new(id, at), &state, guard);
                 });
+                graph.directory.note_table(page, guard);
                 self.folding.borrow_mut().work.add(&folded);
                 for at in folded.forgotten {
                     self.forget(&mut hold, page, at, guard);

@@ -86,7 +86,7 @@ pub use analysis::{Analysis, GroupStatistics, IndexStatistics};
 pub use apply::AppliedSetting;
 pub use charge::MemoryCharge;
 pub use column::kernel::Summary;
-pub use constraint::{ConstraintDefinition, PropertyType, UniqueRef, Violation};
+pub use constraint::{ConstraintDefinition, ContestedKey, PropertyType, UniqueRef, Violation};
 pub use error::{ApplyError, CommitError, Entity, WriteError};
 pub use graph::{Graph, GraphConfig};
 pub use housekeeping::FoldWork;

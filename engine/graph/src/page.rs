@@ -10,7 +10,7 @@ use crate::adjacency::{self, List};
 use crate::column::Columns;
 use crate::growing::Growing;
 use crate::ids::{LabelId, LabelSetId, PAGE_SLOTS, PageId, VertexId};
-use crate::memory::{Alone, BlockRef, Charged, Guard, Heap, Link, MemoryOwner, prefetch};
+use crate::memory::{Alone, BlockRef, Charged, Guard, Heap, Hint, Link, MemoryOwner, prefetch};
 use crate::stamp::Sight;
 use crate::state::State;
 use crate::version::{self, Versions};
@@ -108,7 +108,18 @@ impl<'g> Page<'g> {
 
 const LEAF_BITS: u32 = 12;
 
-type Leaf = Box<[Link<PageHead, Slot>]>;
+/// Cache lines that the table of a page has, if it has few columns.
+const TABLE_LINES: usize = 4;
+
+/// What is known of a page without going there.
+#[derive(Default)]
+struct Entry {
+    page: Link<PageHead, Slot>,
+    /// Its table, which can be asked for at the same time as the page's head, which leads there.
+    table: Hint,
+}
+
+type Leaf = Box<[Entry]>;
 
 /// The way from a page number to the page.
 pub(crate) struct Directory {
@@ -125,7 +136,7 @@ impl Directory {
     }
 
     #[inline]
-    fn link(&self, id: PageId) -> Option<&Link<PageHead, Slot>> {
+    fn entry(&self, id: PageId) -> Option<&Entry> {
         let leaf = self.top.get((id.0 >> LEAF_BITS) as usize)?.get()?;
         Some(&leaf[id.0 as usize & ((1 << LEAF_BITS) - 1)])
     }
@@ -133,7 +144,23 @@ impl Directory {
     /// The page of a number.
     #[inline]
     pub(crate) fn page<'g>(&self, id: PageId, guard: &'g Guard<'_>) -> Option<Page<'g>> {
-        self.link(id)?.load(guard)
+        self.entry(id)?.page.load(guard)
+    }
+
+    /// As [`Directory::page`], for whoever is going to read settled properties: what it takes to find them is on its way.
+    #[inline]
+    pub(crate) fn page_to_read<'g>(&self, id: PageId, guard: &'g Guard<'_>) -> Option<Page<'g>> {
+        let entry = self.entry(id)?;
+        entry.table.prefetch(TABLE_LINES);
+        entry.page.load(guard)
+    }
+
+    /// A page has a new table.
+    pub(crate) fn note_table(&self, page: Page<'_>, guard: &Guard<'_>) {
+        if let Some(entry) = self.entry(page.header().id) {
+            let table = page.header().columns.table(guard);
+            entry.table.set(table.map(|table| table.0));
+        }
     }
 
     /// The slot of a vertex, if its page exists.
@@ -150,7 +177,7 @@ impl Directory {
         guard: &'g Guard<'_>,
     ) -> Page<'g> {
         let leaf = &self.top[(id.0 >> LEAF_BITS) as usize];
-        leaf.get_or_init(|| (0..1 << LEAF_BITS).map(|_| Link::default()).collect());
+        leaf.get_or_init(|| (0..1 << LEAF_BITS).map(|_| Entry::default()).collect());
         let head = PageHead {
             id,
             labels,
@@ -159,7 +186,7 @@ impl Directory {
             columns: Columns::default(),
             ordinals: [const { AtomicU32::new(0) }; PAGE_SLOTS],
         };
-        let link = self.link(id).expect("its leaf was just made");
+        let link = &self.entry(id).expect("its leaf was just made").page;
         let before = link.set(guard.heap().block(head, PAGE_SLOTS, |_| Slot::default()));
         assert!(before.is_none(), "{id:?} is made twice");
         link.load(guard).expect("it was just set")
@@ -167,9 +194,11 @@ impl Directory {
 
     /// Unlinks a page whose vertices are all forgotten, with what is left of their edges.
     pub(crate) fn retire(&self, id: PageId, heap: &Heap) {
-        let Some(page) = self.link(id).and_then(Link::take) else {
+        let Some(entry) = self.entry(id) else { return };
+        let Some(page) = entry.page.take() else {
             return;
         };
+        entry.table.set::<PageHead, Slot>(None);
         for slot in page.items() {
             debug_assert!(slot.recent.is_null());
             adjacency::retire(&slot.outgoing, heap);
@@ -182,12 +211,12 @@ impl Directory {
     /// Frees everything.
     pub(crate) fn free(&mut self, heap: &Heap) {
         Alone::with(self, |directory, alone| {
-            let links = directory
+            let entries = directory
                 .top
                 .iter()
                 .filter_map(OnceLock::get)
                 .flat_map(|leaf| leaf.iter());
-            for page in links.filter_map(Link::take) {
+            for page in entries.filter_map(|entry| entry.page.take()) {
                 for slot in page.items() {
                     adjacency::free(&slot.outgoing, heap, alone);
                     adjacency::free(&slot.incoming, heap, alone);

@@ -91,7 +91,7 @@ impl<'e> View<'e> {
         if id > VertexId::MAX {
             return None;
         }
-        let page = self.graph.directory.page(id.page(), self.guard)?;
+        let page = self.graph.directory.page_to_read(id.page(), self.guard)?;
         page.seen(id.slot(), &self.sight, self.guard)
     }
 

@@ -5,8 +5,8 @@ use quoit_graph::door::{Door, Journal, NullJournal, ReserveError};
 use quoit_graph::ids::{CommitSeq, KeyId, LabelId, VertexId};
 use quoit_graph::value::Value;
 use quoit_graph::{
-    Access, CommitError, ConstraintDefinition, Core, Graph, GraphConfig, Isolation, PropertyType,
-    SchemaState, Txn, Violation, WriteError,
+    Access, CommitError, ConstraintDefinition, Core, Entity, Graph, GraphConfig, Isolation,
+    PropertyType, SchemaState, Txn, Violation, WriteError,
 };
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -101,6 +101,28 @@ fn violation<T: std::fmt::Debug>(result: Result<T, WriteError>) -> Violation {
 
 fn is_conflict<T>(result: &Result<T, WriteError>) -> bool {
     matches!(result, Err(WriteError::Conflict { .. }))
+}
+
+#[test]
+fn a_conflict_over_a_unique_key_names_the_key_and_the_other() {
+    let s = scene();
+    s.make(s.unique(2)).unwrap();
+    let mut first = s.begin();
+    let properties = |name: &str| [(s.keys[0], name.into()), (s.keys[1], Value::from(7))];
+    let holder = first.create_vertex(&[s.label], &properties("ann")).unwrap();
+    let mut second = s.begin();
+    let refused = second.create_vertex(&[s.label], &properties("ann"));
+    let Err(WriteError::Conflict {
+        entity: Entity::Key(key),
+    }) = refused
+    else {
+        panic!("{refused:?}");
+    };
+    assert_eq!((&*key.label, key.holder), ("Person", holder));
+    assert_eq!(
+        key.to_string(),
+        format!("the unique key :Person(email: 'ann', born: 7) of node {holder}")
+    );
 }
 
 #[test]

@@ -4,9 +4,10 @@ mod db;
 
 use std::sync::Arc;
 
-use db::{Db, INDEXED, indexed_people, people};
+use db::{Db, INDEXED, Rows, indexed_people, people};
+use quoit_cypher::error::ErrorKind;
 use quoit_graph::value::Value;
-use quoit_query::Parameters;
+use quoit_query::{Demand, Execution, Parameters, Step};
 
 #[test]
 fn an_index_changes_no_result() {
@@ -54,6 +55,43 @@ fn a_dropped_index_is_no_longer_used() {
     // The plan kept from before is not used again.
     assert_eq!(db.number(text), 17);
     assert!(!db.explain(text).contains("ScanAllByLabelProperties"));
+}
+
+#[test]
+fn a_reader_whose_index_is_dropped_is_asked_to_try_again() {
+    let db = people();
+    db.run("CREATE INDEX ON :Person(id)");
+    let text = "MATCH (n:Person) WHERE n.id >= 0 RETURN n.id";
+    let prepared = db.engine.prepare(text, &db.core).unwrap();
+    assert!(db.explain(text).contains("ScanAllByLabelProperties"));
+    let mut txn = db.begin(false);
+    let mut execution = Execution::new(prepared, &Parameters::new()).unwrap();
+    execution.request(Demand::Rows(1));
+    let mut rows = Rows::default();
+    let first = execution.step(&mut txn, &db.core, &|| true, &mut rows);
+    assert!(matches!(first, Ok(Step::Rows | Step::Yield)), "{first:?}");
+    db.run("DROP INDEX ON :Person(id)");
+    execution.request(Demand::All);
+    let error = loop {
+        match execution.step(&mut txn, &db.core, &|| true, &mut rows) {
+            Ok(Step::Done) => panic!("it went on without its index"),
+            Ok(_) => {}
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::TransactionConflict);
+    assert!(error.message().contains(":Person"), "{error:?}");
+    // The same transaction goes on without the index.
+    let prepared = db.engine.prepare(text, &db.core).unwrap();
+    let mut again = Execution::new(prepared, &Parameters::new()).unwrap();
+    again.request(Demand::All);
+    let mut rows = Rows::default();
+    while again
+        .step(&mut txn, &db.core, &|| false, &mut rows)
+        .unwrap()
+        != Step::Done
+    {}
+    assert_eq!(rows.0.len(), 300);
 }
 
 /// Values of every kind that is stored, some of them several times, in a fixed order that is not theirs.

@@ -272,3 +272,173 @@ fn what_an_analysis_finds_is_told_in_memgraphs_columns() {
     assert_eq!(db.run("ANALYZE GRAPH DELETE STATISTICS").len(), 2);
     assert_eq!(db.run("ANALYZE GRAPH DELETE STATISTICS").len(), 0);
 }
+
+fn texts(rows: Vec<Vec<Value>>) -> Vec<String> {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.to_string(),
+        Value::List(parts) => format!(
+            "[{}]",
+            texts(vec![parts.to_vec()]).join("").replace('|', ",")
+        ),
+        other => other.type_name().to_string().to_lowercase(),
+    };
+    let row = |row: &Vec<Value>| row.iter().map(text).collect::<Vec<_>>().join("|");
+    rows.iter().map(row).collect()
+}
+
+#[test]
+fn indexes_are_listed_as_neo4j_lists_them() {
+    let db = Db::new();
+    db.run("CREATE INDEX one FOR (n:L) ON (n.p)");
+    db.run("CREATE INDEX two FOR ()-[r:T]-() ON (r.a, r.b)");
+    db.run("CREATE INDEX ON :L");
+    for (text, rows) in [
+        (
+            "SHOW INDEXES YIELD name, type, entityType, labelsOrTypes, properties, state",
+            vec![
+                "one|RANGE|NODE|[L]|[p]|ONLINE",
+                "two|RANGE|RELATIONSHIP|[T]|[a,b]|ONLINE",
+                "null|LOOKUP|NODE|[L]|[]|ONLINE",
+            ],
+        ),
+        ("SHOW INDEX YIELD name AS n WHERE n = 'two'", vec!["two"]),
+        (
+            "SHOW RANGE INDEXES YIELD name ORDER BY name DESC LIMIT 1",
+            vec!["two"],
+        ),
+        (
+            "SHOW ALL INDEXES YIELD name, entityType ORDER BY name SKIP 1 WHERE entityType = 'RELATIONSHIP'",
+            vec!["two|RELATIONSHIP"],
+        ),
+        (
+            "SHOW INDEXES YIELD * WHERE 'p' IN properties RETURN name + '!' AS x",
+            vec!["one!"],
+        ),
+        (
+            "SHOW INDEXES YIELD entityType RETURN entityType, toString(count(*)) AS n ORDER BY entityType",
+            vec!["NODE|2", "RELATIONSHIP|1"],
+        ),
+        ("SHOW LOOKUP INDEXES YIELD labelsOrTypes", vec!["[L]"]),
+        ("SHOW FULLTEXT INDEXES", vec![]),
+    ] {
+        assert_eq!(texts(db.run(text)), rows, "{text}");
+        assert_eq!(
+            db.engine.prepare(text, &db.core).unwrap().kind(),
+            Kind::Read
+        );
+    }
+    let columns = |text: &str| -> Vec<String> {
+        let prepared = db.engine.prepare(text, &db.core).unwrap();
+        prepared
+            .columns()
+            .iter()
+            .map(|name| name.to_string())
+            .collect()
+    };
+    assert_eq!(
+        columns("SHOW INDEXES WHERE name = 'one'")[..3],
+        ["id", "name", "state"]
+    );
+    assert_eq!(columns("SHOW RANGE INDEXES").len(), 12);
+    assert_eq!(db.run("SHOW INDEXES WHERE name = 'one'").len(), 1);
+    // A literal is no part of the plan that is kept.
+    assert_eq!(db.run("SHOW INDEXES WHERE name = 'three'").len(), 0);
+    assert_eq!(
+        db.run("CALL db.indexes() YIELD name, provider RETURN *")
+            .len(),
+        3
+    );
+    let error = db.error("SHOW INDEXES YIELD nothing");
+    assert!(error.message().contains("`nothing`"), "{error:?}");
+    assert!(error.span().is_some());
+    for memgraphs in ["SHOW INDEXES", "SHOW INDEX INFO", "SHOW CONSTRAINTS"] {
+        let prepared = db.engine.prepare(memgraphs, &db.core).unwrap();
+        assert_eq!(prepared.kind(), Kind::Admin, "{memgraphs}");
+    }
+}
+
+#[test]
+fn constraints_are_listed_as_neo4j_lists_them() {
+    let db = Db::new();
+    db.run("CREATE CONSTRAINT key FOR (n:L) REQUIRE (n.a, n.b) IS UNIQUE");
+    db.run("CREATE CONSTRAINT there FOR (n:L) REQUIRE n.a IS NOT NULL");
+    db.run("CREATE CONSTRAINT typed FOR (n:L) REQUIRE n.a IS :: INTEGER");
+    for (text, rows) in [
+        (
+            "SHOW ALL CONSTRAINTS YIELD name, type, labelsOrTypes, properties, propertyType",
+            vec![
+                "key|UNIQUENESS|[L]|[a,b]|null",
+                "there|NODE_PROPERTY_EXISTENCE|[L]|[a]|null",
+                "typed|NODE_PROPERTY_TYPE|[L]|[a]|INTEGER",
+            ],
+        ),
+        ("SHOW UNIQUE CONSTRAINTS YIELD name", vec!["key"]),
+        ("SHOW UNIQUENESS CONSTRAINTS YIELD name", vec!["key"]),
+        ("SHOW NODE UNIQUE CONSTRAINTS YIELD name", vec!["key"]),
+        ("SHOW RELATIONSHIP UNIQUE CONSTRAINTS YIELD name", vec![]),
+        ("SHOW EXISTENCE CONSTRAINTS YIELD name", vec!["there"]),
+        (
+            "SHOW NODE PROPERTY EXIST CONSTRAINTS YIELD name",
+            vec!["there"],
+        ),
+        ("SHOW PROPERTY TYPE CONSTRAINTS YIELD name", vec!["typed"]),
+        ("SHOW KEY CONSTRAINTS", vec![]),
+        (
+            "SHOW CONSTRAINTS WHERE name STARTS WITH 't' RETURN name ORDER BY name",
+            vec!["there", "typed"],
+        ),
+        (
+            "CALL db.constraints() YIELD name, description",
+            vec![
+                "key|CONSTRAINT ON ( l:L ) ASSERT (l.a, l.b) IS UNIQUE",
+                "there|CONSTRAINT ON ( l:L ) ASSERT (l.a) IS NOT NULL",
+                "typed|CONSTRAINT ON ( l:L ) ASSERT (l.a) IS TYPED INTEGER",
+            ],
+        ),
+    ] {
+        assert_eq!(texts(db.run(text)), rows, "{text}");
+    }
+}
+
+#[test]
+fn a_name_for_what_is_there_under_another_is_not_lost_in_silence() {
+    let db = Db::new();
+    db.run("CREATE INDEX one FOR (n:L) ON (n.p)");
+    db.run("CREATE INDEX ON :L(q)");
+    db.run("CREATE CONSTRAINT key FOR (n:L) REQUIRE n.p IS UNIQUE");
+    let told = |text: &str| {
+        let error = db.error(text);
+        assert_eq!(
+            (error.kind(), error.detail()),
+            (ErrorKind::SchemaError, Detail::AlreadyExists)
+        );
+        assert!(error.span().is_some());
+        error.message().to_owned()
+    };
+    assert_eq!(
+        told("CREATE INDEX two FOR (n:L) ON (n.p)"),
+        "Index on label L on properties p already exists, as `one`: it is not named `two` too"
+    );
+    assert_eq!(
+        told("CREATE INDEX two FOR (n:L) ON (n.q)"),
+        "Index on label L on properties q already exists, without a name: it is not named `two` too"
+    );
+    let message = told("CREATE CONSTRAINT two FOR (n:L) REQUIRE n.p IS UNIQUE");
+    assert!(message.contains("as `key`"), "{message}");
+    // Whoever allows for it, or asks for no name, is told too.
+    for text in [
+        "CREATE INDEX two IF NOT EXISTS FOR (n:L) ON (n.p)",
+        "CREATE INDEX FOR (n:L) ON (n.p)",
+        "CREATE INDEX ON :L(p)",
+    ] {
+        let (code, title) = notice(&db, text);
+        assert_eq!(code, "IndexAlreadyExists");
+        assert_eq!(
+            title,
+            "Index on label L on properties p already exists, as `one`."
+        );
+    }
+    let text = "CREATE CONSTRAINT two IF NOT EXISTS FOR (n:L) REQUIRE n.p IS UNIQUE";
+    assert!(notice(&db, text).1.ends_with("already exists, as `key`."));
+    assert_eq!(indexes(&db), ["one:L(p)", ":L(q)"]);
+}

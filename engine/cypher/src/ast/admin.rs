@@ -53,13 +53,6 @@ pub enum AdminStatement {
     },
     /// `SHOW ...` without arguments.
     Show(ShowKind),
-    /// `SHOW INDEXES YIELD ...`, `SHOW CONSTRAINTS YIELD ...` (Neo4j).
-    ShowSchema {
-        /// Constraints, not indexes.
-        constraints: bool,
-        /// The columns with the names they are given, if others; `None`: `*`.
-        columns: Option<Vec<(Ident, Option<Ident>)>>,
-    },
     /// `SHOW DATABASE SETTING "name"`.
     ShowDatabaseSetting {
         /// The setting.

@@ -157,6 +157,8 @@ fn fits(given: ValueType, wanted: ValueType) -> bool {
     let inner = |kind: ValueType| ValueType { lists: 0, ..kind };
     let number = |kind: ValueType| matches!(kind.base, Base::Integer | Base::Float | Base::Number);
     match wanted.base {
+        // A list of anything.
+        Base::Any => true,
         Base::Float => number(given),
         wanted => inner(given).may_be(wanted),
     }

@@ -480,44 +480,9 @@ fn show(input: Input<'_>) -> Parsed<'_, AdminStatement> {
         map((words(&["PRIVILEGES", "FOR"]), cut(name)), |(_, name)| {
             AdminStatement::ShowPrivilegesFor { name }
         }),
-        |at| show_schema(at),
         |at| show_kind(at),
     ))
     .parse(input)
-}
-
-/// `[ALL|RANGE] INDEXES YIELD ...`, `[ALL] CONSTRAINTS YIELD ...`. Misses without `YIELD`.
-fn show_schema(input: Input<'_>) -> Parsed<'_, AdminStatement> {
-    let (at, _) = opt(alt((word("ALL"), word("RANGE")))).parse(input)?;
-    let (at, constraints) = alt((
-        value(false, alt((word("INDEXES"), word("INDEX")))),
-        value(true, alt((word("CONSTRAINTS"), word("CONSTRAINT")))),
-    ))
-    .parse(at)?;
-    let (at, _) = word("YIELD").parse(at)?;
-    if at.kind(0) == TokenKind::Star {
-        let columns = None;
-        return Ok((
-            at.next(),
-            AdminStatement::ShowSchema {
-                constraints,
-                columns,
-            },
-        ));
-    }
-    let column = |at| {
-        let (at, column) = named(at, "a column")?;
-        let (rest, alias) = opt((word("AS"), |at| named(at, "a name"))).parse(at)?;
-        Ok((rest, (column, alias.map(|(_, alias)| alias))))
-    };
-    let (rest, columns) = cut(|at| comma_list(at, column)).parse(at)?;
-    Ok((
-        rest,
-        AdminStatement::ShowSchema {
-            constraints,
-            columns: Some(columns),
-        },
-    ))
 }
 
 fn show_kind(input: Input<'_>) -> Parsed<'_, AdminStatement> {

@@ -461,7 +461,7 @@ fn call_procedure(input: Input<'_>, optional: bool) -> Parsed<'_, ClauseKind> {
     Ok((rest, ClauseKind::CallProcedure(Box::new(call))))
 }
 
-fn yield_item(input: Input<'_>) -> Parsed<'_, (Ident, Variable)> {
+pub(super) fn yield_item(input: Input<'_>) -> Parsed<'_, (Ident, Variable)> {
     let (at, output) = ident(input)?;
     if let Ok((at, _)) = word("AS").parse(at) {
         let (rest, variable) = variable(at)?;

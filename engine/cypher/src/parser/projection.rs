@@ -20,16 +20,29 @@ pub(super) fn projection(input: Input<'_>) -> Parsed<'_, Projection> {
         },
         None => comma_list(at, item)?,
     };
-    let (at, order) = match words(&["ORDER", "BY"]).parse(at) {
-        Ok((at, _)) => comma_list(at, sort_item)?,
-        Err(_) => (at, Vec::new()),
-    };
-    let (at, skip) = optional_count(at, &["SKIP", "OFFSET"])?;
-    let (rest, limit) = optional_count(at, &["LIMIT"])?;
+    let (rest, projection) = ordered_and_cut(at)?;
     let projection = Projection {
         distinct: distinct.is_some(),
         star: star.is_some(),
         items,
+        span: input.span_to(rest),
+        ..projection
+    };
+    Ok((rest, projection))
+}
+
+/// `[ORDER BY ...] [SKIP n] [LIMIT n]`: a projection that has no items yet.
+pub(super) fn ordered_and_cut(input: Input<'_>) -> Parsed<'_, Projection> {
+    let (at, order) = match words(&["ORDER", "BY"]).parse(input) {
+        Ok((at, _)) => comma_list(at, sort_item)?,
+        Err(_) => (input, Vec::new()),
+    };
+    let (at, skip) = optional_count(at, &["SKIP", "OFFSET"])?;
+    let (rest, limit) = optional_count(at, &["LIMIT"])?;
+    let projection = Projection {
+        distinct: false,
+        star: false,
+        items: Vec::new(),
         aggregates: false,
         order,
         skip,

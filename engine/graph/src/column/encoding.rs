@@ -30,7 +30,7 @@ pub(crate) enum Format {
 }
 
 /// What stands before a column's data.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ColumnHead {
     pub(crate) format: Format,
     /// Bytes a value, or bytes an offset of a span.
@@ -56,17 +56,35 @@ impl Charged for ColumnHead {
 /// A column's block as a reader sees it.
 pub(crate) type ColumnBlock<'g> = BlockRef<'g, ColumnHead, u64>;
 
-/// One column, read.
+/// One column, read. Its head is the block's, or a copy that stands nearer: then a value is found without waiting for the block's.
 #[derive(Clone, Copy)]
-pub(crate) struct Column<'g>(pub(crate) ColumnBlock<'g>);
+pub(crate) struct Column<'g> {
+    head: &'g ColumnHead,
+    pub(crate) block: ColumnBlock<'g>,
+}
 
 const CHECKED: &str = "a column was written here";
 
 impl<'g> Column<'g> {
+    /// The column of a block.
+    pub(crate) fn of(block: ColumnBlock<'g>) -> Column<'g> {
+        Column {
+            head: block.header(),
+            block,
+        }
+    }
+
+    /// The same, with a copy of what stands before its data.
+    #[inline]
+    pub(super) fn with_head(head: &'g ColumnHead, block: ColumnBlock<'g>) -> Column<'g> {
+        debug_assert_eq!(head, block.header());
+        Column { head, block }
+    }
+
     /// What stands before the data.
     #[inline]
     pub(crate) fn head(self) -> &'g ColumnHead {
-        self.0.header()
+        self.head
     }
 
     /// The words of valid bits, none if every row has a value.
@@ -74,7 +92,7 @@ impl<'g> Column<'g> {
     pub(crate) fn valid(self) -> &'g [u64] {
         let head = self.head();
         if head.masked {
-            &self.0.items()[..usize::from(head.rows).div_ceil(64)]
+            &self.block.items()[..usize::from(head.rows).div_ceil(64)]
         } else {
             &[]
         }
@@ -88,7 +106,7 @@ impl<'g> Column<'g> {
         } else {
             0
         };
-        self.0.items()[skip..].as_bytes()
+        self.block.items()[skip..].as_bytes()
     }
 
     /// Where the value of a row stands among the values; nothing if it has none.

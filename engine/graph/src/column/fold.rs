@@ -264,7 +264,7 @@ impl<'g, 'u> Next<'g, 'u> {
         let enough = COLUMN_ROWS.max(live / COLUMN_SHARE);
         let mut replaced = Replaced::default();
         let mut folded = Folded::default();
-        let mut entries: Vec<(KeyId, Link<ColumnHead, u64>)> = Vec::new();
+        let mut entries: Vec<Entry> = Vec::new();
         // By slot and key.
         let mut to_rest: Vec<(u16, KeyId, ValueRef<'g>)> = Vec::new();
         let with_column: Vec<KeyId> = old.map_or(Vec::new(), |old| {
@@ -278,14 +278,18 @@ impl<'g, 'u> Next<'g, 'u> {
             let new = self.of_key(key);
             let stale = usize::from(column.head().values) > STALE_VALUES * live.max(COLUMN_ROWS);
             if !stale && !self.differs(column, new) {
-                entries.push((key, Link::to(Some(column.0))));
+                entries.push(Entry {
+                    key,
+                    head: *column.head(),
+                    column: Link::to(Some(column.block)),
+                });
                 continue;
             }
             let all = self.gathered(|at| column.get(at), new);
             if all.iter().flatten().count() * 2 >= enough {
-                let block = format::build(&all, heap).expect("some row has a value");
-                folded.count(self.rows, block.as_ref().items());
-                entries.push((key, Link::owning(block)));
+                let (entry, written) = new_entry(key, &all, heap);
+                folded.count(self.rows, written);
+                entries.push(entry);
             } else {
                 to_rest.extend(
                     all.iter()
@@ -311,23 +315,25 @@ impl<'g, 'u> Next<'g, 'u> {
                     Properties::trusted(rest.bytes(at)).get(key)
                 };
                 let all = self.gathered(before, new);
-                let block = format::build(&all, heap).expect("some row has a value");
-                folded.count(self.rows, block.as_ref().items());
-                entries.push((key, Link::owning(block)));
+                let (entry, written) = new_entry(key, &all, heap);
+                folded.count(self.rows, written);
+                entries.push(entry);
                 promoted.push(key);
             } else {
                 to_rest.extend(new.iter().map(|&(key, at, value)| (at, key, value)));
             }
         }
-        entries.sort_unstable_by_key(|entry| entry.0);
+        entries.sort_unstable_by_key(|entry| entry.key);
         let rest = match old_rest {
-            Some(rest) if !self.rest_differs(rest, &to_rest, &promoted) => Link::to(Some(rest.0)),
+            Some(rest) if !self.rest_differs(rest, &to_rest, &promoted) => {
+                Link::to(Some(rest.block))
+            }
             _ => {
                 let before = old.and_then(|old| old.0.header().rest.inherit());
                 replaced.columns.extend(before);
                 match self.built_rest(old_rest, to_rest, &promoted, heap) {
                     Some(block) => {
-                        folded.count(self.rows, block.as_ref().items());
+                        folded.count(self.rows, size_of_val(block.as_ref().items()));
                         Link::owning(block)
                     }
                     None => Link::default(),
@@ -345,8 +351,7 @@ impl<'g, 'u> Next<'g, 'u> {
         };
         let mut entries = entries.into_iter();
         let table = heap.block(head, entries.len(), |_| {
-            let (key, column) = entries.next().expect("an entry for each");
-            Entry { key, column }
+            entries.next().expect("an entry for each")
         });
         (table, replaced, folded)
     }
@@ -478,17 +483,29 @@ impl<'g, 'u> Next<'g, 'u> {
         let block = heap.block(LongsHead, entries.len(), |_| {
             entries.next().expect("an entry for each")
         });
-        folded.count(0, block.as_ref().items());
+        folded.count(0, size_of_val(block.as_ref().items()));
         Link::owning(block)
     }
+}
+
+/// The column of values of which some is there, and how many bytes were written for it.
+fn new_entry(key: KeyId, values: &[Option<ValueRef<'_>>], heap: &Heap) -> (Entry, usize) {
+    let block = format::build(values, heap).expect("some row has a value");
+    let written = size_of_val(block.as_ref().items());
+    let entry = Entry {
+        key,
+        head: *block.as_ref().header(),
+        column: Link::owning(block),
+    };
+    (entry, written)
 }
 
 const _: () = assert!(PAGE_SLOTS <= 1 << 16);
 
 impl Folded {
-    fn count<T>(&mut self, rows: usize, written: &[T]) {
+    fn count(&mut self, rows: usize, bytes: usize) {
         self.rows = self.rows.max(rows);
-        self.bytes += size_of_val(written);
+        self.bytes += bytes;
     }
 }
 

@@ -366,7 +366,7 @@ mod tests {
         let heap = Heap::new(Arc::new(Account::new(1)), 0);
         let guard = heap.enter();
         let link = Link::owning(build(&refs, &heap).unwrap());
-        let column = Column(link.load(&guard).unwrap());
+        let column = Column::of(link.load(&guard).unwrap());
         for (at, expected) in bytes.iter().enumerate() {
             let mut found = Vec::new();
             if let Some(value) = column.get(at) {
@@ -378,7 +378,7 @@ mod tests {
         let answer = (
             column.head().format,
             column.head().width,
-            column.0.items().len() * 8,
+            column.block.items().len() * 8,
         );
         heap.retire_block(link.take().unwrap());
         answer

@@ -40,9 +40,10 @@ impl Charged for TableHead {
     const OWNER: MemoryOwner = MemoryOwner::Columns;
 }
 
-/// A key with its column.
+/// A key with its column. What stands before the column's data stands here too, so that the way to a value has a dependent load less.
 pub(crate) struct Entry {
     pub(crate) key: KeyId,
+    pub(crate) head: ColumnHead,
     pub(crate) column: Link<ColumnHead, u64>,
 }
 
@@ -88,7 +89,8 @@ impl<'g> Table<'g> {
         } else {
             entries.binary_search_by_key(&key, |entry| entry.key).ok()?
         };
-        self.0.follow(&entries[at].column).map(Column)
+        let block = self.0.follow(&entries[at].column)?;
+        Some(Column::with_head(&entries[at].head, block))
     }
 
     /// The keys with columns, ascending.
@@ -96,14 +98,14 @@ impl<'g> Table<'g> {
         let entries = self.0.items().iter();
         entries.filter_map(move |entry| {
             let column: ColumnBlock<'g> = self.0.follow(&entry.column)?;
-            Some((entry.key, Column(column)))
+            Some((entry.key, Column::with_head(&entry.head, column)))
         })
     }
 
     /// The rest of rows, if any has one.
     #[inline]
     pub(crate) fn rest(self) -> Option<Column<'g>> {
-        self.0.follow(&self.0.header().rest).map(Column)
+        self.0.follow(&self.0.header().rest).map(Column::of)
     }
 
     /// The long values.

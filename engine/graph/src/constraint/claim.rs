@@ -8,8 +8,9 @@
 //! sees a key on two vertices.
 //! Left to others: taking the tokens before (`write`), which must be all at once and in order.
 
+use super::definition::shown;
 use super::unique::{KeyHash, UniqueTable};
-use super::{Constraint, fate, while_making};
+use super::{Constraint, ContestedKey, Violation, fate, while_making};
 use crate::core::CoreState;
 use crate::error::{Entity, WriteError};
 use crate::graph::Graph;
@@ -163,6 +164,23 @@ impl Constraint {
         }
     }
 
+    /// The key that something with these properties has, contested by `holder`'s transaction.
+    fn contested<'v>(
+        &self,
+        graph: &Graph,
+        holder: VertexId,
+        property: impl Fn(KeyId) -> Option<ValueRef<'v>>,
+    ) -> ContestedKey {
+        let Violation { label, keys, .. } = self.violation(graph, None);
+        let values = self.definition.keys().iter().map(|&key| property(key));
+        let values = values.map(|value| shown(value.unwrap_or(ValueRef::Null)));
+        ContestedKey {
+            label,
+            values: keys.into_iter().zip(values).collect(),
+            holder,
+        }
+    }
+
     fn taken(
         &self,
         graph: &Graph,
@@ -255,11 +273,11 @@ impl<'s> Claims<'s> {
         self.0.iter().map(|claim| claim.table.shard(claim.hash))
     }
 
-    /// Whether the author may take them for a vertex; their shards' tokens are held.
-    pub(crate) fn check(
+    /// Whether the author may take them for a vertex with these properties; their shards' tokens are held.
+    pub(crate) fn check<'v>(
         &self,
         graph: &Graph,
-        vertex: Option<VertexId>,
+        (vertex, property): (Option<VertexId>, impl Fn(KeyId) -> Option<ValueRef<'v>>),
         author: &Author<'_>,
         guard: &Guard<'_>,
     ) -> Result<(), WriteError> {
@@ -271,8 +289,9 @@ impl<'s> Claims<'s> {
             {
                 None => {}
                 Some((holder, Holder::Undecided)) => {
+                    let key = claim.constraint.contested(graph, holder, &property);
                     return Err(WriteError::Conflict {
-                        entity: Entity::Vertex(holder),
+                        entity: Entity::Key(Box::new(key)),
                     });
                 }
                 Some((holder, Holder::Certain(seq))) => {

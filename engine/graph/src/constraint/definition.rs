@@ -198,6 +198,49 @@ pub struct Violation {
     pub making: bool,
 }
 
+/// A unique key that two transactions want, or that one lets go while another wants it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContestedKey {
+    /// The constraint's label by name.
+    pub label: Arc<str>,
+    /// Its properties by name, each with its value as it would be written, cut where it is long.
+    pub values: Vec<(Arc<str>, String)>,
+    /// The other transaction's vertex.
+    pub holder: VertexId,
+}
+
+impl fmt::Display for ContestedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the unique key :{}(", self.label)?;
+        for (at, (key, value)) in self.values.iter().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{key}: {value}")?;
+        }
+        write!(f, ") of node {}", self.holder)
+    }
+}
+
+/// Characters of a text that are shown.
+const SHOWN_CHARACTERS: usize = 40;
+
+/// A value for a message: as it would be written, texts cut where they are long, what is larger by its type.
+pub(crate) fn shown(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Bool(value) => value.to_string(),
+        ValueRef::Int(value) => value.to_string(),
+        ValueRef::Float(value) => format!("{value:?}"),
+        ValueRef::String(text) => {
+            let begins: String = text.chars().take(SHOWN_CHARACTERS).collect();
+            let more = if begins.len() < text.len() { "…" } else { "" };
+            format!("'{}{more}'", begins.escape_debug())
+        }
+        other => match PropertyType::of_stored(other) {
+            Some(type_) => format!("a value of type {type_}"),
+            None => "null".to_owned(),
+        },
+    }
+}
+
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let target = format!(":{}({})", self.label, self.keys.join(", "));
@@ -253,6 +296,24 @@ mod tests {
         );
         assert_eq!(PropertyType::from_name("NUMBER"), None);
         assert_eq!(PropertyType::from_byte(0), None);
+    }
+
+    #[test]
+    fn a_contested_key_names_label_keys_values_and_the_other() {
+        let key = ContestedKey {
+            label: "Person".into(),
+            values: vec![
+                ("name".into(), shown(ValueRef::String("d'Arc"))),
+                ("born".into(), shown(ValueRef::Int(1412))),
+            ],
+            holder: VertexId(7),
+        };
+        assert_eq!(
+            key.to_string(),
+            "the unique key :Person(name: 'd\\'Arc', born: 1412) of node 7"
+        );
+        let long = shown(ValueRef::String(&"x".repeat(1_000)));
+        assert!(long.len() < 60 && long.ends_with("…'"), "{long}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod unique;
 
 pub use claim::UniqueRef;
 pub(crate) use claim::{Claims, let_go};
-pub use definition::{ConstraintDefinition, PropertyType, Violation};
+pub use definition::{ConstraintDefinition, ContestedKey, PropertyType, Violation};
 
 use crate::error::{Entity, WriteError};
 use crate::graph::Graph;

@@ -17,20 +17,21 @@
 
 use crate::growing::Growing;
 use crate::ids::{ShardId, VertexId};
-use crate::memory::{Account, Alone, BlockRef, Charged, Guard, Heap, Link, MemoryOwner};
+use crate::memory::{Account, Alone, BlockRef, Charged, Guard, Heap, Link, MemoryOwner, prefetch};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use std::hash::{BuildHasher, RandomState};
-use std::hint::black_box;
+use std::ops::Range;
 use std::sync::Arc;
 
 const ID_BITS: u32 = 35;
 const TAG_BITS: u32 = 64 - ID_BITS;
 const _: () = assert!(VertexId::MAX.0 < 1 << ID_BITS);
 /// Bits of a tag that are left to find the bucket when there are most segments.
-const BUCKET_BITS: u32 = 6;
+const BUCKET_BITS: u32 = 10;
 const SEGMENTS_MAX: u32 = 1 << (TAG_BITS - BUCKET_BITS);
 const _: () = assert!(SEGMENTS_MAX as usize <= Growing::<Place>::LIMIT);
-const ENTRIES_PER_SEGMENT: u64 = 256;
+/// So many that the segments' places stay in a core's own cache, and so few that splitting one takes some tens of microseconds.
+const ENTRIES_PER_SEGMENT: u64 = 4096;
 const BUCKET: usize = 8;
 /// A segment is built this full, in entries a bucket, and built anew above [`FULLEST`].
 const FRESH: usize = 5;
@@ -48,6 +49,42 @@ impl KeyHash {
 
 /// Whether some state of a vertex has a key whose hash is one that the table asks about.
 type Agrees<'a> = &'a dyn Fn(VertexId, &dyn Fn(KeyHash) -> bool) -> bool;
+
+/// Entries of a segment that are looked at one by one.
+struct Doubt<'a> {
+    parts: Range<u32>,
+    agrees: Agrees<'a>,
+}
+
+impl<'a> Doubt<'a> {
+    /// The half of the segment in which a part lies.
+    fn of_half(part: u32, agrees: Agrees<'a>) -> Doubt<'a> {
+        let half = PARTS / 2;
+        let first = part / half * half;
+        Doubt {
+            parts: first..first + half,
+            agrees,
+        }
+    }
+
+    fn of_part(part: u32, agrees: Agrees<'a>) -> Doubt<'a> {
+        Doubt {
+            parts: part..part + 1,
+            agrees,
+        }
+    }
+
+    fn is_about(&self, tag: u64) -> bool {
+        self.parts.contains(&part_of(tag))
+    }
+}
+
+/// A segment is looked through for stale entries in so many steps, since each entry costs a look at its record, under the token.
+const PARTS: u32 = 16;
+
+fn part_of(tag: u64) -> u32 {
+    bucket_of(tag, PARTS as usize) as u32
+}
 
 /// One cache line of entries.
 #[repr(align(64))]
@@ -88,7 +125,7 @@ struct Partition {
     entries: AtomicU64,
     /// About how many entries lead to a record that does not agree.
     stale: AtomicU64,
-    /// The segment that is looked through for stale entries next.
+    /// The part that is looked through for stale entries next: [`PARTS`] of the first segment, then those of the second.
     sweep: AtomicU32,
 }
 
@@ -122,10 +159,7 @@ fn bucket_of(tag: u64, buckets: usize) -> usize {
 
 /// Buckets in which a tag's entries can stand, in the order they fill up.
 fn probe(segment: Segment<'_>, tag: u64) -> impl Iterator<Item = &Bucket> {
-    probe_from(segment, bucket_of(tag, segment.items().len()))
-}
-
-fn probe_from(segment: Segment<'_>, at: usize) -> impl Iterator<Item = &Bucket> {
+    let at = bucket_of(tag, segment.items().len());
     let (ahead, behind) = segment.items().split_at(at);
     behind.iter().chain(ahead)
 }
@@ -177,23 +211,21 @@ impl<const ORDERED: bool> UniqueTable<ORDERED> {
             let more = partition.more.load(Ordering::Acquire);
             let number = segment_of(tag, more + 1);
             let place = partition.segments.get(number as usize)?;
-            // Not known to the compiler to be what the head says: the bucket is asked for without waiting for the head.
-            let guess = black_box(place.buckets.load(Ordering::Relaxed)) as usize;
+            let guess = place.buckets.load(Ordering::Relaxed) as usize;
             let Some(segment) = place.link.load(guard) else {
                 if partition.more.load(Ordering::Acquire) != more {
                     continue 'again;
                 }
                 return None;
             };
+            // Without waiting for the head, which says how many buckets there are: a branch is guessed, a number is not.
+            if let Some(bucket) = segment.items().get(bucket_of(tag, guess)) {
+                prefetch(bucket);
+            }
             if tag & mask(segment.header().bits) != u64::from(number) {
                 continue 'again;
             }
-            let buckets = segment.items().len();
-            let at = match guess == buckets {
-                true => bucket_of(tag, guess),
-                false => bucket_of(tag, buckets),
-            };
-            for bucket in probe_from(segment, at) {
+            for bucket in probe(segment, tag) {
                 for slot in &bucket.0 {
                     let entry = slot.load(Ordering::Acquire);
                     if entry == 0 {
@@ -230,8 +262,9 @@ impl<const ORDERED: bool> UniqueTable<ORDERED> {
             let stale = partition.stale.load(Ordering::Relaxed);
             let entries = partition.entries.load(Ordering::Relaxed);
             // Looking at records costs: only where some can be expected to be stale.
-            let agrees = (stale > entries / 8).then_some(agrees);
-            partition.rebuild(number, bits_of(number, n), 1, guard, agrees);
+            let doubted =
+                (stale > entries / 8).then(|| Doubt::of_half(part_of(hash.tag()), agrees));
+            partition.rebuild(number, bits_of(number, n), 1, guard, doubted);
         }
         let segment = place.link.load(guard).expect("it was just built");
         for slot in probe(segment, hash.tag()).flat_map(|bucket| &bucket.0) {
@@ -269,14 +302,16 @@ impl<const ORDERED: bool> UniqueTable<ORDERED> {
         stale > 64.max(partition.entries.load(Ordering::Relaxed) / 8)
     }
 
-    /// Leaves out the stale entries of the next segment of a shard's partition; its token is held. `agrees` as for insertion.
+    /// Leaves out the stale entries of the next part of a segment of a shard's partition; its token is held. `agrees` as for insertion.
     pub(crate) fn sweep(&self, shard: ShardId, guard: &Guard<'_>, agrees: Agrees<'_>) {
         let partition = &self.partitions[usize::from(shard.0)];
         let n = partition.more.load(Ordering::Relaxed) + 1;
-        let number = partition.sweep.load(Ordering::Relaxed) % n;
-        partition.sweep.store(number + 1, Ordering::Relaxed);
-        partition.rebuild(number, bits_of(number, n), 0, guard, Some(agrees));
-        if number + 1 == n {
+        let next = partition.sweep.load(Ordering::Relaxed) % (n * PARTS);
+        partition.sweep.store(next + 1, Ordering::Relaxed);
+        let (number, part) = (next / PARTS, next % PARTS);
+        let doubted = Some(Doubt::of_part(part, agrees));
+        partition.rebuild(number, bits_of(number, n), 0, guard, doubted);
+        if next + 1 == n * PARTS {
             // All have been looked through: what was noted is gone, or was noted twice.
             partition.stale.store(0, Ordering::Relaxed);
         }
@@ -321,14 +356,14 @@ fn replace(place: &Place, bits: u32, kept: &[u64], extra: usize, heap: &Heap) {
 }
 
 impl Partition {
-    /// Builds a segment anew, with room for `extra` more, without entries that do not agree.
+    /// Builds a segment anew, with room for `extra` more, without doubted entries that do not agree.
     fn rebuild(
         &self,
         number: u32,
         bits: u32,
         extra: usize,
         guard: &Guard<'_>,
-        agrees: Option<Agrees<'_>>,
+        doubted: Option<Doubt<'_>>,
     ) {
         let place = self.segments.get_or_make(number as usize);
         let before: Vec<u64> = place
@@ -341,10 +376,10 @@ impl Partition {
             .iter()
             .copied()
             .filter(|&entry| {
-                agrees.is_none_or(|agrees| {
-                    agrees(VertexId(entry & mask(ID_BITS)), &|hash| {
-                        hash.tag() == entry >> ID_BITS
-                    })
+                let tag = entry >> ID_BITS;
+                let doubted = doubted.as_ref().filter(|doubt| doubt.is_about(tag));
+                doubted.is_none_or(|doubt| {
+                    (doubt.agrees)(VertexId(entry & mask(ID_BITS)), &|hash| hash.tag() == tag)
                 })
             })
             .collect();
@@ -451,7 +486,7 @@ mod tests {
             heap.collect(usize::MAX);
         }
         assert!(
-            table.entries() < 40_000,
+            table.entries() < 45_000,
             "{} entries of 20,000 keys: stale ones stay",
             table.entries()
         );

@@ -25,6 +25,6 @@ pub(crate) use block::{Alone, BlockRef, Charged, Link, Owned, Published, Unlinke
 pub use budget::MemoryLimitExceeded;
 pub(crate) use fork::{Either, Fork, Unforked};
 pub(crate) use heap::{Guard, Heap};
-pub(crate) use prefetch::prefetch;
+pub(crate) use prefetch::{Hint, prefetch};
 pub(crate) use slab::{SLAB_ROOM, Slab};
 pub(crate) use token::{Token, TokenGuard};

@@ -104,7 +104,7 @@ impl<'a> Pen<'a> {
             }
             may_last &= constraint.fault_at_end(&property).is_none();
         }
-        claims.check(self.graph(), vertex, &self.author, self.guard)?;
+        claims.check(self.graph(), (vertex, &property), &self.author, self.guard)?;
         Ok(may_last)
     }
 

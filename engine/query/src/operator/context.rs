@@ -368,6 +368,7 @@ pub fn write_error(error: WriteError) -> Error {
                 "relationship {} is being changed by another transaction",
                 id.0
             ),
+            Entity::Key(key) => format!("{key} is being taken or let go by another transaction"),
             Entity::Schema => {
                 "the index or constraint is being dropped by another transaction".to_owned()
             }

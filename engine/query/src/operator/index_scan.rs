@@ -38,8 +38,6 @@ struct Reading {
     lower: Option<Value>,
     upper: Option<Value>,
     cursor: Cursor,
-    /// Something has been read for this row, so that there is reason to ask for the time.
-    has_begun: bool,
     /// More equals the chosen values than is looked up at once, so that it is read in batches.
     is_long: bool,
     ended: bool,
@@ -55,7 +53,7 @@ impl Reading {
     ) -> Result<(), Error> {
         self.choices.clear();
         self.cursor = Cursor::default();
-        (self.has_begun, self.is_long, self.ended) = (false, false, false);
+        (self.is_long, self.ended) = (false, false);
         for value in &range.equal {
             let choices = match value {
                 KeyValue::Is(expr) => vec![evaluate(expr, cx, row)?],
@@ -166,6 +164,7 @@ fn missing(owner: &NameRef) -> Error {
         "the index on :{} was dropped while the query ran",
         owner.name
     ))
+    .hint("run the query again: it is planned without the index then")
 }
 
 fn key_ids(keys: &[NameRef], cx: &Context<'_>) -> Option<Keys> {
@@ -236,10 +235,13 @@ impl Operator for IndexScan {
         out.clear();
         let slot = self.plan.slot as usize;
         let mut index = None;
+        // Whether something has been read for this row in this call: only then is there reason to ask for the time.
+        let mut has_read = false;
         loop {
             next_rows!(self.rows.input, self.rows.rows, self.rows.at, cx, out);
             if !self.rows.begun {
                 self.rows.begun = true;
+                has_read = false;
                 self.reading
                     .begin(&self.plan.range, cx, self.rows.rows.row(self.rows.at))?;
             }
@@ -250,7 +252,7 @@ impl Operator for IndexScan {
                 if self.reading.ended {
                     break;
                 }
-                if self.reading.has_begun && cx.should_yield() {
+                if has_read && cx.should_yield() {
                     return Ok(if out.is_empty() {
                         Pull::Yield
                     } else {
@@ -261,7 +263,7 @@ impl Operator for IndexScan {
                     Some(index) => index,
                     None => *index.insert(self.index(cx)?),
                 };
-                self.reading.has_begun = true;
+                has_read = true;
                 let is_look_up = self.reading.equal.len() == self.plan.keys.len();
                 if is_look_up && !self.reading.is_long && self.seek(index) {
                     self.reading.advance();

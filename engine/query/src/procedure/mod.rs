@@ -180,12 +180,14 @@ impl Procedures {
     /// The built-in ones.
     pub fn built_in() -> Procedures {
         let mut procedures = Procedures::default();
-        for procedure in built_in() {
+        for procedure in built_in().into_iter().chain(crate::schema::procedures()) {
             procedures.add(procedure);
         }
         let mut signatures: Vec<Vec<Value>> = procedures
             .all
             .iter()
+            // What has blanks in its name is a statement's own.
+            .filter(|procedure| !procedure.name.contains(' '))
             .map(|procedure| listing(&procedure.name, &procedure.signature()))
             .collect();
         let outputs = vec![

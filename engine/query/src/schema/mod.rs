@@ -5,9 +5,11 @@
 //! nothing is made of a statement that is only prepared.
 
 mod run;
+mod show;
 
 pub use run::Notice;
 pub(crate) use run::SchemaRun;
+pub(crate) use show::procedures;
 
 use std::sync::Arc;
 

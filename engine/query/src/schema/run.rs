@@ -2,7 +2,8 @@
 //!
 //! [`SchemaRun`] goes step by step, so that others have their turns while an index is filled or read. Called by [`crate::execution`].
 //! What always holds: an index or constraint that is there already, or is not there to be dropped, is a notice and no error, as in
-//! Memgraph, but for what is called by a name. Left to others: how an index is filled, what a constraint checks (`quoit-graph`).
+//! Memgraph, but for what is called by a name: who gives a name to what is there under another, or under none, is told so by an error,
+//! as in Neo4j, since the name would be lost. Left to others: how an index is filled, what a constraint checks (`quoit-graph`).
 
 use std::sync::Arc;
 
@@ -69,18 +70,23 @@ impl SchemaRun {
             } => {
                 if run.is_free(name.as_ref(), *may_exist, txn)? {
                     let definition = index.define(txn)?;
-                    let name = name.as_ref().map(|name| &*name.text);
+                    let name_text = name.as_ref().map(|name| &*name.text);
                     run.build = txn
-                        .create_index(definition, name)
+                        .create_index(definition.clone(), name_text)
                         .map_err(write_error)?;
                     match run.build {
                         Some(_) => {
                             run.note("CreateIndex", format!("Created index on {}.", index.text()))
                         }
-                        None => run.note(
-                            "IndexAlreadyExists",
-                            format!("Index on {} already exists.", index.text()),
-                        ),
+                        None => {
+                            let mut indexes = txn.core().graph().indexes().into_iter();
+                            let known = indexes.find(|known| known.definition.is_same(&definition));
+                            run.is_there_already(
+                                ("IndexAlreadyExists", format!("Index on {}", index.text())),
+                                known.and_then(|known| known.name),
+                                name.as_ref().filter(|_| !may_exist),
+                            )?;
+                        }
                     }
                 }
             }
@@ -115,7 +121,7 @@ impl SchemaRun {
                     let definition = constraint.define(txn)?;
                     let name_text = name.as_ref().map(|name| &*name.text);
                     run.build = txn
-                        .create_constraint(definition, name_text)
+                        .create_constraint(definition.clone(), name_text)
                         .map_err(write_error)?;
                     match (&run.build, constraint.rule) {
                         (Some(_), _) => run.note(
@@ -129,10 +135,16 @@ impl SchemaRun {
                                 format!("Constraint {} already exists.", constraint.text()),
                             ));
                         }
-                        (None, _) => run.note(
-                            "ConstraintAlreadyExists",
-                            format!("Constraint {} already exists.", constraint.text()),
-                        ),
+                        (None, _) => {
+                            let mut constraints = txn.core().graph().constraints().into_iter();
+                            let known = constraints.find(|known| known.definition == definition);
+                            let what = format!("Constraint {}", constraint.text());
+                            run.is_there_already(
+                                ("ConstraintAlreadyExists", what),
+                                known.and_then(|known| known.name),
+                                name.as_ref().filter(|_| !may_exist),
+                            )?;
+                        }
                     }
                 }
             }
@@ -220,6 +232,33 @@ impl SchemaRun {
             code,
             title: title.into(),
         });
+    }
+
+    /// What was to be made is there, called `known`: a notice, or an error for whoever wants it to have another name.
+    fn is_there_already(
+        &mut self,
+        (code, what): (&'static str, String),
+        known: Option<Arc<str>>,
+        wanted: Option<&Name>,
+    ) -> Result<(), Error> {
+        let Some(wanted) = wanted else {
+            let title = match known {
+                None => format!("{what} already exists."),
+                Some(name) => format!("{what} already exists, as `{name}`."),
+            };
+            self.note(code, title);
+            return Ok(());
+        };
+        let known = known.map_or("without a name".to_owned(), |name| format!("as `{name}`"));
+        let message = format!(
+            "{what} already exists, {known}: it is not named `{}` too",
+            wanted.text
+        );
+        Err(
+            Error::runtime(ErrorKind::SchemaError, Detail::AlreadyExists, message)
+                .at(wanted.span)
+                .hint("drop it first, or add IF NOT EXISTS"),
+        )
     }
 
     /// Whether something new may be called so. A name that is taken is an error, or a notice where the statement allows for it.

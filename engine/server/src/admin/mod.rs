@@ -117,10 +117,6 @@ pub(crate) async fn run(
             .at(name.span)),
             _ => Ok(memory::database_info(node)),
         },
-        S::ShowSchema {
-            constraints,
-            columns,
-        } => schema::yielded(node, *constraints, columns.as_deref()),
         S::UseDatabase { .. } => Ok(Answer::default()),
         S::FreeMemory => {
             while node.core.maintain(1_000) {

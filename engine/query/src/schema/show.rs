@@ -1,0 +1,206 @@
+//! Procedures that list indexes and constraints: what `SHOW INDEXES YIELD ...` and `SHOW CONSTRAINTS YIELD ...` call, in the columns of
+//! Neo4j 5, and `db.indexes()` and `db.constraints()` in those of Neo4j 4.
+//!
+//! Called by [`crate::procedure`], which registers them. What always holds: what is still being made is shown with its state if it is an
+//! index, and not at all if it is a constraint; what there is no such thing for is null. Left to others: Memgraph's columns (the server).
+
+use std::sync::Arc;
+
+use quoit_cypher::ast::schema::{
+    SHOW_CONSTRAINTS, SHOW_CONSTRAINTS_COLUMNS, SHOW_INDEXES, SHOW_INDEXES_COLUMNS,
+};
+use quoit_graph::ids::KeyId;
+use quoit_graph::names::Names;
+use quoit_graph::value::Value;
+use quoit_graph::{
+    ConstraintDefinition, ConstraintInfo, Graph, IndexDefinition, IndexInfo, SchemaState,
+};
+
+use crate::procedure::{Field, FieldType, Procedure};
+
+/// The procedures.
+pub(crate) fn procedures() -> Vec<Procedure> {
+    let types = || vec![Field::new("types", FieldType::List)];
+    vec![
+        Procedure::new(
+            SHOW_INDEXES,
+            types(),
+            outputs(&SHOW_INDEXES_COLUMNS),
+            |args, cx| Ok(of_types(shown_indexes(cx.view.graph()), 4, &args[0])),
+        ),
+        Procedure::new(
+            SHOW_CONSTRAINTS,
+            types(),
+            outputs(&SHOW_CONSTRAINTS_COLUMNS),
+            |args, cx| Ok(of_types(shown_constraints(cx.view.graph()), 2, &args[0])),
+        ),
+        Procedure::new(
+            "db.indexes",
+            Vec::new(),
+            outputs(&[
+                "id",
+                "name",
+                "state",
+                "populationPercent",
+                "uniqueness",
+                "type",
+                "entityType",
+                "labelsOrTypes",
+                "properties",
+                "provider",
+            ]),
+            |_, cx| {
+                let listed = shown_indexes(cx.view.graph()).into_iter();
+                let row = |mut row: Vec<Value>| {
+                    row.truncate(9);
+                    row.insert(4, Value::string("NONUNIQUE"));
+                    row
+                };
+                Ok(listed.map(row).collect())
+            },
+        ),
+        Procedure::new(
+            "db.constraints",
+            Vec::new(),
+            outputs(&["name", "description", "details"]),
+            |_, cx| {
+                let graph = cx.view.graph();
+                let names = graph.names();
+                let row = |constraint: ConstraintInfo| {
+                    let name = text(constraint.name.as_ref());
+                    let description = description(&constraint.definition, names);
+                    let details = match &*name_of(constraint.name.as_ref()) {
+                        "" => format!("Constraint( {} )", description),
+                        name => format!("Constraint( name='{name}', {} )", description),
+                    };
+                    vec![name, Value::string(description), Value::string(details)]
+                };
+                Ok(online(graph).map(row).collect())
+            },
+        ),
+    ]
+}
+
+fn outputs(columns: &[&str]) -> Vec<Field> {
+    let field = |name: &&str| {
+        let field_type = match *name {
+            "id" | "readCount" => FieldType::Integer,
+            "populationPercent" => FieldType::Float,
+            "labelsOrTypes" | "properties" => FieldType::List,
+            "lastRead" => FieldType::Any,
+            _ => FieldType::String,
+        };
+        Field::new(name, field_type)
+    };
+    columns.iter().map(field).collect()
+}
+
+/// The rows whose column of that number is one of the types; all if there are none.
+fn of_types(rows: Vec<Vec<Value>>, column: usize, types: &Value) -> Vec<Vec<Value>> {
+    let Value::List(types) = types else {
+        return rows;
+    };
+    let is_meant = |row: &Vec<Value>| types.is_empty() || types.contains(&row[column]);
+    rows.into_iter().filter(is_meant).collect()
+}
+
+fn shown_indexes(graph: &Graph) -> Vec<Vec<Value>> {
+    let names = graph.names();
+    let row = |(at, index): (usize, IndexInfo)| {
+        let definition = &index.definition;
+        let (entity, owner) = owner(definition, names);
+        let is_online = index.state == SchemaState::Online;
+        vec![
+            Value::Int(at as i64 + 1),
+            text(index.name.as_ref()),
+            Value::string(if is_online { "ONLINE" } else { "POPULATING" }),
+            Value::Float(if is_online { 100.0 } else { 0.0 }),
+            Value::string(match definition.keys() {
+                [] => "LOOKUP",
+                _ => "RANGE",
+            }),
+            Value::string(entity),
+            Value::list(vec![text(owner)]),
+            list(definition.keys(), names),
+            Value::string("range-1.0"),
+            Value::Null,
+            Value::Null,
+            Value::Null,
+        ]
+    };
+    graph.indexes().into_iter().enumerate().map(row).collect()
+}
+
+fn shown_constraints(graph: &Graph) -> Vec<Vec<Value>> {
+    let names = graph.names();
+    let row = |(at, constraint): (usize, ConstraintInfo)| {
+        let definition = &constraint.definition;
+        let (kind, property_type) = match definition {
+            ConstraintDefinition::Exists { .. } => ("NODE_PROPERTY_EXISTENCE", None),
+            ConstraintDefinition::Unique { .. } => ("UNIQUENESS", None),
+            ConstraintDefinition::Type { type_, .. } => ("NODE_PROPERTY_TYPE", Some(type_)),
+        };
+        vec![
+            Value::Int(at as i64 + 1),
+            text(constraint.name.as_ref()),
+            Value::string(kind),
+            Value::string("NODE"),
+            Value::list(vec![text(names.label_name(definition.label()))]),
+            list(definition.keys(), names),
+            Value::Null,
+            property_type.map_or(Value::Null, |type_| Value::string(type_.name())),
+        ]
+    };
+    online(graph).enumerate().map(row).collect()
+}
+
+/// Constraints that hold for everything.
+fn online(graph: &Graph) -> impl Iterator<Item = ConstraintInfo> {
+    let constraints = graph.constraints().into_iter();
+    constraints.filter(|constraint| constraint.state == SchemaState::Online)
+}
+
+fn owner<'n>(
+    definition: &IndexDefinition,
+    names: &'n Names,
+) -> (&'static str, Option<&'n Arc<str>>) {
+    match (definition.label(), definition.edge_type()) {
+        (Some(label), _) => ("NODE", names.label_name(label)),
+        (_, type_) => (
+            "RELATIONSHIP",
+            type_.and_then(|type_| names.type_name(type_)),
+        ),
+    }
+}
+
+/// `( n:L ) ASSERT (n.p) IS UNIQUE`, Neo4j 4's words.
+fn description(definition: &ConstraintDefinition, names: &Names) -> String {
+    let label = name_of(names.label_name(definition.label()));
+    let variable = label.to_lowercase();
+    let keys: Vec<String> = definition
+        .keys()
+        .iter()
+        .map(|key| format!("{variable}.{}", name_of(names.key_name(*key))))
+        .collect();
+    let rule = match definition {
+        ConstraintDefinition::Exists { .. } => "IS NOT NULL".to_owned(),
+        ConstraintDefinition::Unique { .. } => "IS UNIQUE".to_owned(),
+        ConstraintDefinition::Type { type_, .. } => format!("IS TYPED {}", type_.name()),
+    };
+    format!(
+        "CONSTRAINT ON ( {variable}:{label} ) ASSERT ({}) {rule}",
+        keys.join(", ")
+    )
+}
+
+fn name_of(name: Option<&Arc<str>>) -> Arc<str> {
+    name.cloned().unwrap_or_else(|| "".into())
+}
+
+fn text(name: Option<&Arc<str>>) -> Value {
+    name.map_or(Value::Null, |name| Value::String(name.clone()))
+}
+
+fn list(keys: &[KeyId], names: &Names) -> Value {
+    Value::list(keys.iter().map(|key| text(names.key_name(*key))).collect())
+}
