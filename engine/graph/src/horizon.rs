@@ -128,16 +128,43 @@ impl Active {
         CommitSeq(self.open)
     }
 
-    /// Whether some snapshot sees what was made by commit `from` and replaced or deleted by commit `to`. Either stamp may
-    /// still name a commit cell, also of a transaction that has its number already: what it marks is needed.
+    /// Who needs what was made by commit `from` and replaced or deleted by commit `to`. Either stamp may still name a commit cell, also of
+    /// a transaction that has its number already: what it marks is needed.
     #[inline]
-    pub(crate) fn needs(&self, from: u64, to: u64) -> bool {
+    pub(crate) fn need(&self, from: u64, to: u64) -> Need {
         if to > self.open || from >= IN_FLIGHT {
-            return true;
+            return Need::Undecided;
         }
         let next = self.spans.partition_point(|span| span.to < from);
-        self.spans.get(next).is_some_and(|span| span.from < to)
+        match self.spans.get(next) {
+            Some(span) if span.from < to => Need::By(CommitSeq(span.from)),
+            _ => Need::No,
+        }
     }
+
+    /// Whether anyone needs it, or may come to; see [`Active::need`].
+    #[inline]
+    pub(crate) fn needs(&self, from: u64, to: u64) -> bool {
+        self.need(from, to) != Need::No
+    }
+
+    /// Whether a snapshot is active, as far as that is known one by one.
+    pub(crate) fn holds(&self, snapshot: u64) -> bool {
+        let next = self.spans.partition_point(|span| span.to < snapshot);
+        let span = self.spans.get(next);
+        span.is_some_and(|span| span.contains(snapshot))
+    }
+}
+
+/// Whether something past is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Nobody sees it, now or ever.
+    No,
+    /// The oldest snapshot that sees it, among others perhaps.
+    By(CommitSeq),
+    /// Its end is not visible yet: its transaction is in flight, or has left its marks, or waits for the disk.
+    Undecided,
 }
 
 impl<const VARIANT: u8> Horizon<VARIANT> {

@@ -3,22 +3,23 @@
 //! Owned here: [`Pruning`] (what a core is going to look at), and what is forgotten of vertices and of edges' properties. Called by
 //! `settle` and `apply` (things to look at), `core` (housekeeping).
 //! A thing is looked at when its commit is visible: what lies between two active snapshots goes at once, so a chain of versions is
-//! no longer than the active snapshots are many, however long the oldest has been there. What older snapshots still
-//! need is kept in mind, each thing once, and looked at again when the horizon has come that far.
+//! no longer than the active snapshots are many, however long the oldest has been there. What snapshots still need is
+//! kept in mind and looked at again when the newest of them that sees the last of it has ended.
 //! Always holds: what is forgotten is what no active snapshot sees and none that begins can see (`horizon::Active`); all of it
-//! is done under the token of the shard; the list of things to look at is bounded by what has changed since the horizon.
+//! is done under the token of the shard; the list of things to look at is bounded by what has changed since the horizon, once for each
+//! active snapshot.
 //! Left to others: when there is time for it (`Core::maintain`), lists of edges (`adjacency::quiet`), when the last version of a chain
 //! becomes a row (`housekeeping`).
 
 use crate::core::CoreState;
-use crate::horizon::Active;
+use crate::horizon::{Active, Need};
 use crate::ids::{CommitSeq, VertexId};
 use crate::memory::Guard;
 use crate::records;
 use crate::shard::Hold;
-use crate::stamp::is_below;
+use crate::stamp::{in_flight, is_below};
 use crate::version::{self, Version, Versions};
-use crate::waiting::Waiting;
+use crate::waiting::{Held, Waiting};
 
 /// Something that may hold what can be forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,8 +45,8 @@ impl Thing {
 pub(crate) struct Pruning {
     /// Changed by commits that are to become visible.
     changed: Waiting<Thing>,
-    /// Of which older snapshots need something; with the commit that the horizon has to reach.
-    held_back: Waiting<Thing>,
+    /// Of which snapshots need something.
+    held: Held<Thing>,
 }
 
 impl Pruning {
@@ -55,27 +56,30 @@ impl Pruning {
     }
 
     fn pop(&mut self, active: &Active) -> Option<Thing> {
-        self.held_back
-            .pop(active.horizon())
+        self.held
+            .pop(active)
             .or_else(|| self.changed.pop(active.open()))
     }
 
     /// Whether there is something to look at.
     pub(crate) fn is_due(&self, active: &Active) -> bool {
-        self.held_back.is_due(active.horizon()) || self.changed.is_due(active.open())
+        self.held.is_due(active) || self.changed.is_due(active.open())
     }
 
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
-        self.changed.is_empty() && self.held_back.is_empty()
+        self.changed.is_empty() && self.held.is_empty()
     }
 }
 
 /// What is left of a thing behind its newest version.
 enum Left {
+    /// Nothing but what is in flight, or names a transaction that was: who gives it its number has it looked at.
     Nothing,
-    /// What older snapshots need: it goes once the horizon has come further.
-    HeldBack,
+    /// What can be decided when this commit is visible.
+    Until(CommitSeq),
+    /// What snapshots need. Of those that are the oldest to need a version, this is the newest: the next to end, most likely.
+    HeldBy(CommitSeq),
     /// More that can go than is taken out while a token is held.
     More,
 }
@@ -99,11 +103,8 @@ impl CoreState {
             let mut pruning = self.pruning.borrow_mut();
             match left {
                 Left::Nothing => {}
-                // Whatever is held back is visible, so this is soon enough.
-                Left::HeldBack => {
-                    let due = active.open().max(active.horizon().next());
-                    pruning.held_back.push(due, thing);
-                }
+                Left::Until(seq) => pruning.changed.push(seq, thing),
+                Left::HeldBy(snapshot) => pruning.held.push(snapshot, thing),
                 Left::More => pruning.changed.push(active.open(), thing),
             }
             done += 1;
@@ -184,11 +185,25 @@ impl CoreState {
         };
         let mut left = Left::Nothing;
         while let Some(version) = newer.header().previous.load(guard) {
-            // A stamp in flight, on either side, says that it is needed.
-            if active.needs(version.header().stamp(), newer.header().stamp()) {
-                newer = version;
-                left = Left::HeldBack;
-                continue;
+            match active.need(version.header().stamp(), newer.header().stamp()) {
+                Need::No => {}
+                Need::By(snapshot) => {
+                    if let Left::Nothing = left {
+                        left = Left::HeldBy(snapshot);
+                    }
+                    newer = version;
+                    continue;
+                }
+                Need::Undecided => {
+                    let replaced = newer.header().stamp();
+                    if let Left::Nothing = left
+                        && in_flight(replaced).is_none()
+                    {
+                        left = Left::Until(CommitSeq(replaced));
+                    }
+                    newer = version;
+                    continue;
+                }
             }
             if hold.has_done(self.graph.parts_per_hold()) {
                 return Left::More;

@@ -114,8 +114,11 @@ fn a_vertex_that_changes_all_the_time_keeps_one_version_for_each_reader_however_
     let versions = versions + 8;
     let now = s.bytes(MemoryOwner::Versions);
     assert!(now <= versions, "{versions} bytes became {now}");
+    // What readers have kept goes with them, whoever began before.
     readers.truncate(10);
     s.quiet();
+    let now = s.bytes(MemoryOwner::Versions);
+    assert!(now * 3 < versions * 2, "{versions} bytes became {now}");
     let index = |reader: &Txn| {
         let epoch = s.core.enter();
         let index = reader.view(&epoch).index(s.label, &[s.key]);

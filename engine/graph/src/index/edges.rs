@@ -16,7 +16,7 @@ use crate::adjacency::{self, Key};
 use crate::constraint::fate;
 use crate::core::CoreState;
 use crate::graph::Graph;
-use crate::horizon::Active;
+use crate::horizon::{Active, Need};
 use crate::ids::{CommitSeq, KeyId, TypeId, VertexId};
 use crate::memory::{Guard, MemoryOwner};
 use crate::page::Slot;
@@ -25,7 +25,7 @@ use crate::shard::Hold;
 use crate::stamp::{Fate, NEVER, is_below};
 use crate::value::sort_key::SortKey;
 use crate::value::{Edge, ValueRef};
-use crate::waiting::Waiting;
+use crate::waiting::{Held, Waiting};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 use std::cell::RefCell;
@@ -47,8 +47,8 @@ struct Doubts {
     of: HashMap<Edge, Entries>,
     /// To be looked at when this commit is visible.
     changed: Waiting<Edge>,
-    /// An active snapshot asks for an entry; with the commit that the horizon has to reach.
-    held_back: Waiting<Edge>,
+    /// Of which active snapshots ask for an entry.
+    held: Held<Edge>,
 }
 
 impl Doubts {
@@ -56,8 +56,8 @@ impl Doubts {
     fn take(&mut self, active: &Active) -> Option<(Edge, Entries)> {
         loop {
             let edge = self
-                .held_back
-                .pop(active.horizon())
+                .held
+                .pop(active)
                 .or_else(|| self.changed.pop(active.open()))?;
             if let Some(entries) = self.of.remove(&edge) {
                 if self.of.capacity() > ROOM_KEPT && self.of.len() < self.of.capacity() / 4 {
@@ -86,8 +86,10 @@ enum Asked {
         lasting: Option<SortKey>,
         /// What snapshots ask for that see an older state; ascending.
         passing: Vec<SortKey>,
-        /// The newest commit that has replaced one of those.
+        /// The newest commit that has replaced one of those and is not visible yet.
         until: CommitSeq,
+        /// Of the snapshots that are the oldest to ask for one of those, the newest.
+        held_by: CommitSeq,
     },
 }
 
@@ -96,6 +98,7 @@ impl Asked {
         lasting: None,
         passing: Vec::new(),
         until: CommitSeq(0),
+        held_by: CommitSeq(0),
     };
 
     /// Whether an entry stays as long as nobody writes the edge again.
@@ -127,14 +130,21 @@ impl Graph {
             Fate::Aborted => None,
             Fate::Committed(seq) => Some(seq),
         };
-        let (mut lasting, mut passing, mut until) = (None, Vec::new(), CommitSeq(0));
+        let (mut lasting, mut passing) = (None, Vec::new());
+        let (mut until, mut held_by) = (CommitSeq(0), CommitSeq(0));
         let mut note = |from: CommitSeq, to: Option<CommitSeq>, entry: Option<SortKey>| match to {
             None => lasting = entry,
-            Some(to) if active.needs(from.0, to.0) => {
-                passing.extend(entry);
-                until = until.max(to);
-            }
-            Some(_) => {}
+            Some(to) => match active.need(from.0, to.0) {
+                Need::No => {}
+                Need::By(snapshot) => {
+                    passing.extend(entry);
+                    held_by = held_by.max(snapshot);
+                }
+                Need::Undecided => {
+                    passing.extend(entry);
+                    until = until.max(to);
+                }
+            },
         };
         if index.definition.keys().is_empty() {
             note(created, deleted, index.edge_entry(edge, |_| None));
@@ -161,6 +171,7 @@ impl Graph {
             lasting,
             passing,
             until,
+            held_by,
         }
     }
 }
@@ -313,7 +324,8 @@ impl CoreState {
             (Arc::as_ptr(a).addr(), x).cmp(&(Arc::as_ptr(b).addr(), y))
         });
         entries.dedup_by(|(a, x), (b, y)| Arc::ptr_eq(a, b) && x == y);
-        let mut due = active.open();
+        // When to look again: once this is visible, or when this snapshot has ended.
+        let (mut due, mut awaited) = (CommitSeq(0), CommitSeq(0));
         let mut kept = Entries::new();
         for of_index in entries.chunk_by(|(a, _), (b, _)| Arc::ptr_eq(a, b)) {
             let Some(index) = of_index[0].0.index() else {
@@ -321,13 +333,14 @@ impl CoreState {
             };
             match self.graph.asked(index, edge, active, guard) {
                 Asked::Open => {
-                    due = due.max(active.open().next());
+                    due = active.open().next().max(due);
                     kept.extend(of_index.iter().cloned());
                 }
                 Asked::Known {
                     lasting,
                     passing,
                     until,
+                    held_by,
                 } => {
                     for doubtful in of_index {
                         let entry = &doubtful.1;
@@ -336,6 +349,7 @@ impl CoreState {
                         }
                         if passing.binary_search(entry).is_ok() {
                             due = due.max(until);
+                            awaited = awaited.max(held_by);
                             kept.push(doubtful.clone());
                         } else {
                             index.remove(shard, entry, guard);
@@ -352,8 +366,7 @@ impl CoreState {
         doubts.of.insert(edge, kept);
         match due > active.open() {
             true => doubts.changed.push(due, edge),
-            // Whatever snapshots see is visible, so this is soon enough.
-            false => doubts.held_back.push(due, edge),
+            false => doubts.held.push(awaited, edge),
         }
     }
 
@@ -364,6 +377,6 @@ impl CoreState {
             return false;
         }
         let active = self.graph.active_snapshots();
-        doubts.held_back.is_due(active.horizon()) || doubts.changed.is_due(active.open())
+        doubts.held.is_due(&active) || doubts.changed.is_due(active.open())
     }
 }
