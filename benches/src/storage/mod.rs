@@ -20,6 +20,7 @@ pub const PARTS: &[Part] = &[
     ("cores", cores::cores),
     ("index", index::index),
     ("properties", properties::properties),
+    ("readers", properties::readers),
     ("churn", churn::churn),
 ];
 

@@ -75,7 +75,6 @@ fn fill(
 pub fn properties(report: &mut Report) {
     bytes_at_rest(report);
     sums(report);
-    beside_a_writer(report);
     by_id(report);
 }
 
@@ -239,7 +238,8 @@ fn cycle(n: usize) -> Vec<u32> {
     order
 }
 
-fn beside_a_writer(report: &mut Report) {
+/// Readers beside a writer of the same vertices.
+pub fn readers(report: &mut Report) {
     let graph = graph(2);
     let writer = graph.core(1);
     let (label, keys) = names(&writer, &["amount", "name"]);
@@ -331,7 +331,7 @@ fn update(core: &Core, ids: &[VertexId], key: KeyId, pace: &Pace, stop: &AtomicB
     while !stop.load(Ordering::Relaxed) {
         if !pace.runs.load(Ordering::Relaxed) {
             while core.maintain(1_000) {}
-            std::hint::spin_loop();
+            std::thread::sleep(Duration::from_millis(1));
             continue;
         }
         let id = ids[numbers.below(ids.len())];

@@ -6,15 +6,16 @@
 //! its shard; a vertex is forgotten (its lists given back, its slot vacated) only when no snapshot can see it.
 //! Left to others: the fold itself (`column`), chains behind the horizon (`settle`).
 //!
-//! A fold writes whole columns, so it waits until many slots share its price ([`ENOUGH`]), or until nobody has written to the page
-//! for a while: between two calls of housekeeping that had nothing else to do.
+//! A fold writes whole columns, so it waits until many slots share its price ([`ENOUGH`]), and while a page is filled with new things until
+//! it is full, so that each row is written once; or until nobody has written to the page for a while: between two calls of
+//! housekeeping that had nothing else to do.
 
 use crate::adjacency;
 use crate::column::Columns;
 use crate::column::fold::Folded;
 use crate::core::{Core, CoreState};
 use crate::graph::Graph;
-use crate::ids::{CommitSeq, PageId, ShardId, VertexId};
+use crate::ids::{CommitSeq, PAGE_SLOTS, PageId, ShardId, VertexId};
 use crate::memory::Guard;
 use crate::page::Page;
 use crate::records::{NO_LABELS, RecordPage, place};
@@ -25,8 +26,11 @@ use crate::waiting::Waiting;
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
-/// A page with this many slots to fold is folded at once.
+/// A page with this many rows to fold anew is folded at once, and so is a full one with this many new ones.
 const ENOUGH: usize = 128;
+/// A page that this many versions have been linked to since its last fold is folded, though there be room on it: so many are more
+/// than those of the things that fill it up.
+const WELL_WRITTEN: u32 = 2 * PAGE_SLOTS as u32;
 /// A list with room for this many things or fewer keeps it.
 const ROOM_KEPT: usize = 4096;
 
@@ -111,6 +115,14 @@ impl<'g> Loaded<'g> {
         }
     }
 
+    /// Whether nothing new has room on it.
+    fn is_full(self) -> bool {
+        match self {
+            Loaded::Vertices(page) => page.is_full(),
+            Loaded::Records(_, page) => page.is_full(),
+        }
+    }
+
     fn word(self, at: usize) -> &'g Versions {
         match self {
             Loaded::Vertices(page) => &page.items()[at].recent,
@@ -173,14 +185,19 @@ impl CoreState {
         };
         let columns = page.columns();
         let recent = columns.recent_slots();
-        if recent >= ENOUGH {
-            // Where a long reader keeps most from being folded, a few are not worth it either.
-            let enough = ENOUGH.max(recent / 4);
-            let word = |at| page.word(at);
-            if columns.foldable(word, horizon, &guard, enough) == enough {
-                self.fold(place, horizon, &guard);
-                return;
-            }
+        let least = if columns.recent_rows(&guard) >= ENOUGH || page.is_full() {
+            ENOUGH
+        } else if columns.changes_since_fold() >= WELL_WRITTEN {
+            1
+        } else {
+            usize::MAX
+        };
+        // Where a long reader keeps most from being folded, a few are not worth it either.
+        let least = least.max(recent / 4);
+        if recent >= least && columns.foldable(|at| page.word(at), horizon, &guard, least) == least
+        {
+            self.fold(place, horizon, &guard);
+            return;
         }
         if recent > 0 && !columns.lingers().swap(true, Ordering::Relaxed) {
             let changes = columns.changes();

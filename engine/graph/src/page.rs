@@ -99,6 +99,11 @@ impl<'g> Page<'g> {
         columns.newest(at, &self.items()[at].recent, guard)
     }
 
+    /// Whether every slot has been handed out.
+    pub(crate) fn is_full(self) -> bool {
+        self.header().used.load(Ordering::Relaxed) as usize >= PAGE_SLOTS
+    }
+
     /// The ordinal of the next edge that starts at a slot's vertex.
     #[inline]
     pub(crate) fn ordinals(self, at: usize) -> &'g AtomicU32 {

@@ -48,6 +48,11 @@ impl<'g> RecordPage<'g> {
         &self.items()[at]
     }
 
+    /// Whether every record has been taken.
+    pub(crate) fn is_full(self) -> bool {
+        !self.header().roomy.load(Ordering::Relaxed)
+    }
+
     /// The number of a record of this page.
     pub(crate) fn number(self, at: usize) -> u32 {
         self.header().number << SLOT_BITS | at as u32

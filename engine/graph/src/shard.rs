@@ -7,7 +7,7 @@
 //! Left to others: what is written under the token.
 
 use crate::graph::Graph;
-use crate::ids::{LabelId, LabelSetId, PAGE_SLOTS, PageId, ShardId, VertexId};
+use crate::ids::{LabelId, LabelSetId, PageId, ShardId, VertexId};
 use crate::memory::{Guard, Token, TokenGuard};
 use crate::page::{Page, Slot};
 use crate::records::RecordRoom;
@@ -106,7 +106,7 @@ impl ShardState {
         };
         while let Some(&last) = open.last() {
             let page = graph.directory.page(last, guard);
-            if page.is_some_and(|page| !is_full(page)) {
+            if page.is_some_and(|page| !page.is_full()) {
                 return;
             }
             open.pop();
@@ -186,7 +186,7 @@ impl ShardState {
             return;
         }
         if let Some(open) = self.open.get_mut(&head.labels) {
-            if open.last() == Some(&id) && !is_full(page) {
+            if open.last() == Some(&id) && !page.is_full() {
                 return;
             }
             open.retain(|other| *other != id);
@@ -208,11 +208,6 @@ impl ShardState {
         }
         graph.directory.retire(id, guard.heap());
     }
-}
-
-/// Whether every slot has been handed out.
-fn is_full(page: Page<'_>) -> bool {
-    page.header().used.load(Ordering::Relaxed) as usize >= PAGE_SLOTS
 }
 
 /// The tokens of some shards, held together.

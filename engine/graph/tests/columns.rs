@@ -642,3 +642,73 @@ fn full_columns_of_every_width_add_up() {
         }
     }
 }
+
+#[test]
+fn a_row_is_folded_once_or_twice_while_its_page_fills_however_small_the_batches() {
+    const ROWS: usize = 8_192;
+    for batch in [1, 7, 100, 1_000, 3_000] {
+        let scene = scene();
+        let mut made = 0;
+        let mut ids = Vec::new();
+        while made < ROWS {
+            let mut txn = scene.begin(Access::Write);
+            for _ in 0..batch.min(ROWS - made) {
+                let new = [(scene.keys[0], Value::Int(made as i64))];
+                ids.push(txn.create_vertex(&scene.labels[..1], &new).unwrap());
+                made += 1;
+            }
+            txn.commit().unwrap();
+            // A busy core: it keeps house between transactions, but is never without work.
+            scene.core.maintain(64);
+        }
+        let busy = scene.core.fold_work();
+        assert!(
+            busy.rows <= ROWS as u64,
+            "batches of {batch}: {} rows were folded",
+            busy.rows
+        );
+        scene.quiet();
+        let all = scene.core.fold_work();
+        assert!(all.rows <= 2 * ROWS as u64, "batches of {batch}: {all:?}");
+        assert_eq!(scene.columns_and_versions().1, 0);
+
+        // Rows that change share the price of writing their columns anew.
+        let mut random = Random(3);
+        for n in 0..20_000 {
+            let mut txn = scene.begin(Access::Write);
+            let id = ids[random.below(ids.len())];
+            txn.set_vertex_property(id, scene.keys[0], &Value::Int(n))
+                .unwrap();
+            txn.commit().unwrap();
+            scene.core.maintain(64);
+        }
+        let updates = scene.core.fold_work().rows - all.rows;
+        assert!(updates <= 20_000 * 8, "{updates} rows for 20,000 updates");
+        assert!(
+            updates >= 20_000 * 4,
+            "updates are not folded while they go on: {updates} rows"
+        );
+    }
+}
+
+#[test]
+fn a_page_with_room_is_folded_too_when_its_vertices_change_all_the_time() {
+    let scene = scene();
+    let mut txn = scene.begin(Access::Write);
+    let ids: Vec<VertexId> = (0..300)
+        .map(|n| {
+            let new = [(scene.keys[0], Value::Int(n))];
+            txn.create_vertex(&scene.labels[..1], &new).unwrap()
+        })
+        .collect();
+    txn.commit().unwrap();
+    for n in 0..6_000 {
+        let mut txn = scene.begin(Access::Write);
+        txn.set_vertex_property(ids[n % 50], scene.keys[0], &Value::Int(n as i64))
+            .unwrap();
+        txn.commit().unwrap();
+        scene.core.maintain(64);
+    }
+    let work = scene.core.fold_work();
+    assert!((1..=6).contains(&work.folds), "{work:?}");
+}

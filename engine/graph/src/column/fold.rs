@@ -77,10 +77,6 @@ impl<const ORDER: u8> Columns<ORDER> {
         numbers.max().map(CommitSeq)
     }
 
-    fn recent_bits(&self) -> Bits {
-        std::array::from_fn(|i| self.recent()[i].load(Ordering::Relaxed))
-    }
-
     /// Folds every slot whose word (`word`) has a version at or below the horizon; `home` is the label set of most rows. `gone` is told
     /// each state that nobody can read any more, when that is so: versions behind the new row and the row before it.
     pub(crate) fn fold<'g>(
@@ -91,6 +87,8 @@ impl<const ORDER: u8> Columns<ORDER> {
         guard: &'g Guard<'_>,
         mut gone: impl FnMut(usize, State<'g>),
     ) -> Folded {
+        let changes = self.changes();
+        self.written.0.folded.store(changes, Ordering::Relaxed);
         let recent = self.recent_bits();
         let updates: Vec<Update<'g>> = slots(&recent)
             .filter_map(|at| {

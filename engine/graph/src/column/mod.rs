@@ -59,6 +59,8 @@ struct Written {
     recent: [AtomicU64; WORDS],
     /// Versions linked, modulo 2^32.
     changes: AtomicU32,
+    /// What `changes` was at the last fold.
+    folded: AtomicU32,
     lingers: AtomicBool,
 }
 
@@ -69,6 +71,7 @@ impl<const ORDER: u8> Default for Columns<ORDER> {
             written: Padded(Written {
                 recent: std::array::from_fn(|_| AtomicU64::new(0)),
                 changes: AtomicU32::new(0),
+                folded: AtomicU32::new(0),
                 lingers: AtomicBool::new(false),
             }),
         }
@@ -150,6 +153,12 @@ impl<const ORDER: u8> Columns<ORDER> {
         self.written.0.changes.load(Ordering::Relaxed)
     }
 
+    /// How many versions have been linked since the last fold.
+    pub(crate) fn changes_since_fold(&self) -> u32 {
+        let folded = self.written.0.folded.load(Ordering::Relaxed);
+        self.changes().wrapping_sub(folded)
+    }
+
     /// Whether some core waits for the page to be quiet.
     pub(crate) fn lingers(&self) -> &AtomicBool {
         &self.written.0.lingers
@@ -162,10 +171,20 @@ impl<const ORDER: u8> Columns<ORDER> {
 
     /// How many slots may have something recent.
     pub(crate) fn recent_slots(&self) -> usize {
-        let words = self.recent().iter();
-        words
-            .map(|word| word.load(Ordering::Relaxed).count_ones() as usize)
-            .sum()
+        count(&self.recent_bits())
+    }
+
+    /// Of the slots that may have something recent, how many have a row beneath it.
+    pub(crate) fn recent_rows(&self, guard: &Guard<'_>) -> usize {
+        let Some(table) = self.table(guard) else {
+            return 0;
+        };
+        let recent = self.recent_bits();
+        count(&std::array::from_fn(|i| recent[i] & table.present()[i]))
+    }
+
+    fn recent_bits(&self) -> Bits {
+        std::array::from_fn(|i| self.recent()[i].load(Ordering::Relaxed))
     }
 
     /// Unlinks the table with its columns: nobody needs them after this epoch.
@@ -197,6 +216,11 @@ impl<const ORDER: u8> Columns<ORDER> {
             heap.free_block(table, alone);
         }
     }
+}
+
+/// How many bits are set.
+fn count(bits: &Bits) -> usize {
+    bits.iter().map(|word| word.count_ones() as usize).sum()
 }
 
 /// The slots of some bits, ascending.
