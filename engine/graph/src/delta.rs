@@ -32,7 +32,9 @@ use crate::constraint::{ConstraintDefinition, PropertyType};
 use crate::ids::{EdgeId, KeyId, LabelId, TypeId, VertexId};
 use crate::index::{IndexDefinition, Order};
 use crate::value::Edge;
-use crate::value::codec::{DecodeError, Properties, Reader, put_varint};
+use crate::value::codec::{
+    DecodeError, Properties, Reader, VARINT_BYTES_MAX, put_varint, write_varint,
+};
 use smallvec::SmallVec;
 
 /// The longest name of a label, type, key or setting, in bytes.
@@ -218,10 +220,13 @@ impl<'b> DeltaWriter<'b> {
     }
 
     fn edge(&mut self, kind: u8, edge: Edge) {
-        self.out.push(kind);
-        put_varint(self.out, edge.id.0);
-        put_varint(self.out, edge.target.0);
-        put_varint(self.out, u64::from(edge.type_.0));
+        let mut bytes = [0; 1 + 3 * VARINT_BYTES_MAX];
+        bytes[0] = kind;
+        let mut len = 1;
+        for number in [edge.id.0, edge.target.0, u64::from(edge.type_.0)] {
+            len = write_varint(&mut bytes, len, number);
+        }
+        self.out.extend_from_slice(&bytes[..len]);
     }
 
     /// Appends [`Delta::DefineName`].

@@ -125,22 +125,48 @@ enum EdgeMark {
     Deleted,
 }
 
-fn parts(write: Write) -> impl Iterator<Item = Part> {
-    let parts = match write {
-        Write::Vertex(id) => [Some(Part::Vertex(id)), None, None],
-        Write::EdgeCreated(edge) => [
-            None,
-            Some(Part::Outgoing(edge, EdgeMark::Created)),
-            Some(Part::Incoming(edge, EdgeMark::Created)),
-        ],
-        Write::EdgeDeleted(edge) => [
-            Some(Part::Outgoing(edge, EdgeMark::Deleted)),
-            Some(Part::Incoming(edge, EdgeMark::Deleted)),
-            None,
-        ],
-        Write::Record(edge, record) => [Some(Part::Record(edge, record)), None, None],
-    };
-    parts.into_iter().flatten()
+/// The first side of a write, or the second if it has one.
+#[inline]
+fn part(write: Write, second: bool) -> Option<Part> {
+    use EdgeMark::{Created, Deleted};
+    Some(match (write, second) {
+        (Write::Vertex(id), false) => Part::Vertex(id),
+        (Write::Record(edge, record), false) => Part::Record(edge, record),
+        (Write::EdgeCreated(edge), false) => Part::Outgoing(edge, Created),
+        (Write::EdgeCreated(edge), true) => Part::Incoming(edge, Created),
+        (Write::EdgeDeleted(edge), false) => Part::Outgoing(edge, Deleted),
+        (Write::EdgeDeleted(edge), true) => Part::Incoming(edge, Deleted),
+        (Write::Vertex(_) | Write::Record(..), true) => return None,
+    })
+}
+
+/// The sides of writes that lie in a shard, one after the other.
+struct Parts<'w> {
+    graph: &'w Graph,
+    shard: ShardId,
+    writes: &'w [Write],
+    second: bool,
+}
+
+impl Iterator for Parts<'_> {
+    type Item = Part;
+
+    #[inline]
+    fn next(&mut self) -> Option<Part> {
+        loop {
+            let part = part(*self.writes.first()?, self.second);
+            if self.second {
+                self.writes = &self.writes[1..];
+            }
+            self.second = !self.second;
+            let here = |part: &Part| {
+                self.graph.shard_count() == 1 || self.graph.shard_of(part.place()) == self.shard
+            };
+            if let Some(part) = part.filter(here) {
+                return Some(part);
+            }
+        }
+    }
 }
 
 impl Part {
@@ -180,8 +206,12 @@ fn for_parts(core: &CoreState, writes: &[Write], mut work: impl FnMut(&mut Hold<
     }
     let mut found: SmallVec<[(Part, &Slot); TOGETHER]> = SmallVec::new();
     for shard in (0..graph.shard_count()).map(ShardId) {
-        let here = |part: &Part| graph.shard_count() == 1 || graph.shard_of(part.place()) == shard;
-        let mut parts = writes.iter().copied().flat_map(parts).filter(here);
+        let mut parts = Parts {
+            graph,
+            shard,
+            writes,
+            second: false,
+        };
         let mut next = parts.next();
         while next.is_some() {
             let mut hold = take(shard);

@@ -95,7 +95,7 @@ impl<'g> Entry<'g> {
     fn wake(&self, side: Side, key: Key, keeper: &Keeper<'_>) {
         keeper.quiet.written();
         if self.chunk.header().recent.is_null() {
-            keeper.quiet.push(side, key);
+            keeper.quiet.push(side, Some(key));
         }
     }
 }
@@ -214,10 +214,11 @@ fn insert_with_room(
         recent::append(first.as_ref(), &entry, guard);
         let none = list.set_first(first);
         debug_assert!(none.is_none());
-        return keeper.quiet.push(side, key);
+        return keeper.quiet.push(side, None);
     };
     if chunk.header().recent.is_null() {
-        keeper.quiet.push(side, key);
+        let several = matches!(list.load(guard), Some(Either::Second(_)));
+        keeper.quiet.push(side, several.then_some(key));
     }
     let tail = recent::tail(chunk, guard);
     let limit = tail_limit(Settled::of(chunk).len());

@@ -26,6 +26,9 @@ const JOIN: usize = CHUNK / 8;
 /// Chunks up to this many entries are merged whenever something in them can be forgotten.
 const SMALL: usize = 64;
 
+/// The most recent entries that the usual merge takes.
+const RUN_TAIL: usize = 64;
+
 /// An entry on its way into a new chunk.
 #[derive(Clone, Copy)]
 pub(super) struct Kept {
@@ -91,7 +94,7 @@ fn build_packed<'h>(
         let recent = recent::build(room.unwrap_or(nothing), beside, heap);
         head.recent = Link::owning(recent);
     }
-    heap.block(head, words.len(), |at| words[at])
+    heap.block_of(head, words)
 }
 
 /// The usual merge, in the fewest steps: everything in a chunk is everyone's from now on, of one run and without records. Its
@@ -100,19 +103,21 @@ fn merge_run(chunk: Chunk<'_>, keeper: &Keeper<'_>, scratch: &mut Scratch) -> Op
     let (tail, columns) = recent::of(chunk, keeper.guard)?;
     let (type_, late) = tail.narrow()?;
     let settled = Settled::of(chunk);
-    if !columns.is_empty() || late.is_empty() || settled.len() + late.len() > CHUNK {
+    let len = settled.len() + late.len();
+    if !columns.is_empty() || late.is_empty() || late.len() > RUN_TAIL || len > CHUNK {
         return None;
     }
     let horizon = keeper.active().horizon();
-    let mut words: SmallVec<[u64; 64]> = SmallVec::new();
+    let mut room = [0; RUN_TAIL];
+    let words = &mut room[..late.len()];
     let mut tags = (u32::MAX, 0);
-    for [word, created] in late {
+    for (to, [word, created]) in words.iter_mut().zip(late) {
         if !is_below(created.load(Ordering::Acquire), horizon) {
             return None;
         }
         let key = Key::of_word(type_, word.load(Ordering::Relaxed));
         tags = (tags.0.min(key.tag), tags.1.max(key.tag));
-        words.push(chunk::run_word(key));
+        *to = chunk::run_word(key);
     }
     let entries = &mut scratch.entries;
     entries.clear();
@@ -125,17 +130,17 @@ fn merge_run(chunk: Chunk<'_>, keeper: &Keeper<'_>, scratch: &mut Scratch) -> Op
     }
     words.sort_unstable();
     // From behind: of equal entries the later one stays behind.
-    let (mut from, mut to) = (entries.len(), entries.len() + words.len());
-    entries.resize(to, 0);
-    while let Some(&last) = words.last() {
+    let mut from = entries.len();
+    entries.extend_from_slice(words);
+    let mut to = len;
+    for &late in words.iter().rev() {
         to -= 1;
-        if from > 0 && entries[from - 1] > last {
+        while from > 0 && entries[from - 1] > late {
             from -= 1;
             entries[to] = entries[from];
-        } else {
-            entries[to] = last;
-            words.pop();
+            to -= 1;
         }
+        entries[to] = late;
     }
     Some(chunk::pack_run(tag, entries, &mut scratch.words))
 }
@@ -301,7 +306,7 @@ fn build_parts(
         };
         if parts.len() > 1 && !branch.chunk(keeper.guard).header().recent.is_null() {
             // Of the chunk that was cut only one place stands in the queue.
-            keeper.quiet.push(place.side, branch.bound);
+            keeper.quiet.push(place.side, Some(branch.bound));
         }
         branch
     };

@@ -143,6 +143,20 @@ impl Key {
         self.neighbour().0 << ORDINAL_BITS | u64::from(self.ordinal)
     }
 
+    /// The whole key in two words.
+    fn to_words(self) -> [u64; 2] {
+        let place = u64::from(self.tag) << 32 | u64::from(self.low);
+        [place, self.ordinal.into()]
+    }
+
+    fn of_words([place, ordinal]: [u64; 2]) -> Key {
+        Key {
+            tag: (place >> 32) as u32,
+            low: place as u32,
+            ordinal: ordinal as u32,
+        }
+    }
+
     #[inline]
     fn of_word(type_: TypeId, word: u64) -> Key {
         let ordinal = word as u32 & (EdgeId::ORDINALS - 1);

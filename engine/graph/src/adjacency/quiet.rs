@@ -21,8 +21,8 @@ use std::collections::VecDeque;
 
 /// Lists that may wait whatever the number of edges: some 8 MB of what is recent in them.
 const WAITING_MIN: u64 = 1 << 16;
-/// One waiting list for so many edges: some eight bytes an edge.
-const EDGES_PER_WAITING: u64 = 14;
+/// One waiting list for so many edges: some twelve bytes an edge.
+const EDGES_PER_WAITING: u64 = 9;
 /// While the core writes it lays out one slab for so many entries written: a tenth of what they cost.
 const ENTRIES_PER_SLAB: u64 = 8192;
 /// Lists merged under one token and one epoch.
@@ -32,32 +32,52 @@ const PIECES_PER_SLAB: usize = 128;
 /// Room in places that an empty queue keeps.
 const ROOM_KEPT: usize = 1 << 12;
 
-/// A place, in 24 bytes: there may be many.
-#[derive(Clone, Copy)]
-struct Waiting {
-    /// `vertex << 1 | outgoing`.
-    side: u64,
-    key: Key,
+/// Places in the order of their coming, in eight bytes each where the list has one chunk: there may be many.
+#[derive(Default)]
+struct Places {
+    /// `vertex << 2 | outgoing << 1 | whether a key follows`; the key in two words.
+    words: VecDeque<u64>,
+    len: usize,
 }
 
-const _: () = assert!(size_of::<Waiting>() == 24);
-
-impl Waiting {
-    fn new(Place { side, key }: Place) -> Waiting {
-        Waiting {
-            side: side.vertex.0 << 1 | u64::from(side.outgoing),
-            key,
+impl Places {
+    /// `key` says which chunk of the list is meant, if it has several.
+    fn push(&mut self, side: Side, key: Option<Key>) {
+        self.len += 1;
+        let flags = u64::from(side.outgoing) << 1 | u64::from(key.is_some());
+        self.make_room();
+        self.words.push_back(side.vertex.0 << 2 | flags);
+        if let Some(key) = key {
+            self.words.extend(key.to_words());
         }
     }
 
-    fn place(self) -> Place {
+    /// A queue this long grows by a quarter.
+    fn make_room(&mut self) {
+        let (len, room) = (self.words.len(), self.words.capacity());
+        if len + 3 > room && room > ROOM_KEPT {
+            self.words.reserve_exact(len / 4);
+        }
+    }
+
+    fn pop(&mut self) -> Option<Place> {
+        let word = self.words.pop_front()?;
+        self.len -= 1;
         let side = Side {
-            vertex: VertexId(self.side >> 1),
-            outgoing: self.side & 1 == 1,
+            vertex: VertexId(word >> 2),
+            outgoing: word & 2 != 0,
         };
-        Place {
-            side,
-            key: self.key,
+        let mut next = || self.words.pop_front().expect("a key has two words");
+        let key = match word & 1 {
+            0 => Key::FIRST,
+            _ => Key::of_words([next(), next()]),
+        };
+        Some(Place { side, key })
+    }
+
+    fn shrink(&mut self) {
+        if self.len == 0 && self.words.capacity() > ROOM_KEPT {
+            self.words.shrink_to(0);
         }
     }
 }
@@ -66,9 +86,9 @@ impl Waiting {
 #[derive(Default)]
 pub(crate) struct QuietLists {
     /// Not looked at yet, in the order in which they became recent.
-    fresh: RefCell<VecDeque<Waiting>>,
+    fresh: RefCell<Places>,
     /// Looked at, with the horizon at which looking again makes sense, in about that order.
-    waiting: RefCell<VecDeque<(CommitSeq, Waiting)>>,
+    waiting: RefCell<VecDeque<(CommitSeq, Place)>>,
     /// Entries written since the core kept house last.
     written: Cell<u64>,
     /// The same since it laid out a slab.
@@ -110,16 +130,15 @@ impl QuietLists {
         self.written.set(self.written.get() + 1);
     }
 
-    /// A chunk, that of `key`, has something recent.
-    pub(super) fn push(&self, side: Side, key: Key) {
-        let place = Waiting::new(Place { side, key });
-        self.fresh.borrow_mut().push_back(place);
+    /// A chunk has something recent: that of `key`, or the only one of its list.
+    pub(super) fn push(&self, side: Side, key: Option<Key>) {
+        self.fresh.borrow_mut().push(side, key);
     }
 
     /// A stamp in a list was undone, or got a number that the horizon has passed.
     pub(crate) fn restamped(&self, side: Side, key: Key) {
         self.written();
-        self.push(side, key);
+        self.push(side, Some(key));
     }
 
     /// A list got a block of its own.
@@ -130,7 +149,7 @@ impl QuietLists {
     /// Whether looking at once would find something to merge.
     pub(crate) fn more(&self, graph: &Graph) -> bool {
         let first = self.waiting.borrow().front().map(|&(due, _)| due);
-        self.fresh.borrow().len() as u64 > self.allowed(graph)
+        self.fresh.borrow().len as u64 > self.allowed(graph)
             || first.is_some_and(|due| due <= graph.oldest_snapshot())
             || self.layouts.borrow().more()
     }
@@ -154,14 +173,14 @@ impl QuietLists {
             let size = BATCH.min(budget - done);
             {
                 let mut fresh = self.fresh.borrow_mut();
-                while batch.len() < size && fresh.len() as u64 > allowed {
-                    batch.extend(fresh.pop_front().map(Waiting::place));
+                while batch.len() < size && fresh.len as u64 > allowed {
+                    batch.extend(fresh.pop());
                 }
                 let mut waiting = self.waiting.borrow_mut();
                 while batch.len() < size
                     && let Some((_, place)) = waiting.pop_front_if(|(due, _)| *due <= horizon)
                 {
-                    batch.push(place.place());
+                    batch.push(place);
                 }
             }
             if batch.is_empty() {
@@ -173,10 +192,7 @@ impl QuietLists {
             heap.collect(4 * BATCH);
         }
         // A queue that was long keeps no room for it.
-        let mut fresh = self.fresh.borrow_mut();
-        if fresh.is_empty() && fresh.capacity() > ROOM_KEPT {
-            fresh.shrink_to(0);
-        }
+        self.fresh.borrow_mut().shrink();
         let mut waiting = self.waiting.borrow_mut();
         if waiting.is_empty() && waiting.capacity() > ROOM_KEPT {
             waiting.shrink_to(0);
@@ -206,8 +222,7 @@ impl QuietLists {
                 };
                 let list = slot.list(place.side.outgoing);
                 if let Outcome::Waits(due) = merge::tidy(list, place, &keeper) {
-                    let mut waiting = self.waiting.borrow_mut();
-                    waiting.push_back((due, Waiting::new(place)));
+                    self.waiting.borrow_mut().push_back((due, place));
                 }
             }
         }
@@ -222,7 +237,7 @@ impl QuietLists {
         }
         self.written_since_slab.set(0);
         let mut layouts = self.layouts.borrow_mut();
-        let at_rest = || idle && self.fresh.borrow().is_empty();
+        let at_rest = || idle && self.fresh.borrow().len == 0;
         if at_rest() {
             layouts.settle_for_less();
         }

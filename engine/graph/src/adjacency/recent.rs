@@ -361,8 +361,15 @@ fn replace(chunk: Chunk<'_>, room: Room, guard: &Guard<'_>) {
     let new = build(room, Link::to(beside), guard.heap());
     if let Some(old) = old {
         let (from, to) = (Tail::of(old), Tail::of(new.as_ref()));
-        for at in 0..from.len() {
-            to.fill(at, &from.get(at));
+        if from.wide == to.wide {
+            let words = from.len() * from.words_each();
+            for (to, from) in to.words[..words].iter().zip(from.words) {
+                to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+            }
+        } else {
+            for at in 0..from.len() {
+                to.fill(at, &from.get(at));
+            }
         }
         new.as_ref()
             .header()

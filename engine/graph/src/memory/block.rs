@@ -63,17 +63,28 @@ impl<H: Charged, T> Raw<H, T> {
         len: usize,
         mut item: impl FnMut(usize) -> T,
     ) {
-        let stored = u32::try_from(len).expect("a block has fewer than 2^32 items");
-        // SAFETY: memory of the right size and alignment, as the caller promises; fields are written without reading them. `items`
-        // has the provenance of the whole block, since it is made from the raw pointer. A panic in `item` leaks the block, no more.
+        // SAFETY: as the caller promises. `items` has the provenance of the whole block, since it is made from the raw pointer. A panic
+        // in `item` leaks the block, no more.
         unsafe {
-            (&raw mut (*raw.as_ptr()).len).write(stored);
-            (&raw mut (*raw.as_ptr()).place).write(place);
-            (&raw mut (*raw.as_ptr()).header).write(header);
+            Self::write_head(raw, place, header, len);
             let items = (&raw mut (*raw.as_ptr()).items).cast::<T>();
             for i in 0..len {
                 items.add(i).write(item(i));
             }
+        }
+    }
+
+    /// Writes what stands before a block's items.
+    ///
+    /// # Safety
+    /// As for [`Raw::write`].
+    unsafe fn write_head(raw: NonNull<Raw<H, T>>, place: u32, header: H, len: usize) {
+        let len = u32::try_from(len).expect("a block has fewer than 2^32 items");
+        // SAFETY: memory of the right size and alignment, as the caller promises; fields are written without reading them.
+        unsafe {
+            (&raw mut (*raw.as_ptr()).len).write(len);
+            (&raw mut (*raw.as_ptr()).place).write(place);
+            (&raw mut (*raw.as_ptr()).header).write(header);
         }
     }
 
@@ -110,22 +121,34 @@ impl Heap {
         len: usize,
         item: impl FnMut(usize) -> T,
     ) -> Owned<'_, H, T> {
+        let raw = self.room_for_block(len);
+        // SAFETY: fresh memory of this layout.
+        unsafe { Raw::write(raw, 0, header, len, item) };
+        Owned::of(BlockRef::of(raw), self)
+    }
+
+    /// A block with a copy of these items.
+    pub(crate) fn block_of<H: Charged, T: Copy>(&self, header: H, items: &[T]) -> Owned<'_, H, T> {
+        let raw = self.room_for_block(items.len());
+        // SAFETY: fresh memory of the layout for so many items, which are plain data from elsewhere.
+        unsafe {
+            Raw::write_head(raw, 0, header, items.len());
+            let to = (&raw mut (*raw.as_ptr()).items).cast::<T>();
+            ptr::copy_nonoverlapping(items.as_ptr(), to, items.len());
+        }
+        Owned::of(BlockRef::of(raw), self)
+    }
+
+    /// Memory for a block, counted.
+    fn room_for_block<H: Charged, T>(&self, len: usize) -> NonNull<Raw<H, T>> {
         let layout = Raw::<H, T>::layout(len);
         // SAFETY: the layout is not empty, it holds at least the length.
         let raw = unsafe { alloc(layout) }.cast::<Raw<H, T>>();
         let Some(raw) = NonNull::new(raw) else {
             handle_alloc_error(layout)
         };
-        // SAFETY: fresh memory of this layout.
-        unsafe { Raw::write(raw, 0, header, len, item) };
         self.count(H::OWNER, layout.size() as i64);
-        Owned {
-            block: BlockRef {
-                raw,
-                life: PhantomData,
-            },
-            heap: self,
-        }
+        raw
     }
 
     /// Retires a block that no link owns any more.

@@ -74,22 +74,29 @@ pub enum NotStorable {
 }
 
 /// Appends an unsigned LEB128 varint.
-pub fn put_varint(out: &mut Vec<u8>, mut x: u64) {
+pub fn put_varint(out: &mut Vec<u8>, x: u64) {
     if x < 0x80 {
         return out.push(x as u8);
     }
-    let (mut bytes, mut len) = ([0; VARINT_BYTES_MAX], 0);
+    let mut bytes = [0; VARINT_BYTES_MAX];
+    let len = write_varint(&mut bytes, 0, x);
+    out.extend_from_slice(&bytes[..len]);
+}
+
+/// Writes a varint into `bytes` from `at` on; where it ends.
+#[inline]
+pub(crate) fn write_varint(bytes: &mut [u8], mut at: usize, mut x: u64) -> usize {
     while x >= 0x80 {
-        bytes[len] = x as u8 | 0x80;
+        bytes[at] = x as u8 | 0x80;
         x >>= 7;
-        len += 1;
+        at += 1;
     }
-    bytes[len] = x as u8;
-    out.extend_from_slice(&bytes[..=len]);
+    bytes[at] = x as u8;
+    at + 1
 }
 
 /// The longest varint: 64 bits by sevens.
-const VARINT_BYTES_MAX: usize = 10;
+pub(crate) const VARINT_BYTES_MAX: usize = 10;
 
 /// Appends a zigzag varint.
 pub fn put_signed(out: &mut Vec<u8>, x: i64) {
