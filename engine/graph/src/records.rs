@@ -137,10 +137,10 @@ pub(crate) struct RecordRoom {
 }
 
 impl RecordRoom {
-    /// Whether `n` more records can be taken, whatever their types.
+    /// Whether `n` more records can be taken, whatever their types: each may be the first of its type and need a page.
     pub(crate) fn has_room(&self, n: usize) -> bool {
         let pages = (PAGES_MAX - self.next) as usize + self.left.len();
-        n.div_ceil(PAGE_SLOTS) < pages
+        n <= pages
     }
 
     /// A record for an edge of a type; [`RecordRoom::has_room`] has said that there is one.
@@ -224,5 +224,34 @@ impl Records {
             page.header().columns.retire(heap);
             heap.retire_block(page);
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::memory::Account;
+    use std::sync::Arc;
+
+    #[test]
+    fn there_is_room_for_records_of_as_many_types_as_there_are_pages() {
+        let heap = Heap::new(Arc::new(Account::new(1)), 0);
+        let mut records = Records::default();
+        let mut room = RecordRoom {
+            next: PAGES_MAX - 2,
+            left: vec![7],
+            ..RecordRoom::default()
+        };
+        assert!(room.has_room(3) && !room.has_room(4));
+        let guard = heap.enter();
+        let taken = [0, 1, 2].map(|type_| room.take(&records, TypeId(type_), &guard));
+        assert_eq!(taken.map(|record| place(record).1), [0; 3]);
+        assert!(taken.iter().all(|record| *record != u32::MAX));
+        assert!(!room.has_room(1) && room.has_room(0));
+        room.release(&records, taken[1], &guard);
+        assert!(room.has_room(1));
+        drop(guard);
+        records.free(&heap);
+        while heap.collect(100) > 0 {}
     }
 }

@@ -40,6 +40,8 @@ const DELTA_BYTES: usize = 256;
 const BATCHED_DELTA_BYTES: usize = 40;
 /// What each of a batch is admitted to in the graph beyond its values, in bytes: slot, version, entries on both sides.
 const BATCHED_BYTES: usize = 192;
+/// What a property takes up, for a guess at what several do.
+const PROPERTY_BYTES: usize = 16;
 /// Up to this size a frame grows by doubling, beyond by half, in bytes.
 const FRAME_DOUBLES_TO: usize = 1 << 20;
 
@@ -1022,7 +1024,7 @@ impl Txn {
                 self.define(NameKind::Key, key.0)?;
             }
         }
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(properties.len() * PROPERTY_BYTES);
         encode_properties(properties, &mut bytes)?;
         self.make_room_for_values(bytes.len())?;
         Ok(bytes)
@@ -1033,7 +1035,7 @@ impl Txn {
         for (key, _) in changes {
             self.define(NameKind::Key, key.0)?;
         }
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(changes.len() * PROPERTY_BYTES);
         crate::value::codec::encode_changes(changes, &mut bytes)?;
         self.make_room_for_values(bytes.len())?;
         Ok(bytes)

@@ -576,6 +576,33 @@ fn a_batch_that_violates_a_constraint_leaves_nothing() {
     scene.quiet();
     let mut txn = scene.begin(Access::Write);
     assert_eq!(txn.create_vertices(&new[..3]).unwrap().len(), 3);
+    // Others, in between and behind, which the constraint does not concern.
+    let free = NewVertex {
+        labels: &scene.labels[1..],
+        properties: new[0].properties,
+    };
+    let four: Vec<Value> = vec![4.into(), 5.into()];
+    let more = [0, 1].map(|n: usize| [(scene.keys[0], four[n].clone())]);
+    let more = more.each_ref().map(|properties| NewVertex {
+        labels: &scene.labels[..2],
+        properties,
+    });
+    let mixed = [free, more[0], more[1], free, free];
+    let ids = txn.create_vertices(&mixed).unwrap();
+    txn.next_clause();
+    let epoch = scene.core.enter();
+    let view = txn.view(&epoch);
+    for (id, new) in ids.iter().zip(&mixed) {
+        let vertex = view.vertex(*id).unwrap();
+        assert_eq!(vertex.labels(), new.labels);
+        let value = vertex.property(scene.keys[0]).map(|v| v.to_value());
+        assert_eq!(value.as_ref(), Some(&new.properties[0].1));
+    }
+    drop(epoch);
+    assert!(matches!(
+        txn.create_vertices(&[free, new[3]]),
+        Err(WriteError::Constraint { .. })
+    ));
     txn.rollback();
     scene.quiet();
     assert_eq!(scene.core.graph().vertex_count(), 0);

@@ -243,11 +243,6 @@ impl Schema {
             .map(|(_, item)| item)
     }
 
-    /// Whether there are constraints at all.
-    pub(crate) fn has_constraints(&self) -> bool {
-        !self.constraints.is_empty()
-    }
-
     /// The index of something that can be read, if there is one.
     pub(crate) fn find_index(&self, definition: &IndexDefinition) -> Option<&Index> {
         let online = self

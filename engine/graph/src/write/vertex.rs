@@ -47,29 +47,35 @@ impl<'a> Pen<'a> {
         Ok(id)
     }
 
-    /// New vertices in a shard, whose token is taken once unless unique keys ask for more. Appends their ids: after an error those that
-    /// were made before it.
+    /// New vertices in a shard, whose token is taken once; those that a constraint concerns are made one by one, since their unique keys
+    /// ask for other tokens too. Appends their ids: after an error those that were made before it.
     pub(crate) fn create_vertices<'p>(
         &self,
         shard: ShardId,
         new: impl IntoIterator<Item = (LabelSetId, Properties<'p>)>,
         ids: &mut Vec<VertexId>,
     ) -> Result<(), WriteError> {
-        let mut hold = self.hold([shard]);
-        if self.schema().has_constraints() {
-            drop(hold);
-            for (labels, properties) in new {
-                ids.push(self.create_vertex(shard, labels, properties)?);
-            }
-            return Ok(());
-        }
+        let mut held = None;
+        // The last set of labels that a constraint concerned: to be asked for no longer than it goes on.
+        let mut constrained = None;
         for (labels, properties) in new {
-            let next = hold
-                .shard(shard)
-                .next_slot(self.graph(), labels, self.guard);
-            let (id, slot) = next.ok_or(NO_MORE_IDS)?;
-            self.link_first(id, slot, labels, properties);
-            ids.push(id);
+            if constrained != Some(labels) {
+                let hold = held.get_or_insert_with(|| self.hold([shard]));
+                // The schema changes only while all tokens are held, so not before this vertex is made.
+                let all = self.graph().label_sets.labels(labels);
+                if self.schema().constraints(all).next().is_none() {
+                    let shard = hold.shard(shard);
+                    let next = shard.next_slot(self.graph(), labels, self.guard);
+                    let (id, slot) = next.ok_or(NO_MORE_IDS)?;
+                    self.link_first(id, slot, labels, properties);
+                    ids.push(id);
+                    constrained = None;
+                    continue;
+                }
+                held = None;
+                constrained = Some(labels);
+            }
+            ids.push(self.create_vertex(shard, labels, properties)?);
         }
         Ok(())
     }
