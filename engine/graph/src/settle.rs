@@ -69,8 +69,8 @@ struct Ended {
     seq: Option<CommitSeq>,
     /// What is not settled yet: the first of what it wrote.
     writes: Vec<Write>,
-    /// Whether its end lies behind, so that lists may have stopped waiting for it.
-    is_late: bool,
+    /// Whether it has waited already.
+    waited: bool,
 }
 
 /// Transactions that have ended and are not settled wholly.
@@ -103,7 +103,7 @@ impl Settling {
     /// In front, unless it is the newest to wait.
     fn push(&mut self, ended: Ended) {
         self.add(&ended, 1);
-        match ended.is_late {
+        match ended.waited {
             true => self.queue.push_front(ended),
             false => self.queue.push_back(ended),
         }
@@ -259,14 +259,8 @@ fn chain_of<'g>(graph: &'g Graph, part: Part, guard: &'g Guard<'_>) -> Option<&'
     }
 }
 
-/// Replaces the stamp that `cell` has put on one side of an edge; when that `is_late`, its list has to be looked at again.
-fn restamp(
-    slot: &Slot,
-    part: Part,
-    cell: CellId,
-    (stamp, is_late): (u64, bool),
-    keeper: &Keeper<'_>,
-) {
+/// Replaces the stamp that `cell` has put on one side of an edge.
+fn restamp(slot: &Slot, part: Part, cell: CellId, stamp: u64, keeper: &Keeper<'_>) {
     let guard = keeper.guard;
     let (side, key, mark) = match part {
         Part::Outgoing(edge, mark) => (true, Key::outgoing(edge), mark),
@@ -283,11 +277,8 @@ fn restamp(
     };
     if let Some(entry) = adjacency::find_where(slot.list(side.outgoing), key, guard, marked) {
         match mark {
-            EdgeMark::Created => entry.set_created(stamp, keeper),
+            EdgeMark::Created => entry.set_created(stamp, side, key, keeper),
             EdgeMark::Deleted => entry.set_deleted(stamp, side, key, keeper),
-        }
-        if is_late {
-            keeper.quiet.restamped(side, key);
         }
     }
 }
@@ -304,7 +295,7 @@ impl CoreState {
             cell,
             seq,
             writes,
-            is_late: false,
+            waited: false,
         };
         let mut at_once = self.graph.settled_at_once.load(Ordering::Relaxed);
         while at_once > 0 && !ended.writes.is_empty() {
@@ -325,7 +316,7 @@ impl CoreState {
             let Some(mut ended) = self.change_settling(Settling::pop) else {
                 break;
             };
-            ended.is_late = true;
+            ended.waited = true;
             done += self.settle_some(&mut ended, SLICE.min(budget - done));
             if ended.writes.is_empty() {
                 self.rest(ended.cell);
@@ -358,7 +349,7 @@ impl CoreState {
         let from = writes.len().saturating_sub(budget);
         let done = writes.len() - from;
         match ended.seq {
-            Some(seq) => self.number(ended.cell, seq, &writes[from..], ended.is_late),
+            Some(seq) => self.number(ended.cell, seq, &writes[from..]),
             None => self.undo(ended.cell, &writes[from..]),
         }
         writes.truncate(from);
@@ -369,13 +360,11 @@ impl CoreState {
     }
 
     /// Rewrites the stamps of writes to their commit's number.
-    fn number(&self, cell: CellId, seq: CommitSeq, writes: &[Write], is_late: bool) {
+    fn number(&self, cell: CellId, seq: CommitSeq, writes: &[Write]) {
         let guard = self.heap.enter();
-        // A list that has been looked at since the horizon passed the commit waits for the next commit, and there may be none.
-        let is_late = is_late && seq <= self.graph.oldest_snapshot();
         let keeper = Keeper::new(&self.graph, &guard, &self.quiet);
         for_parts(self, writes, |_, part, slot| {
-            self.rewrite(part, slot, cell, (seq, is_late), &keeper)
+            self.rewrite(part, slot, cell, seq, &keeper)
         });
         for &write in writes {
             self.fold_later(seq, write);
@@ -400,14 +389,7 @@ impl CoreState {
         }
     }
 
-    fn rewrite(
-        &self,
-        part: Part,
-        slot: &Slot,
-        cell: CellId,
-        (seq, is_late): (CommitSeq, bool),
-        keeper: &Keeper<'_>,
-    ) {
+    fn rewrite(&self, part: Part, slot: &Slot, cell: CellId, seq: CommitSeq, keeper: &Keeper<'_>) {
         let guard = keeper.guard;
         match part {
             Part::Vertex(_) | Part::Record(..) => {
@@ -422,7 +404,7 @@ impl CoreState {
                 }
             }
             Part::Outgoing(..) | Part::Incoming(..) => {
-                restamp(slot, part, cell, (seq.0, is_late), keeper);
+                restamp(slot, part, cell, seq.0, keeper);
             }
         }
     }
@@ -462,7 +444,7 @@ impl CoreState {
                     }
                 }
                 Part::Outgoing(..) | Part::Incoming(..) => {
-                    restamp(slot, part, cell, (NEVER, true), &pen.keeper());
+                    restamp(slot, part, cell, NEVER, &pen.keeper());
                 }
             }
         });

@@ -11,7 +11,7 @@ use super::quiet::Keeper;
 use super::recent::{self, Room, TailEntry};
 use super::{Chunk, Key, List, NO_RECORD, Side, chunks, directory};
 use crate::memory::{Either, Guard};
-use crate::stamp::NEVER;
+use crate::stamp::{IN_FLIGHT, NEVER};
 
 /// An entry of a list.
 #[derive(Clone, Copy)]
@@ -54,8 +54,9 @@ impl<'g> Entry<'g> {
         (record != NO_RECORD).then_some(record)
     }
 
-    /// Stamps its creation anew: with its number, or as undone.
-    pub(crate) fn set_created(&self, stamp: u64, keeper: &Keeper<'_>) {
+    /// Stamps its creation anew: with its number, or as undone. `side` says whose list it stands in.
+    pub(crate) fn set_created(&self, stamp: u64, side: Side, key: Key, keeper: &Keeper<'_>) {
+        look_again(self.chunk, side, key, keeper);
         match self.at {
             At::Settled(at) => recent::set_born(self.chunk, self.place(at), stamp, keeper.guard),
             At::Tail(at) => recent::tail(self.chunk, keeper.guard).set_created(at, stamp),
@@ -91,12 +92,22 @@ impl<'g> Entry<'g> {
         (at, Settled::of(self.chunk).len())
     }
 
-    /// A chunk at rest is going to have something recent.
+    /// Something of the chunk is going to change.
     fn wake(&self, side: Side, key: Key, keeper: &Keeper<'_>) {
         keeper.quiet.written();
         if self.chunk.header().recent.is_null() {
             keeper.quiet.push(side, Some(key));
+        } else {
+            look_again(self.chunk, side, key, keeper);
         }
+    }
+}
+
+/// Queues a chunk with something recent, that of `key`, unless it is.
+#[inline]
+fn look_again(chunk: Chunk<'_>, side: Side, key: Key, keeper: &Keeper<'_>) {
+    if recent::set_queued(chunk, true, keeper.guard) {
+        keeper.quiet.push(side, Some(key));
     }
 }
 
@@ -193,8 +204,14 @@ pub(crate) fn insert(
     };
     keeper.quiet.written();
     let chunk = chunk_of(list, key, keeper.guard);
-    if !chunk.is_some_and(|chunk| recent::append(chunk, &entry, keeper.guard)) {
-        insert_with_room(list, side, entry, chunk, keeper);
+    match chunk {
+        Some(chunk) if recent::append(chunk, &entry, keeper.guard) => {
+            // What is in flight is looked at when it has its number.
+            if created & IN_FLIGHT == 0 {
+                look_again(chunk, side, key, keeper);
+            }
+        }
+        _ => insert_with_room(list, side, entry, chunk, keeper),
     }
 }
 
@@ -235,5 +252,6 @@ fn insert_with_room(
         let most = if tail.len() < limit { limit } else { TAIL_MOST };
         let room = (2 * tail.len()).clamp(TAIL_FIRST, most);
         recent::push(chunk, &entry, room, guard);
+        look_again(chunk, side, key, keeper);
     }
 }

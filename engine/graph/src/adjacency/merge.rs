@@ -13,10 +13,10 @@ use super::directory::{self, Branch, DirectoryHead};
 use super::quiet::Keeper;
 use super::recent::{self, BesideHead, Columns, Part, Room, Tail};
 use super::{CHUNK, Chunk, Directory, Key, List, Side};
-use crate::horizon::Active;
+use crate::horizon::{Active, Need};
 use crate::ids::{CommitSeq, TypeId};
 use crate::memory::{Alone, Either, Guard, Heap, Link, Owned, Unforked, Unlinked};
-use crate::stamp::{NEVER, SETTLED, in_flight, is_below};
+use crate::stamp::{IN_FLIGHT, NEVER, SETTLED, in_flight, is_below};
 use smallvec::SmallVec;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -48,41 +48,47 @@ pub(super) struct Scratch {
 }
 
 /// A list, and a key that says which of its chunks is meant.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Place {
     pub(super) side: Side,
     pub(super) key: Key,
 }
 
-/// How a chunk was left.
-pub(super) enum Outcome {
-    /// Nothing more to do.
-    AtRest,
-    /// It has stamps that can be forgotten at this horizon.
-    Waits(CommitSeq),
+/// When something more can be forgotten in a chunk that has been looked at. What is in flight is looked at when its transaction's marks are
+/// rewritten.
+#[derive(Default)]
+pub(super) struct Outlook {
+    /// Once this commit is visible: entries deleted by then.
+    pub(super) visible: Option<CommitSeq>,
+    /// Once this snapshot has ended: deleted entries that it sees.
+    pub(super) ended: Option<CommitSeq>,
+    /// Once the horizon has come so far: stamps of entries that live.
+    pub(super) horizon: Option<CommitSeq>,
+    /// Where the chunk begins, whatever has been merged.
+    pub(super) bound: Option<Key>,
 }
 
-/// A chunk without settled entries, with room for recent ones.
+/// A chunk without settled entries, with room for recent ones; its maker queues it.
 pub(super) fn empty_with_room(room: Room, heap: &Heap) -> Owned<'_, ChunkHead, u32> {
-    build(&[], Some(room), &mut Vec::new(), heap)
+    build(&[], (Some(room), true), &mut Vec::new(), heap)
 }
 
 fn build<'h>(
     kept: &[Kept],
-    room: Option<Room>,
+    recent: (Option<Room>, bool),
     words: &mut Vec<u32>,
     heap: &'h Heap,
 ) -> Owned<'h, ChunkHead, u32> {
     let head = chunk::pack(kept, words);
     let beside = recent::build_beside(kept, heap);
-    build_packed(head, words, beside, room, heap)
+    build_packed(head, words, beside, recent, heap)
 }
 
 fn build_packed<'h>(
     mut head: ChunkHead,
     words: &[u32],
     beside: Link<BesideHead, ()>,
-    room: Option<Room>,
+    (room, queued): (Option<Room>, bool),
     heap: &'h Heap,
 ) -> Owned<'h, ChunkHead, u32> {
     if room.is_some() || !beside.is_null() {
@@ -91,7 +97,7 @@ fn build_packed<'h>(
             wide: false,
             type_: TypeId(0),
         };
-        let recent = recent::build(room.unwrap_or(nothing), beside, heap);
+        let recent = recent::build(room.unwrap_or(nothing), beside, queued, heap);
         head.recent = Link::owning(recent);
     }
     heap.block_of(head, words)
@@ -255,8 +261,10 @@ fn merge_chunk(
     scratch: &mut Scratch,
 ) {
     let (guard, heap) = (keeper.guard, keeper.guard.heap());
+    let queued = recent::in_queue(chunk, guard);
     if let Some(head) = merge_run(chunk, keeper, scratch) {
-        let new = build_packed(head, &scratch.words, Link::default(), room, heap);
+        let none = Link::default();
+        let new = build_packed(head, &scratch.words, none, (room, queued), heap);
         keeper.quiet.scatter(place.side.vertex);
         let old = list.set_first(new);
         return retire_unforked(old.expect("the list was not empty"), heap);
@@ -269,9 +277,17 @@ fn merge_chunk(
     let old = if kept.is_empty() && room.is_none() {
         list.take()
     } else if parts.len() == 1 {
-        list.set_first(build(kept, room, words, heap))
+        list.set_first(build(kept, (room, queued), words, heap))
     } else {
-        let built = build_parts(&parts, Key::FIRST, place, room, keeper, kept, words);
+        let built = build_parts(
+            &parts,
+            Key::FIRST,
+            place,
+            (room, queued),
+            keeper,
+            kept,
+            words,
+        );
         let mut built = built.into_iter();
         let branch = |_| built.next().expect("as many as there are parts");
         list.set_second(heap.block(DirectoryHead, parts.len(), branch))
@@ -285,7 +301,7 @@ fn build_parts(
     parts: &[Range<usize>],
     bound: Key,
     place: Place,
-    room: Option<Room>,
+    (room, queued): (Option<Room>, bool),
     keeper: &Keeper<'_>,
     kept: &[Kept],
     words: &mut Vec<u32>,
@@ -297,15 +313,17 @@ fn build_parts(
         .map(|(at, part)| if at == 0 { bound } else { kept[part.start].key })
         .collect();
     let home = bounds.partition_point(|&b| b <= place.key).max(1) - 1;
+    // Of a chunk that is cut one place may stand in a queue: each part gets its own.
+    let cut = parts.len() > 1;
     let build_part = |(at, part): (usize, &Range<usize>)| {
         let part = &kept[part.clone()];
-        let link = Link::owning(build(part, room.filter(|_| at == home), words, heap));
+        let recent = (room.filter(|_| at == home), queued || cut);
+        let link = Link::owning(build(part, recent, words, heap));
         let branch = Branch {
             bound: bounds[at],
             link,
         };
-        if parts.len() > 1 && !branch.chunk(keeper.guard).header().recent.is_null() {
-            // Of the chunk that was cut only one place stands in the queue.
+        if cut && !branch.chunk(keeper.guard).header().recent.is_null() {
             keeper.quiet.push(place.side, Some(branch.bound));
         }
         branch
@@ -353,7 +371,10 @@ fn merge_branch(
         parts(kept)
     };
     let bound = branches[covered.start].bound;
-    let mut built = build_parts(&parts, bound, place, room, keeper, kept, words).into_iter();
+    let mut merged = branches[covered.clone()].iter();
+    let queued = merged.any(|branch| recent::in_queue(branch.chunk(guard), guard));
+    let recent = (room, queued);
+    let mut built = build_parts(&parts, bound, place, recent, keeper, kept, words).into_iter();
     if covered.len() == 1 && parts.len() == 1 {
         let new = built.next().expect("there is one part");
         let old = branches[at].link.pass(new.link);
@@ -399,33 +420,45 @@ fn merge_branch(
 }
 
 /// Merges the chunk of a place if that forgets enough to be worth the copy.
-pub(super) fn tidy(list: &List, place: Place, keeper: &Keeper<'_>) -> Outcome {
-    let chunk = match list.load(keeper.guard) {
-        None => return Outcome::AtRest,
-        Some(Either::First(chunk)) => chunk,
+pub(super) fn tidy(list: &List, place: Place, keeper: &Keeper<'_>) -> Outlook {
+    let mut outlook = Outlook::default();
+    let (chunk, bound) = match list.load(keeper.guard) {
+        None => return outlook,
+        Some(Either::First(chunk)) => (chunk, Key::FIRST),
         Some(Either::Second(directory)) => {
-            directory.items()[directory::index(directory, place.key)].chunk(keeper.guard)
+            let branch = &directory.items()[directory::index(directory, place.key)];
+            (branch.chunk(keeper.guard), branch.bound)
         }
     };
     let Some((tail, columns)) = recent::of(chunk, keeper.guard) else {
-        return Outcome::AtRest;
+        return outlook;
     };
+    outlook.bound = Some(bound);
     let active = keeper.active();
     let horizon = active.horizon();
-    let (mut old, mut newest) = (0, CommitSeq(0));
+    let (mut old, mut open) = (0, false);
     let mut look = |created: u64, deleted: u64| {
-        if created == NEVER || (deleted != NEVER && !active.needs(created, deleted)) {
-            old += 1;
-            return;
-        }
-        for stamp in [created, deleted] {
-            if in_flight(stamp).is_some() {
-                newest = newest.max(horizon.next());
-            } else if stamp > horizon.0 && stamp != NEVER {
-                newest = newest.max(CommitSeq(stamp));
-            } else if stamp != SETTLED && stamp != NEVER {
+        let need = match deleted {
+            _ if created == NEVER => Need::No,
+            NEVER => Need::Undecided,
+            deleted => active.need(created, deleted),
+        };
+        open |= in_flight(created).is_some() || in_flight(deleted).is_some();
+        match need {
+            Need::No => {
                 old += 1;
+                return;
             }
+            Need::By(snapshot) => outlook.ended = outlook.ended.max(Some(snapshot)),
+            Need::Undecided if deleted & IN_FLIGHT == 0 => {
+                outlook.visible = outlook.visible.max(Some(CommitSeq(deleted)));
+            }
+            Need::Undecided => {}
+        }
+        if created & IN_FLIGHT == 0 && created > horizon.0 {
+            outlook.horizon = outlook.horizon.max(Some(CommitSeq(created)));
+        } else if created & IN_FLIGHT == 0 && created != SETTLED {
+            old += 1;
         }
     };
     let len = Settled::of(chunk).len();
@@ -438,15 +471,13 @@ pub(super) fn tidy(list: &List, place: Place, keeper: &Keeper<'_>) -> Outcome {
         }
     }
     let total = len + tail.len();
-    let all_old = newest == CommitSeq(0);
+    let waits = outlook.visible.or(outlook.ended).or(outlook.horizon);
+    let all_old = !open && waits.is_none();
+    recent::set_queued(chunk, outlook.visible.is_some(), keeper.guard);
     if all_old || (old > 0 && total <= SMALL) || old * 8 >= total {
         merge(list, place, None, keeper);
     }
-    if all_old {
-        Outcome::AtRest
-    } else {
-        Outcome::Waits(newest)
-    }
+    outlook
 }
 
 fn for_chunk_parts(chunk: &Unlinked<ChunkHead, u32>, give: impl FnMut(Part)) {

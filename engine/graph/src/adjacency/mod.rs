@@ -65,7 +65,7 @@ pub(crate) const TAILS_AHEAD: usize = 4;
 const HIGH_BITS: u32 = 3;
 
 /// What entries are ordered by: type, neighbour, ordinal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
     /// `type << 3 | neighbour >> 32`.
     tag: u32,
@@ -174,7 +174,7 @@ fn base(tag: u32) -> u64 {
 }
 
 /// One list of one vertex.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Side {
     /// Whose list.
     pub(crate) vertex: VertexId,

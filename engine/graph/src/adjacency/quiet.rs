@@ -2,20 +2,23 @@
 //!
 //! Owned here: [`QuietLists`] and [`Keeper`], what a writer of lists has at hand. Called by `write` and `settle` (through [`Keeper`]), `core`
 //! (housekeeping).
-//! Always holds: a chunk whose `recent` is not null stands in some core's queue, fresh or with the horizon it waits for, so that every
-//! list comes to rest once its writers and readers have gone; an entry that finds nothing to do is dropped; undoing makes an entry
-//! anew, and so does a number that comes late, since the horizon need not move then. While a core writes, lists are let be as long as they are few
-//! beside the edges: a tail that grows is merged by its size, and merging each entry by itself would cost more than the memory it saves.
+//! Always holds: a chunk whose `recent` is not null stands in some core's queue, unless all it waits for is in flight: whoever rewrites
+//! or undoes a stamp queues it. It is looked at once what is deleted in it is visible, again when a snapshot that sees something deleted has
+//! ended, and when the horizon has passed its stamps; so every list comes to rest once its writers and readers have gone, and a reader
+//! of an hour keeps no entry that it does not see, once what can go is an eighth of its chunk. A place that finds nothing to do is
+//! dropped. While a core writes, lists are let be as long as they are few beside the edges: a tail that grows is merged by its
+//! size, and merging each entry by itself would cost more than the memory it saves.
 //! Left to others: merging itself (`merge`), laying out (`layout`).
 
 use super::layout::Layouts;
-use super::merge::{self, Outcome, Place, Scratch};
+use super::merge::{self, Place, Scratch};
 use super::{Key, Side};
 use crate::graph::Graph;
 use crate::horizon::Active;
 use crate::ids::{CommitSeq, VertexId};
 use crate::memory::{Guard, Heap};
 use crate::shard::Hold;
+use crate::waiting::{Held, Waiting};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 
@@ -87,8 +90,12 @@ impl Places {
 pub(crate) struct QuietLists {
     /// Not looked at yet, in the order in which they became recent.
     fresh: RefCell<Places>,
-    /// Looked at, with the horizon at which looking again makes sense, in about that order.
-    waiting: RefCell<VecDeque<(CommitSeq, Place)>>,
+    /// Looked at, with something deleted by a commit that is not visible yet; in about that order.
+    to_be_visible: RefCell<VecDeque<(CommitSeq, Place)>>,
+    /// Looked at, with something deleted that a snapshot sees.
+    held: RefCell<Held<Place>>,
+    /// Looked at, with stamps that the horizon has to pass.
+    young: RefCell<Waiting<Place>>,
     /// Entries written since the core kept house last.
     written: Cell<u64>,
     /// The same since it laid out a slab.
@@ -135,12 +142,6 @@ impl QuietLists {
         self.fresh.borrow_mut().push(side, key);
     }
 
-    /// A stamp in a list was undone, or got a number that the horizon has passed.
-    pub(crate) fn restamped(&self, side: Side, key: Key) {
-        self.written();
-        self.push(side, Some(key));
-    }
-
     /// A list got a block of its own.
     pub(super) fn scatter(&self, vertex: VertexId) {
         self.layouts.borrow_mut().scatter(vertex.page());
@@ -148,10 +149,40 @@ impl QuietLists {
 
     /// Whether looking at once would find something to merge.
     pub(crate) fn more(&self, graph: &Graph) -> bool {
-        let first = self.waiting.borrow().front().map(|&(due, _)| due);
         self.fresh.borrow().len as u64 > self.allowed(graph)
-            || first.is_some_and(|due| due <= graph.oldest_snapshot())
             || self.layouts.borrow().more()
+            || self.is_due(graph)
+    }
+
+    /// Whether something that was looked at is to be looked at again.
+    fn is_due(&self, graph: &Graph) -> bool {
+        let first = self.to_be_visible.borrow().front().map(|&(due, _)| due);
+        let (held, young) = (self.held.borrow(), self.young.borrow());
+        if first.is_none() && held.is_empty() && young.is_empty() {
+            return false;
+        }
+        let active = graph.active_snapshots();
+        first.is_some_and(|due| due <= active.open())
+            || held.is_due(&active)
+            || young.is_due(active.horizon())
+    }
+
+    /// The next place to look at, as long as more than `allowed` fresh ones are left.
+    fn next(&self, allowed: u64, active: &Active) -> Option<Place> {
+        let mut fresh = self.fresh.borrow_mut();
+        let next = if fresh.len as u64 > allowed {
+            fresh.pop()
+        } else {
+            None
+        };
+        let open = active.open();
+        let seen = || {
+            let mut queue = self.to_be_visible.borrow_mut();
+            Some(queue.pop_front_if(|(due, _)| *due <= open)?.1)
+        };
+        next.or_else(seen)
+            .or_else(|| self.held.borrow_mut().pop(active))
+            .or_else(|| self.young.borrow_mut().pop(active.horizon()))
     }
 
     /// Lists that may go on waiting: none once the core has stopped writing.
@@ -166,23 +197,15 @@ impl QuietLists {
     /// Merges lists that have waited longest, up to `budget`; how many it looked at.
     pub(crate) fn merge(&self, budget: usize, graph: &Graph, heap: &Heap, core: u16) -> usize {
         let allowed = self.allowed(graph);
-        let horizon = graph.oldest_snapshot();
+        if self.fresh.borrow().len as u64 <= allowed && !self.is_due(graph) {
+            return 0;
+        }
+        let active = graph.active_snapshots();
         let mut done = 0;
         let mut batch: Vec<Place> = Vec::new();
         while done < budget {
             let size = BATCH.min(budget - done);
-            {
-                let mut fresh = self.fresh.borrow_mut();
-                while batch.len() < size && fresh.len as u64 > allowed {
-                    batch.extend(fresh.pop());
-                }
-                let mut waiting = self.waiting.borrow_mut();
-                while batch.len() < size
-                    && let Some((_, place)) = waiting.pop_front_if(|(due, _)| *due <= horizon)
-                {
-                    batch.push(place);
-                }
-            }
+            batch.extend(std::iter::from_fn(|| self.next(allowed, &active)).take(size));
             if batch.is_empty() {
                 break;
             }
@@ -193,9 +216,9 @@ impl QuietLists {
         }
         // A queue that was long keeps no room for it.
         self.fresh.borrow_mut().shrink();
-        let mut waiting = self.waiting.borrow_mut();
-        if waiting.is_empty() && waiting.capacity() > ROOM_KEPT {
-            waiting.shrink_to(0);
+        let mut queue = self.to_be_visible.borrow_mut();
+        if queue.is_empty() && queue.capacity() > ROOM_KEPT {
+            queue.shrink_to(0);
         }
         done
     }
@@ -221,8 +244,17 @@ impl QuietLists {
                     continue;
                 };
                 let list = slot.list(place.side.outgoing);
-                if let Outcome::Waits(due) = merge::tidy(list, place, &keeper) {
-                    self.waiting.borrow_mut().push_back((due, place));
+                let outlook = merge::tidy(list, place, &keeper);
+                let key = outlook.bound.unwrap_or(place.key);
+                let place = Place { key, ..place };
+                if let Some(seq) = outlook.visible {
+                    self.to_be_visible.borrow_mut().push_back((seq, place));
+                }
+                if let Some(snapshot) = outlook.ended {
+                    self.held.borrow_mut().push(snapshot, place);
+                }
+                if let Some(seq) = outlook.horizon {
+                    self.young.borrow_mut().push(seq, place);
                 }
             }
         }

@@ -19,7 +19,7 @@ use super::{Chunk, Key, NO_RECORD};
 use crate::ids::{CommitSeq, TypeId};
 use crate::memory::{BlockRef, Charged, Guard, Heap, Link, MemoryOwner, Owned, Unlinked};
 use crate::stamp::{NEVER, SETTLED, is_below};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// What stands before recent entries.
 #[derive(Default)]
@@ -28,6 +28,8 @@ pub(crate) struct RecentHead {
     /// The type of all entries of a narrow tail.
     type_: u32,
     wide: bool,
+    /// Whether a place of this chunk stands in a queue that is worked off whatever the horizon does (`quiet`).
+    queued: AtomicBool,
     beside: Link<BesideHead, ()>,
 }
 
@@ -317,12 +319,14 @@ impl Room {
 pub(super) fn build<'h>(
     room: Room,
     beside: Link<BesideHead, ()>,
+    queued: bool,
     heap: &'h Heap,
 ) -> Owned<'h, RecentHead, AtomicU64> {
     let head = RecentHead {
         len: AtomicU32::new(0),
         type_: room.type_.0,
         wide: room.wide,
+        queued: AtomicBool::new(queued),
         beside,
     };
     let words = if room.wide { WIDE_WORDS } else { NARROW_WORDS };
@@ -353,12 +357,37 @@ pub(super) fn build_beside(kept: &[Kept], heap: &Heap) -> Link<BesideHead, ()> {
     Link::owning(heap.block(head, 0, |_| ()))
 }
 
+fn is_queued(recent: Recent<'_>) -> bool {
+    recent.header().queued.load(Ordering::Relaxed)
+}
+
+/// Whether a place of a chunk stands in a queue.
+pub(super) fn in_queue(chunk: Chunk<'_>, guard: &Guard<'_>) -> bool {
+    chunk.header().recent.load(guard).is_some_and(is_queued)
+}
+
+/// Notes whether a place of a chunk that has something recent stands in a queue; whether that is news.
+#[inline]
+pub(super) fn set_queued(chunk: Chunk<'_>, queued: bool, guard: &Guard<'_>) -> bool {
+    let Some(recent) = chunk.header().recent.load(guard) else {
+        return false;
+    };
+    let news = is_queued(recent) != queued;
+    if news {
+        // Only the holder of the token asks and sets it.
+        recent.header().queued.store(queued, Ordering::Relaxed);
+    }
+    news
+}
+
 /// Replaces what is recent by a larger or wider block with the same entries in the same places.
 fn replace(chunk: Chunk<'_>, room: Room, guard: &Guard<'_>) {
     let link = &chunk.header().recent;
     let old = link.load(guard);
     let beside = old.and_then(|old| old.header().beside.load(guard));
-    let new = build(room, Link::to(beside), guard.heap());
+    // Who makes the first sees to it that it is.
+    let queued = old.is_none_or(is_queued);
+    let new = build(room, Link::to(beside), queued, guard.heap());
     if let Some(old) = old {
         let (from, to) = (Tail::of(old), Tail::of(new.as_ref()));
         if from.wide == to.wide {
@@ -450,7 +479,8 @@ fn beside<'g>(chunk: Chunk<'g>, guard: &'g Guard<'_>) -> &'g BesideHead {
             wide: false,
             type_: TypeId(0),
         };
-        let none = link.set(build(nothing, Link::default(), guard.heap()));
+        // Who makes the first sees to it that it is queued.
+        let none = link.set(build(nothing, Link::default(), true, guard.heap()));
         debug_assert!(none.is_none());
         link.load(guard).expect("it was just set")
     });

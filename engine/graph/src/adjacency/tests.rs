@@ -109,8 +109,7 @@ impl World {
         let key = self.model[at].key;
         self.with(|keeper| {
             let entry = find(&self.list, key, keeper.guard).expect("a live entry is found");
-            entry.set_created(NEVER, keeper);
-            keeper.quiet.restamped(SIDE, key);
+            entry.set_created(NEVER, SIDE, key, keeper);
         });
         self.model.remove(at);
     }
@@ -400,4 +399,154 @@ fn one_key_made_and_deleted_again_and_again_under_an_old_reader_stays_short() {
     let guard = world.core.0.heap.enter();
     let left = entries(&world.list, &guard).count();
     assert!(left < 40, "{left} entries for one edge");
+}
+
+/// A graph with a hub and its neighbours, through transactions.
+struct Hub {
+    graph: std::sync::Arc<Graph>,
+    core: crate::Core,
+    hub: VertexId,
+    others: Vec<VertexId>,
+    type_: TypeId,
+}
+
+impl Hub {
+    fn new(others: usize) -> Hub {
+        let graph = Graph::new(GraphConfig {
+            shards: 1,
+            cores: 1,
+            journal: Arc::new(NullJournal::default()),
+        });
+        let core = graph.core(0);
+        let mut txn = core.begin(crate::Access::Write, crate::Isolation::Snapshot);
+        let type_ = txn.edge_type("T").unwrap();
+        let hub = txn.create_vertex(&[], &[]).unwrap();
+        let one = |_| txn.create_vertex(&[], &[]).unwrap();
+        let others = (0..others).map(one).collect();
+        txn.commit().unwrap();
+        Hub {
+            graph,
+            core,
+            hub,
+            others,
+            type_,
+        }
+    }
+
+    fn begin(&self) -> crate::Txn {
+        self.core
+            .begin(crate::Access::Write, crate::Isolation::Snapshot)
+    }
+
+    /// An edge to each of the others, in one transaction.
+    fn link(&self) -> Vec<crate::value::Edge> {
+        let mut txn = self.begin();
+        let link = |&to| txn.create_edge(self.hub, to, self.type_, &[]).unwrap();
+        let edges = self.others.iter().map(link).collect();
+        txn.commit().unwrap();
+        edges
+    }
+
+    fn unlink(&self, edges: &[crate::value::Edge]) {
+        let mut txn = self.begin();
+        for &edge in edges {
+            assert!(txn.delete_edge(edge).unwrap());
+        }
+        txn.commit().unwrap();
+    }
+
+    fn quiet(&self) {
+        for _ in 0..3 {
+            while self.core.maintain(1_000) {}
+        }
+    }
+
+    /// The entries that a walk over all lists, in both directions, comes by.
+    fn walked(&self) -> usize {
+        let guard = self.core.0.heap.enter();
+        let all = std::iter::once(&self.hub).chain(&self.others);
+        let lists = all.flat_map(|&id| {
+            let slot = self.graph.slot(id, &guard).unwrap();
+            [&slot.outgoing, &slot.incoming]
+        });
+        lists.map(|list| entries(list, &guard).count()).sum()
+    }
+}
+
+#[test]
+fn a_reader_of_an_hour_leaves_no_entry_in_anyones_way_that_it_does_not_see() {
+    let world = Hub::new(600);
+    let lasting = world.link();
+    world.quiet();
+    let at_rest = world.walked();
+    assert_eq!(at_rest, 2 * lasting.len());
+    let old = world.begin();
+    // What it sees keeps every list from coming to rest.
+    world.unlink(&lasting[..300]);
+    world.quiet();
+    for round in 0..20 {
+        let edges = world.link();
+        world.unlink(&edges);
+        world.quiet();
+        // Another reader that ends before and after what it sees is looked at.
+        let edges = world.link();
+        let young = world.begin();
+        world.unlink(&edges);
+        match round % 2 {
+            0 => world.quiet(),
+            _ => drop(world.core.maintain(8)),
+        }
+        drop(young);
+        world.quiet();
+        // Up to an eighth of a chunk stays until more can go.
+        let walked = world.walked();
+        assert!(
+            walked <= at_rest + at_rest / 8,
+            "{walked} entries in round {round}, {at_rest} at rest"
+        );
+    }
+    // What the old reader sees stays until it ends.
+    world.unlink(&lasting[300..]);
+    world.quiet();
+    assert!(world.walked() >= at_rest);
+    let epoch = world.core.enter();
+    let seen = old
+        .view(&epoch)
+        .degree(world.hub, crate::Direction::Out, &[]);
+    assert_eq!(seen as usize, lasting.len());
+    drop(epoch);
+    drop(old);
+    world.quiet();
+    assert_eq!(world.walked(), 0);
+}
+
+#[test]
+fn lists_that_an_open_transaction_has_written_are_not_looked_at_with_each_commit_of_others() {
+    let world = Hub::new(300);
+    let edges = world.link();
+    world.quiet();
+    let mut open = world.begin();
+    for &edge in &edges {
+        assert!(open.delete_edge(edge).unwrap());
+    }
+    world.quiet();
+    for _ in 0..3 {
+        let mut txn = world.begin();
+        txn.create_vertex(&[], &[]).unwrap();
+        txn.commit().unwrap();
+        assert_eq!(
+            world
+                .core
+                .0
+                .quiet
+                .merge(1_000, &world.graph, &world.core.0.heap, 0),
+            0
+        );
+    }
+    open.rollback();
+    world.quiet();
+    assert_eq!(world.walked(), 2 * edges.len());
+    let guard = world.core.0.heap.enter();
+    let slot = world.graph.slot(world.hub, &guard).unwrap();
+    assert!(chunks(Some(&slot.outgoing), &guard).all(|chunk| chunk.header().recent.is_null()));
 }
