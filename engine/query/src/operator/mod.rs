@@ -114,6 +114,7 @@ fn operator(op: &Op, inputs: Vec<Running>) -> Running {
         Op::VarExpand(expand) => Box::new(var_expand::VarExpand::new(expand.clone(), input())),
         Op::BoundEdge(bound) => Box::new(expand::BoundEdge::new(bound.clone(), input())),
         Op::Filter(predicates) => Box::new(row::Filter::new(predicates.clone(), input())),
+        Op::Subqueries(items) => Box::new(subquery::Subqueries::new(items.clone(), input())),
         Op::Extend(items) => Box::new(row::Extend::new(items.clone(), input())),
         Op::Project(project) => Box::new(row::Project::new(project.clone(), input())),
         Op::Aggregate(aggregate) => Box::new(aggregate::Aggregate::new(aggregate.clone(), input())),

@@ -14,7 +14,7 @@ use quoit_cypher::ast::ComparisonOp;
 use quoit_cypher::functions::Function;
 use quoit_graph::{Direction, Order};
 
-use crate::expression::{Expr, LabelTest, NameRef, Place, Slot};
+use crate::expression::{Expr, LabelTest, NameRef, Place, Slot, Subquery};
 use crate::procedure::Procedure;
 
 /// Slots in the rows of a frame; final when planning is done.
@@ -58,6 +58,8 @@ pub enum Op {
     Filter(Rc<Vec<Expr>>),
     /// Computes values into slots of the same row.
     Extend(Rc<Vec<(Slot, Expr)>>),
+    /// Computes subqueries into slots of the same row, one after the other.
+    Subqueries(Rc<Vec<SubqueryPlan>>),
     /// New rows of computed values, in the order of the slots.
     Project(Rc<Project>),
     /// Groups and folds.
@@ -476,6 +478,17 @@ impl CreateItem {
             !rests
         })
     }
+}
+
+/// A subquery that is computed in front of the expression it stood in.
+#[derive(Debug)]
+pub struct SubqueryPlan {
+    /// Where its value goes.
+    pub slot: Slot,
+    /// What it is.
+    pub subquery: Subquery,
+    /// It is not run, and its value null, if one of these is worth that: then the expression does not come to it.
+    pub unless: Vec<(Expr, bool)>,
 }
 
 /// A label or type to write.

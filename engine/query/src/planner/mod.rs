@@ -14,6 +14,7 @@ mod pattern;
 mod projection;
 mod scope;
 mod start;
+mod subquery;
 mod update;
 mod used;
 
@@ -353,7 +354,7 @@ impl Planner<'_> {
     ) -> Result<Plan, Error> {
         let predicate = self.expr(predicate, scope)?;
         let estimate = plan.estimate * 0.5;
-        Ok(Plan::over(Op::Filter(Rc::new(vec![predicate])), plan).expecting(estimate))
+        Ok(self.filtered(plan, vec![predicate], estimate, scope))
     }
 
     fn call_procedure(

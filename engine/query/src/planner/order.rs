@@ -179,6 +179,7 @@ fn keeps_order(op: &Op) -> bool {
     matches!(
         op,
         Op::Filter(_)
+            | Op::Subqueries(_)
             | Op::Distinct(_)
             | Op::Skip(_)
             | Op::Limit(_)

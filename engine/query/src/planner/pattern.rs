@@ -204,7 +204,7 @@ impl Planner<'_> {
             return Ok(plan);
         }
         let estimate = plan.estimate * share;
-        Ok(Plan::over(Op::Filter(Rc::new(planned)), plan).expecting(estimate))
+        Ok(self.filtered(plan, planned, estimate, scope))
     }
 
     /// The cheapest step with a bound end, if there is one. A step waits while finding its other end by itself is cheaper.

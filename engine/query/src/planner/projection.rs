@@ -60,8 +60,8 @@ impl Planner<'_> {
         let aggregates = scope.aggregates.take();
         let mut frame = scope.clone();
 
-        if let Some(calls) = aggregates {
-            let keys: Vec<Expr> = items
+        if let Some(mut calls) = aggregates {
+            let mut keys: Vec<Expr> = items
                 .iter()
                 .zip(&projection.items)
                 .filter(|(_, item)| !item.aggregates)
@@ -103,6 +103,8 @@ impl Planner<'_> {
             } else {
                 plan.estimate.sqrt().max(1.0)
             };
+            let args = calls.iter_mut().flat_map(|call| &mut call.args);
+            plan = self.with_subqueries(plan, keys.iter_mut().chain(args), scope);
             let node = Aggregate {
                 keys,
                 calls,
@@ -130,6 +132,8 @@ impl Planner<'_> {
                 });
             }
             if !extended.is_empty() {
+                let computed = extended.iter_mut().map(|(_, expr)| expr);
+                plan = self.with_subqueries(plan, computed, &mut frame);
                 plan = Plan::over(Op::Extend(Rc::new(extended)), plan);
             }
             let filtered = filter.iter_mut().map(|(expr, _)| expr);
@@ -142,7 +146,7 @@ impl Planner<'_> {
             plan = self.sort_and_cut(plan, order, projection, scope)?;
             if let Some((condition, _)) = filter {
                 let estimate = plan.estimate * 0.5;
-                plan = Plan::over(Op::Filter(Rc::new(vec![condition])), plan).expecting(estimate);
+                plan = self.filtered(plan, vec![condition], estimate, &mut frame);
             }
             items = column_slots.into_iter().map(Expr::Slot).collect();
             order = Vec::new();
@@ -165,6 +169,7 @@ impl Planner<'_> {
                 into_frame(expr, &replace, key.expr.span)?;
             }
         }
+        plan = self.with_subqueries(plan, &mut items, &mut frame);
         plan = Plan::over(
             Op::Project(Rc::new(Project {
                 items,

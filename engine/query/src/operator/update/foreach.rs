@@ -12,73 +12,100 @@ use crate::plan;
 
 /// `FOREACH`.
 pub struct Foreach {
-    plan: Rc<plan::Unwind>,
     gather: Gather,
+    each: Each,
+}
+
+/// The body, run for each element.
+struct Each {
+    plan: Rc<plan::Unwind>,
     body: Running,
     scratch: Batch,
+    /// The elements of the row at work, and how many of them have begun.
+    items: Option<(Value, usize)>,
+    row: Vec<Value>,
 }
 
 impl Foreach {
     pub fn new(plan: Rc<plan::Unwind>, input: Running, body: Running) -> Self {
         Foreach {
-            plan,
             gather: Gather::new(input),
-            body,
-            scratch: Batch::new(),
+            each: Each {
+                plan,
+                body,
+                scratch: Batch::new(),
+                items: None,
+                row: Vec::new(),
+            },
         }
     }
 }
 
-/// Runs the body for each element of a row's list.
-fn run(
-    plan: &plan::Unwind,
-    body: &mut Running,
-    scratch: &mut Batch,
-    row: &[Value],
-    cx: &mut Context<'_>,
-) -> Result<(), Error> {
-    let items = match evaluate(&plan.list, cx, row)? {
-        Value::Null => return Ok(()),
-        Value::List(items) => items,
-        other => {
-            return Err(Error::type_error(
-                Detail::InvalidArgumentType,
-                format!("FOREACH needs a list, not a {}", other.type_name()),
-            )
-            .at(plan.place.0));
+impl Each {
+    /// Goes on with a row; whether it is done. The body may look for things, so others have their turns within a row too.
+    fn run(&mut self, row: &[Value], cx: &mut Context<'_>) -> Result<bool, Error> {
+        if self.items.is_none() {
+            let items = evaluate(&self.plan.list, cx, row)?;
+            match items {
+                Value::Null => return Ok(true),
+                Value::List(_) => self.items = Some((items, 0)),
+                other => {
+                    return Err(Error::type_error(
+                        Detail::InvalidArgumentType,
+                        format!("FOREACH needs a list, not a {}", other.type_name()),
+                    )
+                    .at(self.plan.place.0));
+                }
+            }
+            self.row.clear();
+            self.row.extend_from_slice(row);
+            if !self.begin_next() {
+                return Ok(true);
+            }
         }
-    };
-    let mut row = row.to_vec();
-    for item in items.iter() {
-        row[plan.slot as usize] = item.clone();
-        body.reset(&row);
-        cx.without_yield(|cx| {
-            while body.next(cx, scratch)? == Pull::Rows {}
-            Ok::<(), Error>(())
-        })?;
+        loop {
+            match self.body.next(cx, &mut self.scratch)? {
+                Pull::Rows if !cx.should_yield() => {}
+                Pull::Rows | Pull::Yield => return Ok(false),
+                Pull::End if !self.begin_next() => return Ok(true),
+                Pull::End if cx.should_yield() => return Ok(false),
+                Pull::End => {}
+            }
+        }
     }
-    Ok(())
+
+    /// Starts the body on the next element; false behind the last.
+    fn begin_next(&mut self) -> bool {
+        let next = self.items.as_mut().and_then(|(items, begun)| match items {
+            Value::List(items) => {
+                *begun += 1;
+                items.get(*begun - 1).cloned()
+            }
+            _ => None,
+        });
+        let Some(item) = next else {
+            self.items = None;
+            return false;
+        };
+        self.row[self.plan.slot as usize] = item;
+        self.body.reset(&self.row);
+        true
+    }
 }
 
 impl Operator for Foreach {
     fn reset(&mut self, argument: &[Value]) {
         self.gather.reset(argument);
+        self.each.items = None;
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
-        let Foreach {
-            plan,
-            gather,
-            body,
-            scratch,
-        } = self;
+        let Foreach { gather, each } = self;
         gathered!(
             gather,
             cx,
             out,
-            gather.write(cx, 1, |rows, mut range, cx| {
-                range.try_for_each(|at| run(plan, body, scratch, rows.row(at), cx))
-            })
+            gather.write_each(cx, |rows, at, cx| each.run(rows.row(at), cx))
         )
     }
 }

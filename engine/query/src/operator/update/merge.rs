@@ -30,6 +30,18 @@ struct Merging {
     matching: Running,
     matched: Batch,
     results: Batch,
+    /// Where the row at work stands.
+    stage: Stage,
+}
+
+/// How far a row is. Looking may take long, so others have their turns while it goes on.
+enum Stage {
+    /// Nothing has been done for it.
+    New,
+    /// It is looked for among what this transaction sees; its results begin at that number.
+    Seeks(usize),
+    /// It has been created, as the result of that number, if that went well; what others have is looked through.
+    Checks(usize, Result<(), Error>),
 }
 
 impl Merge {
@@ -41,6 +53,7 @@ impl Merge {
                 matching,
                 matched: Batch::new(),
                 results: Batch::new(),
+                stage: Stage::New,
             },
             next: 0,
         }
@@ -48,55 +61,85 @@ impl Merge {
 }
 
 impl Merging {
-    fn merge(&mut self, rows: &mut Batch, at: usize, cx: &mut Context<'_>) -> Result<(), Error> {
+    /// Goes on with a row; whether it is done.
+    fn merge(&mut self, rows: &mut Batch, at: usize, cx: &mut Context<'_>) -> Result<bool, Error> {
         let plan = self.plan.clone();
-        for sought in &plan.sought {
-            let row = rows.row(at);
-            let value = cx.seeing_own_writes(|cx| evaluate(&sought.value, cx, row))?;
-            if value.is_null() {
-                return Err(Error::runtime(
-                    ErrorKind::SemanticError,
-                    Detail::MergeReadOwnWrites,
-                    format!("MERGE cannot look for a null property `{}`", sought.name),
-                )
-                .at(sought.place.0));
-            }
-            if let Some(slot) = sought.slot {
-                rows.row_mut(at)[slot as usize] = value;
+        loop {
+            match std::mem::replace(&mut self.stage, Stage::New) {
+                Stage::New => {
+                    seek(&plan, rows, at, cx)?;
+                    self.matching.reset(rows.row(at));
+                    self.stage = Stage::Seeks(self.results.len());
+                }
+                Stage::Seeks(first) => {
+                    let (matching, matched) = (&mut self.matching, &mut self.matched);
+                    match cx.seeing_own_writes(|cx| matching.next(cx, matched))? {
+                        Pull::Rows => {
+                            self.results.append(matched);
+                            self.stage = Stage::Seeks(first);
+                            if cx.should_yield() {
+                                return Ok(false);
+                            }
+                        }
+                        Pull::Yield => {
+                            self.stage = Stage::Seeks(first);
+                            return Ok(false);
+                        }
+                        Pull::End if self.results.len() > first => {
+                            self.finish(first, &plan.on_match, cx)?;
+                            return Ok(true);
+                        }
+                        Pull::End => {
+                            let row = rows.row(at);
+                            let created = create(&plan.create, cx, self.results.push(row));
+                            self.matching.reset(row);
+                            self.stage = Stage::Checks(first, created);
+                        }
+                    }
+                }
+                Stage::Checks(first, created) => {
+                    let (matching, matched) = (&mut self.matching, &mut self.matched);
+                    match cx.seeing_newest(|cx| matching.next(cx, matched))? {
+                        Pull::Rows => {
+                            let own = self.results.row(first);
+                            let other = matched
+                                .rows()
+                                .find_map(|found| another(&plan.create, own, found));
+                            // A constraint that another's match stands behind is a conflict too: the match is found the next time.
+                            if let Some(entity) = other {
+                                return Err(write_error(cx.txn.conflict(entity)));
+                            }
+                            self.stage = Stage::Checks(first, created);
+                            if cx.should_yield() {
+                                return Ok(false);
+                            }
+                        }
+                        Pull::Yield => {
+                            self.stage = Stage::Checks(first, created);
+                            return Ok(false);
+                        }
+                        Pull::End => {
+                            created?;
+                            self.finish(first, &plan.on_create, cx)?;
+                            return Ok(true);
+                        }
+                    }
+                }
             }
         }
-        let first = self.results.len();
-        let (matching, matched, results) =
-            (&mut self.matching, &mut self.matched, &mut self.results);
-        let row = rows.row(at);
-        cx.seeing_own_writes(|cx| {
-            matches(matching, row, cx, matched, |row| {
-                results.push(row);
-            })
-        })?;
-        let items = if self.results.len() == first {
-            let new = self.results.push(row);
-            let created = create(&plan.create, cx, new);
-            let others = cx.seeing_newest(|cx| {
-                let mut others = None;
-                matches(&mut self.matching, row, cx, &mut self.matched, |found| {
-                    others = others.take().or_else(|| another(&plan.create, new, found));
-                })
-                .map(|()| others)
-            });
-            // A constraint that another's match stands behind is a conflict too: the match is found the next time.
-            if let Some(entity) = others? {
-                return Err(write_error(cx.txn.conflict(entity)));
-            }
-            created?;
-            &plan.on_create
-        } else {
-            &plan.on_match
-        };
+    }
+
+    /// What is left to be done for the results of a row.
+    fn finish(
+        &mut self,
+        first: usize,
+        items: &[plan::SetItem],
+        cx: &mut Context<'_>,
+    ) -> Result<(), Error> {
         for result in first..self.results.len() {
             let row = self.results.row_mut(result);
             set(items, cx, row)?;
-            for (slot, expr) in &plan.extend {
+            for (slot, expr) in &self.plan.extend {
                 row[*slot as usize] = evaluate(expr, cx, row)?;
             }
         }
@@ -104,21 +147,29 @@ impl Merging {
     }
 }
 
-/// Runs the matching plan for a row.
-fn matches(
-    matching: &mut Running,
-    row: &[Value],
+/// Computes what is looked for.
+fn seek(
+    plan: &plan::Merge,
+    rows: &mut Batch,
+    at: usize,
     cx: &mut Context<'_>,
-    matched: &mut Batch,
-    mut take: impl FnMut(&[Value]),
 ) -> Result<(), Error> {
-    matching.reset(row);
-    cx.without_yield(|cx| {
-        while matching.next(cx, matched)? == Pull::Rows {
-            matched.rows().for_each(&mut take);
+    for sought in &plan.sought {
+        let row = rows.row(at);
+        let value = cx.seeing_own_writes(|cx| evaluate(&sought.value, cx, row))?;
+        if value.is_null() {
+            return Err(Error::runtime(
+                ErrorKind::SemanticError,
+                Detail::MergeReadOwnWrites,
+                format!("MERGE cannot look for a null property `{}`", sought.name),
+            )
+            .at(sought.place.0));
         }
-        Ok(())
-    })
+        if let Some(slot) = sought.slot {
+            rows.row_mut(at)[slot as usize] = value;
+        }
+    }
+    Ok(())
 }
 
 /// Something in a match that this row has not created: another's, if everything that this one could match was created by it.
@@ -143,6 +194,7 @@ impl Operator for Merge {
     fn reset(&mut self, argument: &[Value]) {
         self.gather.reset(argument);
         self.merging.results.clear();
+        self.merging.stage = Stage::New;
         self.next = 0;
     }
 
@@ -154,9 +206,7 @@ impl Operator for Merge {
         let Merge {
             gather, merging, ..
         } = self;
-        let is_written = gather.write(cx, 1, |rows, mut range, cx| {
-            range.try_for_each(|at| merging.merge(rows, at, cx))
-        })?;
+        let is_written = gather.write_each(cx, |rows, at, cx| merging.merge(rows, at, cx))?;
         if !is_written {
             return Ok(Pull::Yield);
         }

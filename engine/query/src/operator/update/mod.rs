@@ -113,6 +113,30 @@ impl Gather {
         Ok(true)
     }
 
+    /// As [`Gather::write`], for changes that look for something first and so may take long for one row: `change` answers whether it is
+    /// done with it, and is called again for the same row if not.
+    fn write_each(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut change: impl FnMut(&mut Batch, usize, &mut Context<'_>) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
+        if self.ended {
+            return Ok(true);
+        }
+        while self.written < self.rows.len() {
+            if !change(&mut self.rows, self.written, cx)? {
+                return Ok(false);
+            }
+            self.written += 1;
+            if self.written < self.rows.len() && cx.should_yield() {
+                return Ok(false);
+            }
+        }
+        cx.next_clause();
+        self.ended = true;
+        Ok(true)
+    }
+
     /// Gives rows out in order.
     fn give_out(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Pull {
         out.clear();

@@ -1,0 +1,211 @@
+//! Others have their turns while one row is at work: whatever looks for something within a row can be interrupted, and gives what it
+//! gives without interruption.
+
+mod db;
+
+use db::{Db, Rows};
+use quoit_graph::value::Value;
+use quoit_query::{Demand, Execution, Parameters, Step};
+use std::cell::Cell;
+
+/// Vertices that a step may look at: a page, and what is gathered from it.
+const PAGES: i64 = 6;
+const MANY: i64 = PAGES * 1024;
+
+fn many() -> Db {
+    let db = Db::new();
+    db.run(&format!(
+        "UNWIND range(1, {MANY}) AS i CREATE (:N {{i: i}})"
+    ));
+    db.run("CREATE (:One {x: -1}), (:Two)");
+    db
+}
+
+/// Runs a statement that has to give way whenever it asks; its rows, and how often it did.
+fn interrupted(db: &Db, text: &str) -> (Vec<Vec<Value>>, i64) {
+    let prepared = db.engine.prepare(text, &db.core).unwrap();
+    let mut txn = db.begin(prepared.writes());
+    let mut execution = Execution::new(prepared, &Parameters::new()).unwrap();
+    execution.request(Demand::All);
+    let (mut rows, mut turns) = (Rows::default(), 0);
+    let asked = Cell::new(0u64);
+    let should_yield = || {
+        asked.set(asked.get() + 1);
+        true
+    };
+    while execution
+        .step(&mut txn, &db.core, &should_yield, &mut rows)
+        .unwrap_or_else(|error| panic!("{text}: {error:?}"))
+        != Step::Done
+    {
+        turns += 1;
+        assert!(turns < 1_000_000, "{text}: it does not come to an end");
+    }
+    txn.commit().unwrap();
+    (rows.0, turns)
+}
+
+#[test]
+fn a_subquery_that_looks_at_everything_gives_way() {
+    let db = many();
+    for text in [
+        "MATCH (a:One) WHERE EXISTS { MATCH (n:N) WHERE n.i = a.x } RETURN count(a)",
+        "MATCH (a:One) WHERE NOT EXISTS { (n:N WHERE n.i = a.x) } RETURN count(a)",
+        "MATCH (a:One) WHERE a.x = -1 AND COUNT { MATCH (n:N) WHERE n.i > a.x } > 7 RETURN count(a)",
+        "MATCH (a:One) RETURN COUNT { MATCH (n:N) WHERE n.i % 2 = 0 } + 1 AS n",
+        "MATCH (a:One) WITH a, COLLECT { MATCH (n:N) WHERE n.i < 4 RETURN n.i } AS l RETURN l",
+        "MATCH (a:One) RETURN sum(COUNT { MATCH (n:N) WHERE n.i > 9 }) AS n",
+        "MATCH (a:One) RETURN EXISTS { MATCH (n:N) WHERE n.i = -5 } AS e, count(*) AS n",
+        "MATCH (a:One) RETURN a.x AS x ORDER BY x LIMIT 1 UNION ALL MATCH (a:One) RETURN COUNT { MATCH (n:N) WHERE n.i = 3 } AS x",
+        "MATCH (a:One) WITH a WHERE EXISTS { MATCH (n:N) WHERE n.i = 0 } OR a.x = -1 RETURN a.x",
+        "MATCH (a:One) WHERE a.x = 1 OR EXISTS { MATCH (n:N) WHERE n.i = 6143 - a.x } RETURN a.x",
+    ] {
+        let (rows, turns) = interrupted(&db, text);
+        assert!(turns >= PAGES - 1, "{text}: {turns} turns");
+        assert_eq!(rows, db.run(text), "{text}");
+    }
+    // What the condition does not come to is not run.
+    for text in [
+        "MATCH (a:One) WHERE a.x = -1 OR EXISTS { MATCH (n:N) WHERE n.i = -5 } RETURN a.x",
+        "MATCH (a:One) RETURN a.x = 5 AND EXISTS { MATCH (n:N) WHERE n.i = -5 } AS e",
+    ] {
+        let (rows, turns) = interrupted(&db, text);
+        assert!(rows.len() == 1 && turns < 5, "{text}: {turns} turns");
+    }
+}
+
+#[test]
+fn values_of_subqueries_are_those_of_each_row() {
+    let db = Db::new();
+    db.run("UNWIND range(0, 4) AS i CREATE (:A {i: i})");
+    db.run("MATCH (a:A), (b:A) WHERE a.i < b.i CREATE (a)-[:T]->(b)");
+    let ints = |text: &str| -> Vec<i64> {
+        let value = |row: &Vec<Value>| match row[0] {
+            Value::Int(n) => n,
+            ref other => panic!("{text}: {other:?}"),
+        };
+        let rows = db.run(text);
+        let (same, _) = interrupted(&db, text);
+        assert_eq!(rows, same, "{text}");
+        rows.iter().map(value).collect()
+    };
+    assert_eq!(
+        ints("MATCH (a:A) RETURN COUNT { (a)-[:T]->() } AS n ORDER BY n"),
+        [0, 1, 2, 3, 4]
+    );
+    assert_eq!(
+        ints(
+            "MATCH (a:A) WHERE COUNT { (a)-[:T]->() } > 1 AND EXISTS { (a)<-[:T]-() } RETURN a.i AS i ORDER BY i"
+        ),
+        [1, 2]
+    );
+    // Null where it is not run: the other side decides.
+    assert_eq!(
+        ints(
+            "MATCH (a:A) WHERE a.i > 2 OR COUNT { (a)-[:T]->(b) WHERE b.i = 3 } = 1 AND a.i <> 1 RETURN a.i AS i ORDER BY i"
+        ),
+        [0, 2, 3, 4]
+    );
+    assert_eq!(
+        ints(
+            "MATCH (a:A) RETURN CASE WHEN a.i = 0 THEN COUNT { (a)-->() } ELSE -1 END AS n ORDER BY n"
+        ),
+        [-1, -1, -1, -1, 4]
+    );
+    assert_eq!(
+        ints(
+            "MATCH (a:A) RETURN COUNT { MATCH (a)-[:T]->(b) WHERE COUNT { (b)-[:T]->() } > 1 } AS n ORDER BY n"
+        ),
+        [0, 0, 0, 1, 2]
+    );
+    assert_eq!(
+        ints("MATCH (a:A) RETURN COUNT { (a)-[:T]->() } AS n, count(*) AS c ORDER BY n DESC"),
+        [4, 3, 2, 1, 0]
+    );
+    assert_eq!(
+        ints("MATCH (a:A) RETURN DISTINCT COUNT { (a)--() } AS n"),
+        [4]
+    );
+}
+
+#[test]
+fn a_merge_without_an_index_gives_way_while_it_looks() {
+    let db = many();
+    let (_, turns) = interrupted(&db, "MERGE (n:N {i: 1})");
+    assert!(turns >= PAGES - 1, "found: {turns} turns");
+    assert_eq!(db.number("MATCH (n:N) RETURN count(n)"), MANY);
+    // Looked for among what it sees, made, and looked for among what others have.
+    let (_, turns) = interrupted(&db, "MERGE (n:N {i: -1}) ON CREATE SET n.new = true");
+    assert!(turns >= 2 * (PAGES - 1), "made: {turns} turns");
+    assert_eq!(db.number("MATCH (n:N) RETURN count(n)"), MANY + 1);
+    assert_eq!(db.number("MATCH (n:N {i: -1}) RETURN count(n.new)"), 1);
+    let text = "UNWIND [-2, -2, 5, -3] AS i MERGE (n:N {i: i}) ON MATCH SET n.seen = coalesce(n.seen, 0) + 1 RETURN sum(n.i)";
+    let (rows, _) = interrupted(&db, text);
+    assert_eq!(rows, [[Value::Int(-2)]]);
+    assert_eq!(db.number("MATCH (n:N) RETURN count(n)"), MANY + 3);
+    assert_eq!(db.number("MATCH (n:N) RETURN sum(n.seen)"), 2);
+}
+
+#[test]
+fn a_merge_that_is_interrupted_gives_way_to_what_another_makes_meanwhile() {
+    let db = many();
+    let prepared = db.engine.prepare("MERGE (n:N {i: -1})", &db.core).unwrap();
+    let mut outcomes = [0, 0];
+    for turn in (0..8 * PAGES).step_by(2) {
+        let mut txn = db.begin(true);
+        let mut execution = Execution::new(prepared.clone(), &Parameters::new()).unwrap();
+        execution.request(Demand::All);
+        let mut turns = 0;
+        let result = loop {
+            match execution.step(&mut txn, &db.core, &|| true, &mut Rows::default()) {
+                Ok(Step::Done) => break Ok(()),
+                Ok(_) => {}
+                Err(error) => break Err(error),
+            }
+            if turns == turn {
+                // Another does the same from beginning to end; of the two one gives way.
+                let other = db.try_run("MERGE (n:N {i: -1})", &Parameters::new());
+                if let Err(error) = other {
+                    assert!(error.is_transient(), "{error:?}");
+                }
+            }
+            turns += 1;
+        };
+        match result {
+            Ok(()) => {
+                txn.commit().unwrap();
+                outcomes[0] += 1;
+            }
+            Err(error) => {
+                assert!(error.is_transient(), "{error:?}");
+                drop(txn);
+                outcomes[1] += 1;
+            }
+        }
+        assert_eq!(
+            db.number("MATCH (n:N {i: -1}) RETURN count(n)"),
+            1,
+            "turn {turn}"
+        );
+        db.run("MATCH (n:N {i: -1}) DELETE n");
+    }
+    assert!(outcomes[0] > 0 && outcomes[1] > 0, "{outcomes:?}");
+}
+
+#[test]
+fn a_foreach_gives_way_within_a_row() {
+    let db = many();
+    let text = "MATCH (a:One) FOREACH (i IN [1, -1, -1, -2] | MERGE (n:N {i: i}) SET n.seen = coalesce(n.seen, 0) + 1)";
+    let (_, turns) = interrupted(&db, text);
+    assert!(turns >= 6 * (PAGES - 1), "{turns} turns");
+    assert_eq!(db.number("MATCH (n:N) RETURN count(n)"), MANY + 2);
+    assert_eq!(db.number("MATCH (n:N {i: -1}) RETURN n.seen"), 2);
+    let (_, turns) = interrupted(&db, "FOREACH (i IN range(1, 500) | CREATE (:Made {i: i}))");
+    assert!(turns >= 499, "{turns} turns");
+    assert_eq!(db.number("MATCH (n:Made) RETURN sum(n.i)"), 125_250);
+    interrupted(
+        &db,
+        "UNWIND [[1], [], null, [2, 3]] AS l FOREACH (i IN l | FOREACH (j IN [i, i] | CREATE (:Inner {i: j})))",
+    );
+    assert_eq!(db.number("MATCH (n:Inner) RETURN sum(n.i)"), 12);
+}
