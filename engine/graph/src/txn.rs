@@ -1146,6 +1146,7 @@ const NULL: &[u8] = &[crate::value::codec::tag::NULL];
 impl Drop for Txn {
     fn drop(&mut self) {
         self.charge(0);
+        self.core.heap().release();
         let state = &self.core.0;
         for change in std::mem::take(&mut self.schema) {
             change.rollback(&self.core);

@@ -3,7 +3,7 @@
 //! Owned here: the limit, what cores have taken of it, what the process uses besides, and the reserve. Called by `heap` (a core's
 //! credit) and `account`.
 //! A core has a credit: bytes it has taken from the budget and not used. Allocation uses it up and freeing adds to it; below zero
-//! or above two slices the core settles with the budget, so that the budget's one atomic is touched once for many allocations.
+//! or two slices above what the operation at work was admitted to the core settles with the budget, so that the budget's one atomic is touched once for many allocations.
 //! Always holds: what is taken is at least what is used, by at most [`CREDIT_MAX`] a core and what was admitted; an operation that is admitted never
 //! takes more than the limit less the reserve; housekeeping and undoing may take more (`Budget::take`), so they never fail.
 //! Left to others: asking before an operation begins (`txn`, `query`).
@@ -103,6 +103,12 @@ impl<const STEPWISE: bool> Budget<STEPWISE> {
 
     pub(super) fn set_unaccounted(&self, bytes: u64) {
         self.unaccounted.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes that cores have taken.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn taken(&self) -> i64 {
+        self.taken.0.load(Ordering::Relaxed)
     }
 
     /// Takes `bytes`, whatever the limit says.

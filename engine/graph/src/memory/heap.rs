@@ -1,7 +1,8 @@
 //! The heap of one core: allocation, its credit, and the list of what waits to be freed.
 //!
 //! Owned here: [`Heap`] (one a core, `!Send`), [`Guard`] (an epoch entered). Called by everything that builds or replaces blocks.
-//! Always holds: each allocation is counted with its owner and taken from the core's credit; what is retired is freed after an
+//! Always holds: each allocation is counted with its owner and taken from the core's credit; what an operation was admitted to stays the
+//! core's until it is used, the next operation asks, or the transaction ends ([`Heap::release`]); what is retired is freed after an
 //! epoch has passed, by its core, or by [`Account::free_orphans`] if its core's heap is dropped first; an allocation never fails
 //! for want of budget, an operation asks before it begins ([`Heap::admit`]).
 //! Left to others: the limit itself (`budget`), arenas.
@@ -52,6 +53,8 @@ pub(crate) struct Heap {
     depth: Cell<u32>,
     /// Bytes taken from the budget and not used; below zero only within [`Heap::count`].
     credit: Cell<i64>,
+    /// The part of the credit that the operation at work was admitted to and has not used.
+    promised: Cell<i64>,
     retired: RefCell<VecDeque<Retired>>,
     stays: PhantomData<*const ()>,
 }
@@ -64,6 +67,7 @@ impl Heap {
             slot,
             depth: Cell::new(0),
             credit: Cell::new(0),
+            promised: Cell::new(0),
             retired: RefCell::default(),
             stays: PhantomData,
         }
@@ -92,25 +96,42 @@ impl Heap {
         self.account.count(self.slot, owner, bytes);
         let credit = self.credit.get() - bytes;
         self.credit.set(credit);
-        if !(0..=CREDIT_MAX).contains(&credit) {
+        let mut promised = self.promised.get();
+        if promised > 0 {
+            // What is given back is nobody's promise.
+            promised -= bytes.clamp(0, promised);
+            self.promised.set(promised);
+        }
+        if !(0..=CREDIT_MAX + promised).contains(&credit) {
             self.level_credit();
         }
     }
 
-    /// Brings the credit back to one slice.
+    /// Brings the credit back to one slice beyond what is promised.
     #[cold]
     fn level_credit(&self) {
-        self.account.budget.take(SLICE - self.credit.get());
-        self.credit.set(SLICE);
+        let credit = SLICE + self.promised.get();
+        self.account.budget.take(credit - self.credit.get());
+        self.credit.set(credit);
     }
 
-    /// Sees to it that `bytes` may be used: to be asked before an operation, for what it is going to keep.
+    /// No operation is at work: what it was admitted to and has not used is given back.
+    pub(crate) fn release(&self) {
+        self.promised.set(0);
+        if self.credit.get() > CREDIT_MAX {
+            self.level_credit();
+        }
+    }
+
+    /// Sees to it that `bytes` may be used: to be asked before an operation, for what it is going to keep. The promise lasts until the
+    /// next one.
     #[inline]
     pub(crate) fn admit(&self, bytes: usize) -> Result<(), MemoryLimitExceeded> {
-        if bytes as i64 <= self.credit.get() {
-            return Ok(());
+        if bytes as i64 > self.credit.get() {
+            self.admit_more(bytes)?;
         }
-        self.admit_more(bytes)
+        self.promised.set(bytes as i64);
+        Ok(())
     }
 
     #[cold]
@@ -238,6 +259,30 @@ mod tests {
         assert_eq!(heap.collect(usize::MAX), 100_000);
         assert_eq!(account.live_bytes(), 0);
         assert!(heap.retired.borrow().capacity() <= 2 * ROOM_KEPT);
+    }
+
+    #[test]
+    fn what_an_operation_is_admitted_to_is_nobody_elses_until_it_is_done() {
+        const BATCH: usize = 8 << 20;
+        let account = Arc::new(Account::new(2));
+        account.budget.set_limit(Some(16 << 20));
+        let (one, two) = (Heap::new(account.clone(), 0), Heap::new(account.clone(), 1));
+        one.count(MemoryOwner::Versions, 2 * CREDIT_MAX);
+        one.admit(BATCH).unwrap();
+        one.count(MemoryOwner::Versions, 1);
+        // Something else is freed meanwhile.
+        one.count(MemoryOwner::Versions, -2 * CREDIT_MAX);
+        let most = (16 << 20) - account.budget.reserve() as usize;
+        assert!(two.admit(most - BATCH + SLICE as usize).is_err());
+        two.admit(most - BATCH - CREDIT_MAX as usize).unwrap();
+        two.count(MemoryOwner::Queries, 1);
+        // What the batch was admitted to fits beside what others were admitted to.
+        one.count(MemoryOwner::Versions, BATCH as i64 - 1);
+        assert!(account.budget.taken() <= most as i64);
+        // A promise that was not kept is given back by the end.
+        assert!(one.admit(4 << 20).is_err());
+        two.release();
+        assert!(one.admit(4 << 20).is_ok());
     }
 
     #[test]
