@@ -14,6 +14,7 @@ mod index_scan;
 mod procedure;
 mod row;
 mod scan;
+mod search;
 mod sort;
 pub mod subquery;
 mod update;
@@ -112,6 +113,7 @@ fn operator(op: &Op, inputs: Vec<Running>) -> Running {
         Op::IdSeek(seek) => Box::new(scan::IdSeek::new(seek.clone(), input())),
         Op::Expand(expand) => Box::new(expand::Expand::new(expand.clone(), input())),
         Op::VarExpand(expand) => Box::new(var_expand::VarExpand::new(expand.clone(), input())),
+        Op::Search(search) => Box::new(search::Search::new(search.clone(), input())),
         Op::BoundEdge(bound) => Box::new(expand::BoundEdge::new(bound.clone(), input())),
         Op::Filter(predicates) => Box::new(row::Filter::new(predicates.clone(), input())),
         Op::Subqueries(items) => Box::new(subquery::Subqueries::new(items.clone(), input())),

@@ -37,6 +37,8 @@ pub struct VarExpand {
     trail: Vec<Edge>,
     /// Values that each edge's properties must have, for the row at work.
     wanted: Vec<(Option<KeyId>, Value)>,
+    /// The row at work with room for the filter's variables; empty without a filter.
+    scratch: Vec<Value>,
     /// The vertex at the end of the trail, if that trail has not been looked at yet.
     pending: Option<VertexId>,
 }
@@ -53,6 +55,7 @@ impl VarExpand {
             spare: Vec::new(),
             trail: Vec::new(),
             wanted: Vec::new(),
+            scratch: Vec::new(),
             pending: None,
         }
     }
@@ -80,6 +83,32 @@ impl VarExpand {
             }
         }
         Ok(true)
+    }
+
+    /// Whether the filter lets an edge be the next of the trail.
+    fn passes(&mut self, incidence: &Incidence, cx: &mut Context<'_>) -> Result<bool, Error> {
+        let plan = self.plan.clone();
+        let Some(filter) = &plan.filter else {
+            return Ok(true);
+        };
+        self.scratch[filter.edge as usize] = Value::Edge(incidence.edge);
+        self.scratch[filter.vertex as usize] = Value::Vertex(incidence.neighbour);
+        if let (Some(slot), Value::Vertex(from)) =
+            (filter.path, &self.rows.row(self.at)[plan.from as usize])
+        {
+            let (mut vertices, mut edges) = (vec![*from], self.trail.clone());
+            edges.push(incidence.edge);
+            for edge in &edges {
+                let last = *vertices.last().expect("a path has a first vertex");
+                vertices.push(edge.other(last));
+            }
+            let path = quoit_graph::value::Path { vertices, edges };
+            self.scratch[slot as usize] = Value::Path(std::sync::Arc::new(path));
+        }
+        Ok(matches!(
+            evaluate(&filter.body, cx, &self.scratch)?,
+            Value::Bool(true)
+        ))
     }
 
     fn emit(&self, end: VertexId, out: &mut Batch) {
@@ -130,6 +159,10 @@ impl Operator for VarExpand {
                     let key = name.id(|name| cx.key_id(name)).map(KeyId);
                     self.wanted.push((key, evaluate(value, cx, row)?));
                 }
+                if self.plan.filter.is_some() {
+                    self.scratch.clear();
+                    self.scratch.extend_from_slice(row);
+                }
                 if let Value::Vertex(from) = &row[self.plan.from as usize] {
                     self.pending = Some(*from);
                 }
@@ -164,7 +197,10 @@ impl Operator for VarExpand {
                 steps += 1;
                 let used = self.trail.iter().any(|edge| edge.id == incidence.edge.id)
                     || is_used(incidence.edge.id, &self.plan.unique, self.rows.row(self.at));
-                if !used && self.has_properties(&incidence.edge, cx)? {
+                if !used
+                    && self.has_properties(&incidence.edge, cx)?
+                    && self.passes(&incidence, cx)?
+                {
                     self.trail.push(incidence.edge);
                     self.pending = Some(incidence.neighbour);
                 }

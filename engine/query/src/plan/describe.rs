@@ -2,7 +2,7 @@
 
 use quoit_graph::{Direction, Order};
 
-use super::{KeyValue, NextKeyPlan, Op, Plan, RangePlan};
+use super::{KeyValue, NextKeyPlan, Op, Plan, RangePlan, Which};
 use crate::expression::NameRef;
 
 /// The lines of a plan whose rows begin with the columns, which are the query's own.
@@ -152,6 +152,30 @@ fn operator(op: &Op) -> String {
                 expand.from,
                 hop(expand.direction, &expand.types, &range),
                 expand.to
+            )
+        }
+        Op::Search(search) => {
+            let name = match (&search.which, &search.weight) {
+                (Which::Nearest { all: false }, None) => "BFSExpand",
+                (Which::Nearest { all: true }, None) => "AllShortestExpand",
+                (Which::Nearest { all: false }, Some(_)) => "WeightedShortestPath",
+                (Which::Nearest { all: true }, Some(_)) => "AllShortestPath",
+                (Which::Ranked { .. }, _) => "KShortestPath",
+            };
+            let max = match search.max {
+                u64::MAX => String::new(),
+                max => max.to_string(),
+            };
+            format!(
+                "{name}{} (#{}){}(#{})",
+                if search.into { "Into" } else { "" },
+                search.from,
+                hop(
+                    search.direction,
+                    &search.types,
+                    &format!("*{}..{max}", search.min)
+                ),
+                search.to
             )
         }
         Op::BoundEdge(bound) => {

@@ -43,7 +43,133 @@ pub(super) struct PatternStep<'a> {
     pub(super) to: VarId,
     /// Hops if the length varies.
     pub(super) range: Option<(u64, u64)>,
+    /// Which of the paths, if not all.
+    pub(super) search: Option<Search<'a>>,
     pub(super) done: bool,
+}
+
+/// What a search for shortest paths asks.
+#[derive(Clone, Copy)]
+pub(super) struct Search<'a> {
+    pub(super) pattern: &'a PathPattern,
+    pub(super) which: Wanted<'a>,
+    pub(super) filter: Option<&'a ast::Lambda>,
+    pub(super) weight: Option<&'a ast::Lambda>,
+    pub(super) total: Option<&'a ast::Variable>,
+}
+
+/// Which paths a search wants.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Wanted<'a> {
+    /// One of the nearest, or all. `conditional`: of those that fulfil the conditions on the path (`shortestPath()`).
+    Nearest { all: bool, conditional: bool },
+    /// So many, shortest first; none: all.
+    Ranked {
+        count: Option<&'a ast::Expr>,
+        groups: bool,
+        simple: bool,
+    },
+}
+
+impl<'a> Search<'a> {
+    /// What a selector of paths asks; its pattern is one relationship of variable length.
+    fn of_selector(pattern: &'a PathPattern) -> Result<Option<Search<'a>>, Error> {
+        let nearest = |all, conditional| Wanted::Nearest { all, conditional };
+        let ranked = |count: &'a Option<Box<ast::Expr>>, groups| Wanted::Ranked {
+            count: count.as_deref(),
+            groups,
+            simple: false,
+        };
+        let which = match &pattern.selector {
+            PathSelector::All => return Ok(None),
+            PathSelector::ShortestPath => nearest(false, true),
+            PathSelector::AllShortestPaths => nearest(true, true),
+            PathSelector::Any(None) | PathSelector::Shortest(None) => nearest(false, false),
+            PathSelector::AllShortest => nearest(true, false),
+            PathSelector::Any(count @ Some(_)) | PathSelector::Shortest(count @ Some(_)) => {
+                ranked(count, false)
+            }
+            // One group, if it is not said how many: all of the shortest.
+            PathSelector::ShortestGroups(None) => nearest(true, false),
+            PathSelector::ShortestGroups(count) => ranked(count, true),
+        };
+        let is_one_step = matches!(
+            pattern.hops.as_slice(),
+            [ast::Hop { step: Step::Relationship(step), .. }]
+                if matches!(step.expansion, Expansion::Variable { .. })
+        );
+        if !is_one_step {
+            return Err(unsupported(
+                "a path selector or shortestPath() of anything but one relationship of variable length",
+                pattern.span,
+            ));
+        }
+        Ok(Some(Search {
+            pattern,
+            which,
+            filter: None,
+            weight: None,
+            total: None,
+        }))
+    }
+
+    /// What the expansion of a relationship asks; `None`: every trail.
+    fn of_expansion(pattern: &'a PathPattern, expansion: &'a Expansion) -> Option<Search<'a>> {
+        let nearest = |all| Wanted::Nearest {
+            all,
+            conditional: false,
+        };
+        let (which, filter, weight, total) = match expansion {
+            Expansion::Single | Expansion::Variable { .. } => return None,
+            Expansion::BreadthFirst { filter, .. } => (nearest(false), filter, None, None),
+            Expansion::WeightedShortest {
+                weight,
+                total,
+                filter,
+                ..
+            } => (nearest(false), filter, Some(weight), total.as_ref()),
+            Expansion::AllShortest {
+                weight,
+                total,
+                filter,
+                ..
+            } => (nearest(true), filter, Some(weight), total.as_ref()),
+            Expansion::KShortest { limit, .. } => {
+                let which = Wanted::Ranked {
+                    count: limit.as_ref(),
+                    groups: false,
+                    simple: true,
+                };
+                (which, &None, None, None)
+            }
+        };
+        Some(Search {
+            pattern,
+            which,
+            filter: filter.as_deref(),
+            weight: weight.map(|weight| &**weight),
+            total,
+        })
+    }
+
+    /// Whether something is computed on the way, which is meant in the pattern's direction.
+    pub(super) fn is_directed(&self) -> bool {
+        self.filter.is_some() || self.weight.is_some()
+    }
+}
+
+/// The bounds of a relationship's length, if it varies.
+fn range_of(expansion: &Expansion) -> Result<Option<(u64, u64)>, Error> {
+    let range = match expansion {
+        Expansion::Single => return Ok(None),
+        Expansion::Variable { range, .. }
+        | Expansion::BreadthFirst { range, .. }
+        | Expansion::WeightedShortest { range, .. }
+        | Expansion::AllShortest { range, .. }
+        | Expansion::KShortest { range, .. } => range,
+    };
+    let min = bound(range.min.as_deref(), 1)?;
+    Ok(Some((min, bound(range.max.as_deref(), u64::MAX)?)))
 }
 
 /// What an ordered index can answer.
@@ -85,12 +211,7 @@ impl<'a> Solver<'a> {
         pattern: &'a PathPattern,
         nodes: &mut Vec<VarId>,
     ) -> Result<(), Error> {
-        if pattern.selector != PathSelector::All {
-            return Err(unsupported(
-                "a path selector or shortestPath()",
-                pattern.span,
-            ));
-        }
+        let selected = Search::of_selector(pattern)?;
         for node in pattern.nodes() {
             if !nodes.contains(&node.id) {
                 nodes.push(node.id);
@@ -111,43 +232,37 @@ impl<'a> Solver<'a> {
                     return Err(unsupported("a parenthesised path pattern", group.span));
                 }
             };
-            let range = match &relationship.expansion {
-                Expansion::Single => {
-                    let filter = relationship.filter.as_ref();
-                    self.describe(
-                        relationship.id,
-                        None,
-                        relationship.properties.as_ref(),
-                        filter,
-                        relationship.span,
-                    )?;
-                    None
-                }
-                Expansion::Variable {
-                    range,
-                    filter: None,
-                } if relationship.filter.is_none() => {
-                    let min = bound(range.min.as_deref(), 1)?;
-                    Some((min, bound(range.max.as_deref(), u64::MAX)?))
-                }
-                Expansion::Variable { .. } => {
+            let range = range_of(&relationship.expansion)?;
+            let search = selected.or(Search::of_expansion(pattern, &relationship.expansion));
+            match &relationship.expansion {
+                Expansion::Single => self.describe(
+                    relationship.id,
+                    None,
+                    relationship.properties.as_ref(),
+                    relationship.filter.as_ref(),
+                    relationship.span,
+                )?,
+                _ if relationship.filter.is_some() => {
                     return Err(unsupported(
-                        "a filter inside a variable length",
+                        "WHERE inside a relationship of variable length",
                         relationship.span,
                     ));
                 }
-                _ => {
-                    return Err(unsupported(
-                        "a shortest or breadth-first expansion",
-                        relationship.span,
-                    ));
-                }
-            };
+                _ => {}
+            }
+            let search = search.map(|search| match &relationship.expansion {
+                Expansion::Variable { filter, .. } => Search {
+                    filter: filter.as_deref(),
+                    ..search
+                },
+                _ => search,
+            });
             self.steps.push(PatternStep {
                 relationship,
                 from,
                 to: hop.node.id,
                 range,
+                search,
                 done: false,
             });
             from = hop.node.id;

@@ -8,6 +8,7 @@ use quoit_cypher::error::{Detail, Error};
 use quoit_cypher::functions::Function;
 use quoit_graph::value::Value;
 
+use super::pattern::path_of;
 use super::scope::Scope;
 use super::{ParameterSource, Planner, unsupported, used};
 use crate::expression::{
@@ -227,8 +228,19 @@ impl Planner<'_> {
                 SubqueryKind::Collect(0),
                 scope,
             )?,
-            ExprKind::PathValue(_) => {
-                return Err(unsupported("shortestPath() as a value", expr.span));
+            ExprKind::PathValue(pattern) => {
+                let paths = self.subquery_of_pattern(
+                    pattern,
+                    None,
+                    Body::Path,
+                    SubqueryKind::Collect(0),
+                    scope,
+                )?;
+                match pattern.selector {
+                    ast::PathSelector::AllShortestPaths => paths,
+                    // The only one, or null.
+                    _ => Expr::Call(Function::Head, vec![paths], Place(expr.span)),
+                }
             }
             ExprKind::Exists(query) => self.query_subquery(query, SubqueryKind::Exists, scope)?,
             ExprKind::Count(query) => self.query_subquery(query, SubqueryKind::Count, scope)?,
@@ -455,19 +467,39 @@ impl Planner<'_> {
         kind: SubqueryKind,
         scope: &mut Scope,
     ) -> Result<Expr, Error> {
+        let body = body.map_or(Body::Nothing, Body::Expr);
+        self.subquery_of_pattern(pattern, filter, body, kind, scope)
+    }
+
+    fn subquery_of_pattern(
+        &mut self,
+        pattern: &ast::PathPattern,
+        filter: Option<&ast::Expr>,
+        body: Body<'_>,
+        kind: SubqueryKind,
+        scope: &mut Scope,
+    ) -> Result<Expr, Error> {
         let mut mentioned = used::Variables::new();
         used::in_pattern(pattern, &mut mentioned);
+        let given = match body {
+            Body::Expr(body) => Some(body),
+            Body::Nothing | Body::Path => None,
+        };
         filter
             .iter()
-            .chain(&body)
+            .chain(&given)
             .for_each(|expr| used::in_expr(expr, &mut mentioned));
         let (mut inner, imports) = self.enter(&mentioned, scope);
         let start = Plan::leaf(Op::Unit(inner.width()));
         let mut plan =
             self.match_patterns(start, std::slice::from_ref(pattern), filter, &mut inner)?;
+        let value = match body {
+            Body::Nothing => None,
+            Body::Expr(body) => Some(self.expr(body, &mut inner)?),
+            Body::Path => Some(path_of(pattern, &mut inner)),
+        };
         let mut kind = kind;
-        if let Some(body) = body {
-            let value = self.expr(body, &mut inner)?;
+        if let Some(value) = value {
             let slot = inner.hidden_slot();
             plan = Plan::over(Op::Extend(Rc::new(vec![(slot, value)])), plan);
             kind = SubqueryKind::Collect(slot);
@@ -506,6 +538,14 @@ impl Planner<'_> {
             imports,
         }))
     }
+}
+
+/// What a pattern within an expression gives for each match.
+enum Body<'a> {
+    Nothing,
+    Expr(&'a ast::Expr),
+    /// The path.
+    Path,
 }
 
 /// The value of a literal.

@@ -185,6 +185,7 @@ fn keeps_order(op: &Op) -> bool {
             | Op::Limit(_)
             | Op::Expand(_)
             | Op::VarExpand(_)
+            | Op::Search(_)
             | Op::BoundEdge(_)
             | Op::Optional(_)
             | Op::Unwind(_)

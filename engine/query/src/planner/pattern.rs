@@ -14,14 +14,17 @@ use quoit_cypher::ast::{
 use quoit_cypher::error::Error;
 use quoit_cypher::span::Span;
 use quoit_graph::Direction;
+use quoit_graph::value::Value;
 
-use super::conditions::{Predicate, PredicateKind, Solver, split_condition};
+use super::conditions::{
+    PatternStep, Predicate, PredicateKind, Search, Solver, Wanted, split_condition,
+};
 use super::estimate::INTO;
 use super::scope::Scope;
 use super::used::Variables;
 use super::{Planner, unsupported};
-use crate::expression::{Expr, NameRef, PathPart, Place, Slot};
-use crate::plan::{BoundEdge, Expand, Op, Other, Plan, VarExpand};
+use crate::expression::{Constant, Expr, NameRef, PathPart, Place, Slot};
+use crate::plan::{self, BoundEdge, Expand, Op, Other, Plan, StepExpr, VarExpand, Which};
 
 impl Planner<'_> {
     pub(super) fn match_clause(
@@ -125,6 +128,12 @@ impl Planner<'_> {
             };
             plan = self.start(plan, start, &mut solver, scope)?;
         }
+        if let Some(step) = solver.steps.iter().find(|step| !step.done) {
+            return Err(unsupported(
+                "a condition on a shortest path that rests on what is matched after it",
+                step.relationship.span,
+            ));
+        }
         let paths: Vec<_> = std::mem::take(&mut solver.paths);
         let mut extended = Vec::new();
         for pattern in paths {
@@ -143,15 +152,8 @@ impl Planner<'_> {
         scope: &mut Scope,
     ) -> Option<(Slot, Expr)> {
         let variable = pattern.variable.as_ref()?;
-        let mut parts = vec![PathPart::Vertex(scope.bind(pattern.start.id))];
-        for (relationship, _) in pattern.relationships() {
-            let slot = scope.bind(relationship.id);
-            parts.push(match relationship.expansion {
-                Expansion::Single => PathPart::Edge(slot),
-                _ => PathPart::Edges(slot),
-            });
-        }
-        Some((scope.bind(variable.id), Expr::Path(parts)))
+        let path = path_of(pattern, scope);
+        Some((scope.bind(variable.id), path))
     }
 
     /// Filters by all predicates that can be asked now.
@@ -218,6 +220,9 @@ impl Planner<'_> {
         {
             let bound = |id: VarId| scope.slot(id).is_some();
             let (from, to) = (bound(step.from), bound(step.to));
+            if (Self::is_directed(step) && !from) || !self.may_search(at, solver, scope) {
+                continue;
+            }
             let cost = if bound(step.relationship.id) {
                 0.0
             } else if from && to {
@@ -242,6 +247,105 @@ impl Planner<'_> {
             }
         }
         best.map(|(at, _)| at)
+    }
+
+    /// Whether a step begins at the pattern's first end only: what is computed on the way is meant in that direction.
+    fn is_directed(step: &PatternStep<'_>) -> bool {
+        let is_filtered = matches!(
+            &step.relationship.expansion,
+            Expansion::Variable {
+                filter: Some(_),
+                ..
+            }
+        );
+        is_filtered || step.search.as_ref().is_some_and(Search::is_directed)
+    }
+
+    /// Whether all that a search asks is bound: the end that it begins at, both where paths are ranked, and whatever conditions on the
+    /// path mention.
+    fn may_search(&self, at: usize, solver: &Solver<'_>, scope: &Scope) -> bool {
+        let step = &solver.steps[at];
+        let Some(search) = &step.search else {
+            return true;
+        };
+        let bound = |id: VarId| scope.slot(id).is_some();
+        let conditions = search_conditions(at, solver);
+        let is_ranked = matches!(search.which, Wanted::Ranked { .. }) || !conditions.is_empty();
+        let path = search.pattern.variable.as_ref().map(|path| path.id);
+        let own = |id: VarId| id == step.relationship.id || Some(id) == path;
+        let mut needs = conditions
+            .iter()
+            .flat_map(|at| &solver.predicates[*at].needs);
+        (!is_ranked || (bound(step.from) && bound(step.to)))
+            && needs.all(|id| own(*id) || bound(*id))
+    }
+
+    /// A filter or weight of a search, whose variables get slots of their own.
+    fn step_expr(&mut self, lambda: &ast::Lambda, scope: &mut Scope) -> Result<StepExpr, Error> {
+        let edge = scope.bind(lambda.relationship.id);
+        let vertex = scope.bind(lambda.node.id);
+        let path = lambda.path.as_ref().map(|path| scope.bind(path.id));
+        let weight = lambda.weight.as_ref().map(|weight| scope.bind(weight.id));
+        Ok(StepExpr {
+            edge,
+            vertex,
+            path,
+            weight,
+            body: self.expr(&lambda.body, scope)?,
+            place: Place(lambda.body.span),
+        })
+    }
+
+    /// Which paths a search gives, with the conditions on them; these are done then.
+    fn which(
+        &mut self,
+        at: usize,
+        search: &Search<'_>,
+        solver: &mut Solver<'_>,
+        scope: &mut Scope,
+    ) -> Result<Which, Error> {
+        let (all, conditional) = match search.which {
+            Wanted::Nearest { all, conditional } => (all, conditional),
+            Wanted::Ranked {
+                count,
+                groups,
+                simple,
+            } => {
+                return Ok(Which::Ranked {
+                    count: count.map(|count| self.expr(count, scope)).transpose()?,
+                    groups,
+                    simple,
+                    path: None,
+                    conditions: Vec::new(),
+                });
+            }
+        };
+        let conditions = match conditional {
+            true => search_conditions(at, solver),
+            false => Vec::new(),
+        };
+        if conditions.is_empty() {
+            return Ok(Which::Nearest { all });
+        }
+        let path = search.pattern.variable.as_ref().map(|variable| {
+            let path = path_of(search.pattern, scope);
+            (scope.bind(variable.id), path)
+        });
+        let mut planned = Vec::new();
+        for at in conditions {
+            let predicate = &mut solver.predicates[at];
+            predicate.done = true;
+            if let PredicateKind::Condition(expr) = &predicate.kind {
+                planned.push(self.expr(expr, scope)?);
+            }
+        }
+        Ok(Which::Ranked {
+            count: Some(Expr::Constant(Constant(Value::Int(1)))),
+            groups: all,
+            simple: false,
+            path,
+            conditions: planned,
+        })
     }
 
     fn step(
@@ -293,6 +397,7 @@ impl Planner<'_> {
             };
             return Ok(Plan::over(Op::BoundEdge(Rc::new(node)), plan));
         }
+        let search = step.search;
         let reversed = !from_bound;
         let (near, far) = if reversed {
             (step.to, step.from)
@@ -305,6 +410,10 @@ impl Planner<'_> {
             (_, direction) => direction,
         };
         let into = bound(scope, far);
+        let which = match &search {
+            Some(search) => Some(self.which(at, search, solver, scope)?),
+            None => None,
+        };
         let hop = hops[usize::from(reversed)];
         let estimate = plan.estimate * if into { linked } else { hop.fan_out };
         if !into {
@@ -332,6 +441,40 @@ impl Planner<'_> {
                     ));
                 }
             }
+            let filter = match (&search, &relationship.expansion) {
+                (Some(search), _) => search.filter,
+                (None, Expansion::Variable { filter, .. }) => filter.as_deref(),
+                (None, _) => None,
+            };
+            let filter = match filter {
+                Some(filter) => Some(self.step_expr(filter, scope)?),
+                None => None,
+            };
+            if let (Some(search), Some(which)) = (search, which) {
+                let weight = match search.weight {
+                    Some(weight) => Some(self.step_expr(weight, scope)?),
+                    None => None,
+                };
+                let total = search.total.map(|total| scope.bind(total.id));
+                let search = plan::Search {
+                    from,
+                    edges: edge,
+                    to,
+                    into,
+                    direction,
+                    types,
+                    min,
+                    max,
+                    properties,
+                    unique,
+                    reversed,
+                    which,
+                    filter,
+                    weight,
+                    total,
+                };
+                return Ok(Plan::over(Op::Search(Rc::new(search)), plan).expecting(estimate));
+            }
             Op::VarExpand(Rc::new(VarExpand {
                 from,
                 edges: edge,
@@ -342,6 +485,7 @@ impl Planner<'_> {
                 min,
                 max,
                 properties,
+                filter,
                 unique,
                 reversed,
                 wants_edges: true,
@@ -359,6 +503,45 @@ impl Planner<'_> {
         };
         Ok(Plan::over(op, plan).expecting(estimate))
     }
+}
+
+/// Conditions that decide which path `shortestPath()` takes, by number: those on its path or its relationships.
+fn search_conditions(at: usize, solver: &Solver<'_>) -> Vec<usize> {
+    let step = &solver.steps[at];
+    let Some(search) = &step.search else {
+        return Vec::new();
+    };
+    if !matches!(
+        search.which,
+        Wanted::Nearest {
+            conditional: true,
+            ..
+        }
+    ) {
+        return Vec::new();
+    }
+    let path = search.pattern.variable.as_ref().map(|path| path.id);
+    let predicates = solver.predicates.iter().enumerate();
+    let of_path = predicates.filter(|(_, predicate)| {
+        !predicate.done
+            && matches!(predicate.kind, PredicateKind::Condition(_))
+            && (predicate.needs.contains(&step.relationship.id)
+                || path.is_some_and(|path| predicate.needs.contains(&path)))
+    });
+    of_path.map(|(at, _)| at).collect()
+}
+
+/// The value of a pattern's path, once all its parts are bound.
+pub(super) fn path_of(pattern: &PathPattern, scope: &mut Scope) -> Expr {
+    let mut parts = vec![PathPart::Vertex(scope.bind(pattern.start.id))];
+    for (relationship, _) in pattern.relationships() {
+        let slot = scope.bind(relationship.id);
+        parts.push(match relationship.expansion {
+            Expansion::Single => PathPart::Edge(slot),
+            _ => PathPart::Edges(slot),
+        });
+    }
+    Expr::Path(parts)
 }
 
 /// The types of a relationship pattern if they are plain alternatives; none: any type.
@@ -384,6 +567,11 @@ fn pattern_variables(patterns: &[PathPattern]) -> Vec<VarId> {
         for (relationship, node) in pattern.relationships() {
             ids.push(relationship.id);
             ids.push(node.id);
+            if let Expansion::WeightedShortest { total, .. }
+            | Expansion::AllShortest { total, .. } = &relationship.expansion
+            {
+                ids.extend(total.as_ref().map(|total| total.id));
+            }
         }
     }
     let mut seen = Variables::new();

@@ -1,0 +1,219 @@
+//! Ways between two vertices, shortest first.
+//!
+//! First the distance of vertices to the far end, then the ways themselves, always the one that can still be the shortest (best first with
+//! the true distance as what is left), so no way is followed that cannot arrive. What always holds: paths come in the order of their
+//! length; between equal ones in the order of the edges at their vertices.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use hashbrown::HashMap;
+use quoit_cypher::error::Error;
+use quoit_graph::ids::VertexId;
+use quoit_graph::value::Edge;
+
+use super::super::Context;
+use super::step::{Cost, Steps};
+use super::{Clock, Found, Progress};
+use crate::plan;
+
+/// What a vertex with a known distance takes, in bytes, about.
+const DISTANCE_BYTES: u64 = 40;
+/// What a way that is begun takes, in bytes, about.
+const BEGUN_BYTES: u64 = 72;
+
+/// A way that is begun: its last edge and what it is the end of.
+struct Begun {
+    vertex: VertexId,
+    hops: u32,
+    last: Option<(Edge, u32)>,
+}
+
+/// See the module.
+pub(super) struct Ranked {
+    from: VertexId,
+    to: VertexId,
+    /// Paths, or lengths, that are still wanted.
+    left: u64,
+    /// `left` counts lengths.
+    groups: bool,
+    /// No vertex twice, rather than no edge twice.
+    simple: bool,
+    /// The length of the path that was taken last.
+    length: Option<usize>,
+    distances: HashMap<VertexId, u32>,
+    /// Vertices whose distance is known and whose edges have not been followed.
+    queue: VecDeque<VertexId>,
+    begun: Vec<Begun>,
+    /// The least possible length, then the order of beginning.
+    heap: BinaryHeap<Reverse<(u32, u32)>>,
+    held: u64,
+}
+
+impl Ranked {
+    pub(super) fn new(from: VertexId, to: VertexId, left: u64, steps: &Steps) -> Ranked {
+        let (groups, simple) = match &steps.plan.which {
+            plan::Which::Ranked { groups, simple, .. } => (*groups, *simple),
+            plan::Which::Nearest { .. } => (false, false),
+        };
+        Ranked {
+            from,
+            to,
+            left,
+            groups,
+            simple,
+            length: None,
+            distances: HashMap::from_iter([(to, 0)]),
+            queue: VecDeque::from_iter([to]),
+            begun: Vec::new(),
+            heap: BinaryHeap::new(),
+            held: 0,
+        }
+    }
+
+    /// Bytes counted for it.
+    pub(super) fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// A path of so many edges was wanted and has been told.
+    pub(super) fn taken(&mut self, edges: usize) {
+        if !self.groups {
+            self.left -= 1;
+        } else if self.length != Some(edges) {
+            self.left = self.left.saturating_sub(1);
+        }
+        self.length = Some(edges);
+    }
+
+    fn grow(&mut self, bytes: u64, cx: &mut Context<'_>) -> Result<(), Error> {
+        self.held += bytes;
+        cx.hold(bytes)
+    }
+
+    pub(super) fn next(
+        &mut self,
+        steps: &mut Steps,
+        clock: &mut Clock,
+        cx: &mut Context<'_>,
+    ) -> Result<Progress, Error> {
+        while let Some(vertex) = self.queue.pop_front() {
+            let distance = self.distances[&vertex];
+            if u64::from(distance) < steps.plan.max {
+                let edges = steps.edges(vertex, true, cx);
+                let before = self.distances.len();
+                for incidence in &edges {
+                    if !self.distances.contains_key(&incidence.neighbour)
+                        && steps.fits(&incidence.edge, cx)?
+                    {
+                        self.distances.insert(incidence.neighbour, distance + 1);
+                        self.queue.push_back(incidence.neighbour);
+                    }
+                }
+                let found = (self.distances.len() - before) as u64;
+                steps.put_back(edges);
+                self.grow(found * DISTANCE_BYTES, cx)?;
+            }
+            if clock.ticks_out(cx) {
+                return Ok(Progress::Yield);
+            }
+        }
+        if self.begun.is_empty() {
+            let Some(distance) = self.distances.get(&self.from) else {
+                return Ok(Progress::End);
+            };
+            self.begun.push(Begun {
+                vertex: self.from,
+                hops: 0,
+                last: None,
+            });
+            self.heap.push(Reverse((*distance, 0)));
+        }
+        // All lengths that were wanted are there; of the last one there may be more paths.
+        while let Some(Reverse((least, at))) = self.heap.pop() {
+            let is_over = match self.length {
+                _ if !self.groups => self.left == 0,
+                Some(length) => self.left == 0 && least as usize > length,
+                None => self.left == 0,
+            };
+            if is_over {
+                break;
+            }
+            let (vertex, hops) = (self.begun[at as usize].vertex, self.begun[at as usize].hops);
+            let arrived = vertex == self.to && u64::from(hops) >= steps.plan.min;
+            if u64::from(hops) < steps.plan.max && !(self.simple && vertex == self.to && hops > 0) {
+                self.follow(at, steps, cx)?;
+            }
+            if arrived {
+                return Ok(Progress::Found(Found {
+                    edges: self.edges_of(at),
+                    end: vertex,
+                    cost: Cost::Integer(i64::from(hops)),
+                }));
+            }
+            if clock.ticks_out(cx) {
+                return Ok(Progress::Yield);
+            }
+        }
+        self.heap.clear();
+        Ok(Progress::End)
+    }
+
+    fn follow(&mut self, at: u32, steps: &mut Steps, cx: &mut Context<'_>) -> Result<(), Error> {
+        let (vertex, hops) = (self.begun[at as usize].vertex, self.begun[at as usize].hops);
+        let edges = steps.edges(vertex, false, cx);
+        let mut grown = 0;
+        for incidence in &edges {
+            let Some(distance) = self.distances.get(&incidence.neighbour) else {
+                continue;
+            };
+            let least = u64::from(hops) + 1 + u64::from(*distance);
+            let Ok(least_length) = u32::try_from(least) else {
+                continue;
+            };
+            if least > steps.plan.max
+                || self.is_on(at, incidence.edge, incidence.neighbour)
+                || !steps.fits(&incidence.edge, cx)?
+            {
+                continue;
+            }
+            let place = self.begun.len() as u32;
+            self.begun.push(Begun {
+                vertex: incidence.neighbour,
+                hops: hops + 1,
+                last: Some((incidence.edge, at)),
+            });
+            self.heap.push(Reverse((least_length, place)));
+            grown += BEGUN_BYTES;
+        }
+        steps.put_back(edges);
+        self.grow(grown, cx)
+    }
+
+    /// Whether a way that is begun has been through the edge, or through the vertex where that matters.
+    fn is_on(&self, mut at: u32, edge: Edge, vertex: VertexId) -> bool {
+        loop {
+            let begun = &self.begun[at as usize];
+            if self.simple && begun.vertex == vertex {
+                return true;
+            }
+            let Some((used, before)) = begun.last else {
+                return false;
+            };
+            if used.id == edge.id {
+                return true;
+            }
+            at = before;
+        }
+    }
+
+    fn edges_of(&self, mut at: u32) -> Vec<Edge> {
+        let mut edges = Vec::new();
+        while let Some((edge, before)) = self.begun[at as usize].last {
+            edges.push(edge);
+            at = before;
+        }
+        edges.reverse();
+        edges
+    }
+}
