@@ -78,7 +78,7 @@ def test_sync_with_a_dead_replica_commits_with_a_warning_that_names_it(group):
     assert count(group.main) == 1
     r1.restart()
     group.wait_ready("r1")
-    assert count(r1) == 1
+    eventually(lambda: count(r1) == 1, "the replica to show what it caught up with", 2)
     assert group.main.warnings("CREATE (:N)") == []
 
 
@@ -137,7 +137,7 @@ def test_semi_sync_with_a_dead_replica_commits_and_recovers(group):
     assert group.main.warnings("CREATE (:N)") == []
     r1.restart()
     eventually(lambda: effective_mode(group, "r1") == "sync", "the replica to be promoted back", 20)
-    assert count(r1) == 2
+    eventually(lambda: count(r1) == 2, "the replica to show what it caught up with", 2)
 
 
 # -- ASYNC ------------------------------------------------------------------------------------------------------------
@@ -240,7 +240,8 @@ def test_the_mode_table_holds_with_three_replicas_at_once(group):
         first = group.main.warnings("CREATE (:N)")
         assert len(first) == 1 and "r3" in first[0], first
         assert group.main.warnings("CREATE (:N)") == []
-        assert count(r1) == 3
+        # It has the write, and shows it when it has heard that the main's own disk has it too.
+        eventually(lambda: count(r1) == 3, "the SYNC replica to show what it confirmed", 1)
     finally:
         for replica in (r2, r3):
             replica.resume()
