@@ -207,11 +207,7 @@ impl<'e> View<'e> {
     /// The unique constraint of a label and keys in this order, if there is one: the shortest way to a vertex by its key.
     pub fn unique(&self, label: LabelId, keys: &[KeyId]) -> Option<UniqueRef<'e>> {
         let schema = self.graph.schema.load(self.guard);
-        let constraint = schema.find_unique(label, keys)?;
-        Some(UniqueRef {
-            constraint,
-            view: *self,
-        })
+        UniqueRef::new(schema.find_unique(label, keys)?, *self)
     }
 
     /// The index of an edge type and keys in this order (none: of the type alone), if there is one that can be read.

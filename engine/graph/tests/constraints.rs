@@ -258,6 +258,43 @@ fn old_snapshots_find_by_the_keys_they_see() {
 }
 
 #[test]
+fn snapshots_older_than_a_constraint_find_all_that_have_a_key_in_them() {
+    let s = scene();
+    let mut anns: Vec<VertexId> = (0..3).map(|_| s.vertex(&["ann".into()]).unwrap()).collect();
+    s.quiet();
+    let old = s.core.begin(Access::Read, Isolation::Snapshot);
+    let mut txn = s.begin();
+    txn.set_vertex_property(anns[0], s.keys[0], &"anna".into())
+        .unwrap();
+    txn.delete_vertex(anns[1]).unwrap();
+    txn.commit().unwrap();
+    s.make(s.unique(1)).unwrap();
+    let kept = anns[2];
+    // Somebody writes what the old snapshot sees once more.
+    let mut txn = s.begin();
+    txn.set_vertex_property(kept, s.keys[0], &"anne".into())
+        .unwrap();
+    txn.commit().unwrap();
+    let new = s.vertex(&["ann".into()]).unwrap();
+    s.quiet();
+    let find = |txn: &Txn| {
+        let epoch = s.core.enter();
+        let unique = txn.view(&epoch).unique(s.label, &s.keys[..1]).unwrap();
+        let mut found = Vec::new();
+        unique.seek_all(&["ann".into()], &mut found);
+        assert!(found.contains(&unique.seek(&["ann".into()]).unwrap()));
+        found.sort();
+        found
+    };
+    anns.sort();
+    assert_eq!(find(&old), anns);
+    assert_eq!(
+        find(&s.core.begin(Access::Read, Isolation::Snapshot)),
+        [new]
+    );
+}
+
+#[test]
 fn a_key_that_another_vertex_has_in_the_snapshot_is_a_conflict_though_it_was_let_go_since() {
     let s = scene();
     s.make(s.unique(1)).unwrap();

@@ -371,14 +371,47 @@ impl CoreState {
 /// A unique constraint as one transaction sees it: a way to a vertex by its key, in constant time.
 #[derive(Clone, Copy)]
 pub struct UniqueRef<'e> {
-    pub(crate) constraint: &'e Constraint,
-    pub(crate) view: View<'e>,
+    constraint: &'e Constraint,
+    view: View<'e>,
+    /// Whether the snapshot is older than the constraint: then several vertices may have a key in it.
+    is_older: bool,
 }
 
-impl UniqueRef<'_> {
-    /// The visible vertex whose properties equal `values`, one value a key of the constraint, in the sense of Cypher's `=`.
+impl<'e> UniqueRef<'e> {
+    pub(crate) fn new(item: &'e Item, view: View<'e>) -> Option<UniqueRef<'e>> {
+        Some(UniqueRef {
+            constraint: item.constraint()?,
+            view,
+            is_older: view.sight().snapshot < item.since()?,
+        })
+    }
+
+    /// The visible vertex whose properties equal `values`, one value a key of the constraint, in the sense of Cypher's `=`. In a
+    /// snapshot older than the constraint there may be several ([`UniqueRef::seek_all`]): one of them.
     #[inline]
     pub fn seek(&self, values: &[Value]) -> Option<VertexId> {
+        self.find(values, |_| true)
+    }
+
+    /// As [`UniqueRef::seek`], but gives all of them, each once: one at most, unless the snapshot is older than the constraint.
+    #[inline]
+    pub fn seek_all(&self, values: &[Value], found: &mut Vec<VertexId>) {
+        let start = found.len();
+        self.find(values, |id| {
+            if !found[start..].contains(&id) {
+                found.push(id);
+            }
+            !self.is_older
+        });
+    }
+
+    /// The first that `is_meant` of those whose properties equal `values`.
+    #[inline]
+    fn find(
+        &self,
+        values: &[Value],
+        mut is_meant: impl FnMut(VertexId) -> bool,
+    ) -> Option<VertexId> {
         let definition = &self.constraint.definition;
         debug_assert_eq!(values.len(), definition.keys().len());
         let table = self.constraint.unique.as_ref()?;
@@ -389,7 +422,7 @@ impl UniqueRef<'_> {
             }
             sort_key::append(value, &mut key);
         }
-        table.find(table.hash(&key), self.view.guard(), |id| {
+        let equals = |id| {
             self.view.vertex(id).is_some_and(|vertex| {
                 let mut pairs = definition.keys().iter().zip(values);
                 vertex.has_label(definition.label())
@@ -397,6 +430,9 @@ impl UniqueRef<'_> {
                         vertex.property(key).is_some_and(|found| found.is(value))
                     })
             })
+        };
+        table.find(table.hash(&key), self.view.guard(), |id| {
+            equals(id) && is_meant(id)
         })
     }
 }

@@ -255,12 +255,14 @@ impl Schema {
     }
 
     /// The unique constraint of a label and keys in this order, if there is one that holds for everything.
-    pub(crate) fn find_unique(&self, label: LabelId, keys: &[KeyId]) -> Option<&Constraint> {
+    pub(crate) fn find_unique(&self, label: LabelId, keys: &[KeyId]) -> Option<&Item> {
         let items = of(&self.constraints, label).iter().map(|(_, item)| item);
-        let online = items.filter(|item| item.state() == SchemaState::Online);
-        online
-            .filter_map(|item| item.constraint())
-            .find(|constraint| constraint.unique.is_some() && constraint.definition.keys() == keys)
+        let mut online = items.filter(|item| item.state() == SchemaState::Online);
+        let is_meant = |constraint: &Constraint| {
+            constraint.unique.is_some() && constraint.definition.keys() == keys
+        };
+        let item = online.find(|item| item.constraint().is_some_and(is_meant));
+        item.map(|item| &**item)
     }
 
     /// Every entry, in the order it was made.

@@ -205,7 +205,7 @@ impl IndexScan {
     fn seek(&mut self, source: Source<'_>) -> bool {
         let (values, found) = (&self.reading.equal, &mut self.rows.found);
         match source {
-            Source::Unique(unique) => found.extend(unique.seek(values)),
+            Source::Unique(unique) => unique.seek_all(values, found),
             Source::Ordered(index) => {
                 found.extend(index.seek(values).take(SEEK_MAX));
                 if found.len() == SEEK_MAX {
