@@ -5,12 +5,12 @@
 //! while all tokens are held, so a writer under any token sees one schema.
 //! Left to others: transactions (`core`, `txn`), writes (`write`), housekeeping (`settle`).
 
-use crate::adjacency::{self, Key, Side};
+use crate::adjacency::{self, Side};
 use crate::core::Core;
 use crate::delta::NameKind;
 use crate::door::{Door, Journal};
 use crate::horizon::{Active, Horizon};
-use crate::ids::{CommitSeq, LabelId, ShardId, TypeId, VertexId};
+use crate::ids::{CommitSeq, EdgeId, LabelId, ShardId, TypeId, VertexId};
 use crate::labels::LabelSets;
 use crate::memory::{
     Account, Alone, Charged, Guard, Heap, MemoryOwner, MemoryReport, Published, Token,
@@ -25,8 +25,7 @@ use crate::stamp::Cells;
 use crate::state::State;
 use crate::statistics::{self, Corrections, Counts, Statistics};
 use crate::sync::Padded;
-use crate::value::Edge;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 impl Charged for Schema {
@@ -61,6 +60,7 @@ pub struct Graph {
     /// Writes of a transaction that are settled when it ends.
     pub(crate) settled_at_once: AtomicUsize,
     parts_per_hold: AtomicUsize,
+    ordinals: AtomicU32,
     /// The entries of the schema once more, for whoever has no epoch: showing and planning.
     pub(crate) listed: Mutex<Vec<Arc<Item>>>,
     names: Names,
@@ -93,6 +93,7 @@ impl Graph {
             taken: (0..cores).map(|_| AtomicBool::new(false)).collect(),
             settled_at_once: AtomicUsize::new(SETTLED_AT_ONCE),
             parts_per_hold: AtomicUsize::new(PARTS_PER_HOLD),
+            ordinals: AtomicU32::new(EdgeId::ORDINALS),
             listed: Mutex::default(),
             names: Names::default(),
             door: Door::new(config.journal, config.cores),
@@ -208,6 +209,18 @@ impl Graph {
         self.parts_per_hold.load(Ordering::Relaxed)
     }
 
+    /// Sets how many ordinals the edges of one source have between them, at most [`EdgeId::ORDINALS`]: so many may stand there at once, and when
+    /// so many have stood there those of dead ones are used again. With a small number tests meet what else takes hours.
+    pub fn set_ordinals(&self, ordinals: u32) {
+        let ordinals = ordinals.clamp(1, EdgeId::ORDINALS);
+        self.ordinals.store(ordinals, Ordering::Relaxed);
+    }
+
+    /// See [`Graph::set_ordinals`].
+    pub(crate) fn ordinals(&self) -> u32 {
+        self.ordinals.load(Ordering::Relaxed)
+    }
+
     /// Takes in how many bytes the process's allocator holds on pages that are in use, so that what is not counted by owner
     /// (buffers, rounding, fragments) stays within the limit too. To be told from time to time.
     pub fn observe_active_memory(&self, bytes: u64) {
@@ -234,17 +247,16 @@ impl Graph {
         &self.records[usize::from(self.shard_of(source).0)]
     }
 
-    /// Every state of an edge's properties, newest first, undone ones included; none if it has had no property. For the holder of the
-    /// token.
+    /// Every state of an edge's properties, newest first, undone ones included; none if it has had no property. `entry` is that at its
+    /// source. For the holder of the token.
     pub(crate) fn edge_states<'g>(
         &'g self,
-        edge: Edge,
-        source: &'g Slot,
+        source: VertexId,
+        entry: &adjacency::Entry<'g>,
         guard: &'g Guard<'_>,
     ) -> impl Iterator<Item = State<'g>> + use<'g> {
-        let entry = adjacency::find(&source.outgoing, Key::outgoing(edge), guard);
-        let record = entry.and_then(|entry| entry.record(guard));
-        let records = self.records_of(edge.source());
+        let record = entry.record(guard);
+        let records = self.records_of(source);
         let states = record.map(|record| records.states(record, guard));
         states.into_iter().flatten()
     }

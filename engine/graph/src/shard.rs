@@ -1,14 +1,15 @@
 //! Shards: what only the holder of a shard's token touches, and taking tokens in order (design D2).
 //!
-//! Owned here: [`ShardState`] (allocation of pages and slots, label exceptions) and [`Hold`] (one or several tokens). Called by
+//! Owned here: [`ShardState`] (allocation of pages and slots, label exceptions, free ordinals) and [`Hold`] (one or several tokens). Called by
 //! `write`, `settle`, `apply`, `schema`.
 //! Always holds: tokens are taken in ascending order of shards and a core never takes one while it holds another set, so no two cores
 //! wait for each other; vertex numbers above all that were ever given or logged are free.
 //! Left to others: what is written under the token.
 
+use crate::adjacency::Ordinals;
 use crate::graph::Graph;
 use crate::ids::{LabelId, LabelSetId, PageId, ShardId, VertexId};
-use crate::memory::{Guard, Token, TokenGuard};
+use crate::memory::{Guard, Heap, MemoryOwner, Token, TokenGuard};
 use crate::page::{Page, Slot};
 use crate::records::RecordRoom;
 use hashbrown::{HashMap, HashSet};
@@ -35,6 +36,8 @@ pub(crate) struct ShardState {
     exceptions: HashSet<(PageId, LabelId)>,
     /// Property records of edges that start in this shard.
     pub(crate) records: RecordRoom,
+    /// Of vertices that have had nearly as many edges as there are ordinals.
+    pub(crate) ordinals: HashMap<VertexId, Ordinals>,
     /// The most parts that were worked on while the token was held.
     pub(crate) longest_hold: u32,
 }
@@ -49,6 +52,7 @@ impl ShardState {
             rare: HashMap::new(),
             exceptions: HashSet::new(),
             records: RecordRoom::default(),
+            ordinals: HashMap::new(),
             longest_hold: 0,
         }
     }
@@ -175,8 +179,19 @@ impl ShardState {
         }
     }
 
+    /// Whatever is known of free ordinals of a vertex does not hold any more.
+    pub(crate) fn forget_ordinals(&mut self, vertex: VertexId, heap: &Heap) {
+        if self.ordinals.is_empty() {
+            return;
+        }
+        if let Some(gone) = self.ordinals.remove(&vertex) {
+            heap.count(MemoryOwner::Adjacency, -(gone.bytes() as i64));
+        }
+    }
+
     /// A vertex is forgotten; its page goes with the last one, unless it is being filled.
     pub(crate) fn vacate(&mut self, graph: &Graph, vertex: VertexId, guard: &Guard<'_>) {
+        self.forget_ordinals(vertex, guard.heap());
         let id = vertex.page();
         let Some(page) = graph.directory.page(id, guard) else {
             return;

@@ -122,13 +122,13 @@ fn chunk_of<'g>(list: &List, key: Key, guard: &'g Guard<'_>) -> Option<Chunk<'g>
     })
 }
 
-/// The newest entry of a key that is `meant`.
+/// The newest entry of a key that is `meant`, which is asked of each, newest first.
 #[inline]
 pub(crate) fn find_where<'g>(
     list: &List,
     key: Key,
     guard: &'g Guard<'_>,
-    meant: impl Fn(&Entry<'g>) -> bool,
+    mut meant: impl FnMut(&Entry<'g>) -> bool,
 ) -> Option<Entry<'g>> {
     let chunk = chunk_of(list, key, guard)?;
     let tail = recent::tail(chunk, guard);

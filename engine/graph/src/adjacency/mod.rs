@@ -2,7 +2,7 @@
 //!
 //! Owned here, one file a subject: [`chunk`] (the settled part: sorted, dense, without stamps), [`recent`] (what hangs in front of it:
 //! the tail of new entries, and stamps beside settled ones), [`directory`] (the chunks of a long list), [`entry`] (what a writer has found),
-//! [`merge`] (recent becomes settled; chunks split and join), [`walk`] (readers), [`quiet`] (lists that wait to be
+//! [`merge`] (recent becomes settled; chunks split and join), [`ordinals`] (those of dead edges are used again), [`walk`] (readers), [`quiet`] (lists that wait to be
 //! merged), [`layout`] (lists of a page side by side). Called by `view` (reads), `write`, `settle` and `core` (under the token of the vertex's shard).
 //!
 //! ```text
@@ -15,8 +15,8 @@
 //! Always holds: a chunk's settled part is immutable; what hangs behind `recent` is atomic; a chunk at rest has a null `recent` and is
 //! seen by everyone. A reader that loaded a chunk or a directory finds in it, and in what hangs behind it, every entry that its snapshot
 //! knows: what replaced it since only holds news for others, or leaves out what no snapshot sees.
-//! Ordinals are not used again yet; a list would bear it: the same key may stand twice in it, a dead one and a later one, since whoever looks
-//! for an entry says by its stamps which one is meant.
+//! The same key may stand twice in a list, a dead one and a later one, since ordinals are used again: whoever looks for an entry says by its
+//! stamps which one is meant.
 //! Left to others: whether an edge may be made or deleted (`write`), property records.
 
 mod chunk;
@@ -24,6 +24,7 @@ mod directory;
 mod entry;
 mod layout;
 mod merge;
+mod ordinals;
 mod quiet;
 mod recent;
 mod walk;
@@ -33,6 +34,7 @@ mod tests;
 
 pub(crate) use entry::{Entry, entries, find, find_where, insert};
 pub(crate) use merge::{free, retire};
+pub(crate) use ordinals::{Ordinals, Source};
 pub(crate) use quiet::{Keeper, QuietLists};
 pub(crate) use walk::{Walk, neighbours};
 

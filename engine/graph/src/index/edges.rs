@@ -118,18 +118,12 @@ impl Graph {
             fate(self, entry.created(guard)) != Fate::Aborted
                 && !is_below(entry.deleted(guard), horizon)
         };
-        let found = adjacency::find_where(&source.outgoing, Key::outgoing(edge), guard, present);
-        let Some(found) = found else {
-            return Asked::NOTHING;
-        };
-        let Fate::Committed(created) = fate(self, found.created(guard)) else {
-            return Asked::Open;
-        };
-        let deleted = match fate(self, found.deleted(guard)) {
-            Fate::Active => return Asked::Open,
-            Fate::Aborted => None,
-            Fate::Committed(seq) => Some(seq),
-        };
+        // Where an ordinal was used again and an older reader is still there, both edges.
+        let mut all: SmallVec<[adjacency::Entry<'_>; 1]> = SmallVec::new();
+        adjacency::find_where(&source.outgoing, Key::outgoing(edge), guard, |entry| {
+            all.extend(present(entry).then_some(*entry));
+            false
+        });
         let (mut lasting, mut passing) = (None, Vec::new());
         let (mut until, mut held_by) = (CommitSeq(0), CommitSeq(0));
         let mut note = |from: CommitSeq, to: Option<CommitSeq>, entry: Option<SortKey>| match to {
@@ -146,14 +140,21 @@ impl Graph {
                 }
             },
         };
-        if index.definition.keys().is_empty() {
-            note(created, deleted, index.edge_entry(edge, |_| None));
-        } else {
-            let records = self.records_of(edge.source());
-            let record = found.record(guard);
-            let states = record.map(|record| records.states(record, guard));
+        for found in &all {
+            let Fate::Committed(created) = fate(self, found.created(guard)) else {
+                return Asked::Open;
+            };
+            let deleted = match fate(self, found.deleted(guard)) {
+                Fate::Active => return Asked::Open,
+                Fate::Aborted => None,
+                Fate::Committed(seq) => Some(seq),
+            };
+            if index.definition.keys().is_empty() {
+                note(created, deleted, index.edge_entry(edge, |_| None));
+                continue;
+            }
             let mut to = deleted;
-            for state in states.into_iter().flatten() {
+            for state in self.edge_states(edge.source(), found, guard) {
                 let from = match fate(self, state.stamp()) {
                     Fate::Active => return Asked::Open,
                     Fate::Aborted => continue,
@@ -255,7 +256,10 @@ impl CoreState {
             return;
         };
         self.doubt_edge(edge, |_| None, guard);
-        for state in self.graph.edge_states(edge, source, guard) {
+        let Some(entry) = adjacency::find(&source.outgoing, Key::outgoing(edge), guard) else {
+            return;
+        };
+        for state in self.graph.edge_states(edge.source(), &entry, guard) {
             self.doubt_edge(edge, |key| state.get(key), guard);
         }
     }
@@ -290,7 +294,7 @@ impl CoreState {
                 enter(index.edge_entry(edge, |_| None));
                 continue;
             }
-            for state in self.graph.edge_states(edge, source, guard) {
+            for state in self.graph.edge_states(id, &entry, guard) {
                 enter(index.edge_entry(edge, |key| state.get(key)));
             }
         }

@@ -2,10 +2,12 @@
 
 use super::Pen;
 use super::vertex::Touch;
-use crate::adjacency::{self, Keeper, Key, LISTS_AHEAD, SLOTS_AHEAD, Side, TAILS_AHEAD};
+use crate::adjacency::{
+    self, Keeper, Key, LISTS_AHEAD, Ordinals, SLOTS_AHEAD, Side, Source, TAILS_AHEAD,
+};
 use crate::error::{Entity, WriteError};
 use crate::ids::{EdgeId, LabelSetId, ShardId, TypeId, VertexId};
-use crate::memory::prefetch;
+use crate::memory::{MemoryOwner, prefetch};
 use crate::mutants::Mutant;
 use crate::page::Slot;
 use crate::shard::Hold;
@@ -19,8 +21,7 @@ use crate::version::Record;
 use smallvec::SmallVec;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-const TOO_MANY: WriteError =
-    WriteError::LimitExceeded("2^28 relationships have started at one node");
+const TOO_MANY: WriteError = WriteError::LimitExceeded("2^28 relationships start at one node");
 
 /// Where an edge stands: in the list of its source, and in that of its target.
 pub(super) fn sides(edge: Edge) -> [(Side, Key); 2] {
@@ -101,18 +102,15 @@ impl<'a> Pen<'a> {
     ) -> Result<Edge, WriteError> {
         let mut hold = self.hold_ends(source, target);
         let (from, to) = (self.end(&mut hold, source)?, self.end(&mut hold, target)?);
-        let ordinal = from.ordinals.load(Ordering::Relaxed);
-        if ordinal >= EdgeId::ORDINALS {
-            return Err(TOO_MANY);
-        }
-        let edge = Edge {
-            id: EdgeId::new(source, ordinal),
-            target,
-            type_,
-        };
+        self.room_for_ordinals(&mut hold, (source, from), 1, || 1)?;
         if !properties.is_empty() {
             self.room_for_records(&mut hold, source, 1)?;
         }
+        let edge = Edge {
+            id: self.next_edge(&mut hold, (source, from)),
+            target,
+            type_,
+        };
         self.link_edge(&mut hold, (from, to), edge, properties, &self.keeper());
         let ends = EndKey::both(from.labels, to.labels, type_);
         self.tally.borrow_mut().edge(type_, ends, 1);
@@ -145,9 +143,8 @@ impl<'a> Pen<'a> {
                 adjacency::prefetch_recent(&to.slot.incoming, self.guard);
             }
             let [from, to] = ends[at];
-            let ordinal = from.ordinals.load(Ordering::Relaxed);
             let edge = Edge {
-                id: EdgeId::new(edge.source, ordinal),
+                id: self.next_edge(&mut hold, (edge.source, from)),
                 target: edge.target,
                 type_: edge.type_,
             };
@@ -205,15 +202,74 @@ impl<'a> Pen<'a> {
             if !edge.properties.is_empty() {
                 self.room_for_records(hold, edge.source, new.len())?;
             }
-            // All of them may start there; who is that near the end is not served in a batch.
-            if from.ordinals.load(Ordering::Relaxed) as usize + new.len()
-                > EdgeId::ORDINALS as usize
-            {
-                return Err(TOO_MANY);
-            }
+            let from_here = || {
+                new.iter()
+                    .filter(|other| other.source == edge.source)
+                    .count()
+            };
+            self.room_for_ordinals(hold, (edge.source, from), new.len(), from_here)?;
             ends.push([from, to]);
         }
         Ok(ends)
+    }
+
+    /// Sees to it that `most` edges may start at a vertex, or if there is no room for so many, exactly as many as `needed` says.
+    #[inline]
+    fn room_for_ordinals(
+        &self,
+        hold: &mut Hold<'_>,
+        (id, end): (VertexId, End<'a>),
+        most: usize,
+        needed: impl FnOnce() -> usize,
+    ) -> Result<(), WriteError> {
+        let source = self.source_of_ordinals(end);
+        if source.are_plenty(most) {
+            return Ok(());
+        }
+        let has_room = self.with_ordinals(hold, id, |ordinals| {
+            ordinals.available(source) >= most || ordinals.ensure(needed(), source)
+        });
+        if has_room { Ok(()) } else { Err(TOO_MANY) }
+    }
+
+    /// The id of an edge that starts at a vertex, which is linked at once; there is room for it.
+    #[inline]
+    fn next_edge(&self, hold: &mut Hold<'_>, (id, end): (VertexId, End<'a>)) -> EdgeId {
+        let source = self.source_of_ordinals(end);
+        let ordinal = match source.next_of_plenty() {
+            Some(ordinal) => ordinal,
+            None => self
+                .with_ordinals(hold, id, |ordinals| ordinals.next(source))
+                .expect("room was made for it"),
+        };
+        EdgeId::new(id, ordinal)
+    }
+
+    #[inline]
+    fn source_of_ordinals(&self, end: End<'a>) -> Source<'a> {
+        Source {
+            list: &end.slot.outgoing,
+            counter: end.ordinals,
+            limit: self.graph().ordinals(),
+            guard: self.guard,
+        }
+    }
+
+    /// Works with what is known of the free ordinals of a vertex.
+    #[cold]
+    fn with_ordinals<R>(
+        &self,
+        hold: &mut Hold<'_>,
+        id: VertexId,
+        work: impl FnOnce(&mut Ordinals) -> R,
+    ) -> R {
+        let shard = hold.shard(self.graph().shard_of(id));
+        let ordinals = shard.ordinals.entry(id).or_default();
+        let before = ordinals.bytes() as i64;
+        let result = work(ordinals);
+        let more = ordinals.bytes() as i64 - before;
+        self.guard.heap().count(MemoryOwner::Adjacency, more);
+        result
     }
 
     /// An edge that the log names; the reason if it does not fit.
@@ -229,7 +285,7 @@ impl<'a> Pen<'a> {
         let to = self
             .end(&mut hold, edge.target)
             .map_err(|_| "an edge without its target")?;
-        // Ordinals are given in ascending order and frames come in commit order, so one below `ordinals` may still be new.
+        // The main gives an ordinal again when nobody there sees the dead edge; a reader here may.
         let live = |entry: &adjacency::Entry<'_>| entry.deleted(self.guard) == NEVER;
         if adjacency::find_where(&from.slot.outgoing, Key::outgoing(edge), self.guard, live)
             .is_some()
@@ -240,6 +296,10 @@ impl<'a> Pen<'a> {
             let room = self.room_for_records(&mut hold, edge.source(), 1);
             room.map_err(|_| "no record is left for the properties of an edge")?;
         }
+        let ordinal = edge.id.ordinal();
+        from.ordinals.fetch_max(ordinal + 1, Ordering::Relaxed);
+        hold.shard(self.graph().shard_of(edge.source()))
+            .forget_ordinals(edge.source(), self.guard.heap());
         self.link_edge(&mut hold, (from, to), edge, properties, &self.keeper());
         let ends = EndKey::both(from.labels, to.labels, edge.type_);
         self.tally.borrow_mut().edge(edge.type_, ends, 1);
@@ -254,8 +314,6 @@ impl<'a> Pen<'a> {
         properties: Properties<'_>,
         keeper: &Keeper<'_>,
     ) {
-        let ordinal = edge.id.ordinal();
-        from.ordinals.fetch_max(ordinal + 1, Ordering::Relaxed);
         let stamp = self.author.stamp;
         let record = self.first_record(hold, edge, properties);
         let lists = [&from.slot.outgoing, &to.slot.incoming];
