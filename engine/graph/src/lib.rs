@@ -103,4 +103,4 @@ pub use txn::{
     Access, Committed, Isolation, NewEdge, NewVertex, Statement, TXN_BYTES_MAX, Txn, WriteStats,
 };
 pub use value::codec::Properties;
-pub use view::{Direction, EdgeRef, Edges, Incidence, VertexRef, View};
+pub use view::{Direction, EdgeRef, Edges, EdgesBetween, Incidence, VertexRef, View};

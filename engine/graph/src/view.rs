@@ -6,7 +6,7 @@
 //! clause are not seen.
 //! Left to others: what to read.
 
-use crate::adjacency::{self, Key, Walk};
+use crate::adjacency::{self, Key, List, Walk};
 use crate::constraint::UniqueRef;
 use crate::graph::Graph;
 use crate::ids::{EdgeId, KeyId, LabelId, PageId, TypeId, VertexId};
@@ -140,18 +140,52 @@ impl<'e> View<'e> {
         direction: Direction,
         types: &'t [TypeId],
     ) -> Edges<'e, 't> {
-        self.walk(vertex, direction, types, None)
+        self.walk(vertex, direction, types)
     }
 
-    /// The edges between `vertex` and `other`, seen from `vertex`: a binary search in the settled part.
+    /// The edges between `vertex` and `other`, seen from `vertex`: a binary search in the settled part, at the end where there is less of it
+    /// if one of them has many edges.
     pub fn edges_between<'t>(
         &self,
         vertex: VertexId,
         other: VertexId,
         direction: Direction,
         types: &'t [TypeId],
-    ) -> Edges<'e, 't> {
-        self.walk(vertex, direction, types, Some(other))
+    ) -> EdgesBetween<'e, 't> {
+        let search = |outgoing: bool, is_wanted: bool| {
+            let (list, at_other) = self.list_towards(vertex, other, outgoing);
+            let (at, towards) = match at_other {
+                true => (other, vertex),
+                false => (vertex, other),
+            };
+            let list = list.filter(|_| is_wanted);
+            let walk = Walk::new(list, self.sight, types, Some(towards), self.guard);
+            Search { walk, at, at_other }
+        };
+        let is_loop = direction == Direction::Both && vertex == other;
+        EdgesBetween {
+            other,
+            out: search(true, direction != Direction::In),
+            incoming: search(false, direction != Direction::Out && !is_loop),
+        }
+    }
+
+    /// The list in which to look for edges between `vertex` and `other`, which start at `vertex` if `outgoing`; and whether it is the other's. One
+    /// chunk is searched where it stands; only instead of many it pays to go to the other.
+    fn list_towards(
+        &self,
+        vertex: VertexId,
+        other: VertexId,
+        outgoing: bool,
+    ) -> (Option<&'e List>, bool) {
+        let own = self.slot(vertex).map(|slot| slot.list(outgoing));
+        if own.is_some_and(|list| adjacency::is_long(list, self.guard)) {
+            let others = self.slot(other).map(|slot| slot.list(!outgoing));
+            if others.is_some_and(|list| !adjacency::is_long(list, self.guard)) {
+                return (others, true);
+            }
+        }
+        (own, false)
     }
 
     fn walk<'t>(
@@ -159,7 +193,6 @@ impl<'e> View<'e> {
         vertex: VertexId,
         direction: Direction,
         types: &'t [TypeId],
-        towards: Option<VertexId>,
     ) -> Edges<'e, 't> {
         let slot = self.slot(vertex);
         let out = slot
@@ -170,8 +203,8 @@ impl<'e> View<'e> {
             .filter(|_| direction != Direction::Out);
         Edges {
             vertex,
-            out: Walk::new(out, self.sight, types, towards, self.guard),
-            incoming: Walk::new(incoming, self.sight, types, towards, self.guard),
+            out: Walk::new(out, self.sight, types, None, self.guard),
+            incoming: Walk::new(incoming, self.sight, types, None, self.guard),
             loops: direction != Direction::Both,
         }
     }
@@ -322,5 +355,54 @@ impl Iterator for Edges<'_, '_> {
                 outgoing: false,
             });
         }
+    }
+}
+
+/// A search for the edges between two vertices in the list of one of them.
+struct Search<'e, 't> {
+    walk: Walk<'e, 't>,
+    /// Whose list.
+    at: VertexId,
+    /// Whether that is the vertex that the edges are not seen from.
+    at_other: bool,
+}
+
+impl Search<'_, '_> {
+    /// The next edge, which starts at the vertex that it is seen from if `outgoing`.
+    fn next(&mut self, outgoing: bool) -> Option<Edge> {
+        let hop = self.walk.next()?;
+        Some(hop.key.edge(self.at, outgoing != self.at_other))
+    }
+}
+
+/// What [`View::edges_between`] gives: outgoing ones first.
+pub struct EdgesBetween<'e, 't> {
+    other: VertexId,
+    out: Search<'e, 't>,
+    incoming: Search<'e, 't>,
+}
+
+impl Iterator for EdgesBetween<'_, '_> {
+    type Item = Incidence;
+
+    #[inline]
+    fn next(&mut self) -> Option<Incidence> {
+        let (edge, outgoing) = match self.out.next(true) {
+            Some(edge) => (edge, true),
+            None => (self.incoming.next(false)?, false),
+        };
+        Some(Incidence {
+            edge,
+            neighbour: self.other,
+            outgoing,
+        })
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+impl EdgesBetween<'_, '_> {
+    /// How many chunks and entries are looked at for it.
+    pub(crate) fn looks_at(self) -> usize {
+        self.out.walk.looks_at() + self.incoming.walk.looks_at()
     }
 }

@@ -82,3 +82,30 @@ fn what_a_merge_looks_for_is_computed_once_in_the_state_that_the_statement_sees(
     let parameters: Parameters = [(Arc::from("x"), Value::Null)].into_iter().collect();
     assert!(db.try_run("MERGE (:L {id: $x})", &parameters).is_err());
 }
+
+#[test]
+fn an_edge_between_a_hub_and_a_vertex_of_few_edges_is_merged_from_either_end() {
+    let db = Db::new();
+    db.run("CREATE INDEX ON :N(i)");
+    db.run("CREATE (h:Hub {i: 0}) WITH h UNWIND range(1, 3000) AS i CREATE (h)-[:T]->(:N {i: i})");
+    db.run("MATCH (n:N {i: 7}) CREATE (:N {i: -1})-[:T]->(n)");
+    for text in [
+        "MATCH (h:Hub), (n:N {i: 7}) MERGE (h)-[r:T]->(n) RETURN count(r)",
+        "MATCH (h:Hub), (n:N {i: 7}) MERGE (n)<-[r:T]-(h) RETURN count(r)",
+        "MATCH (h:Hub), (n:N {i: 7}) MERGE (n)-[r:T]-(h) RETURN count(r)",
+    ] {
+        assert_eq!(db.number(text), 1, "{text}");
+        assert_eq!(
+            db.number("MATCH (:Hub)-[r]->() RETURN count(r)"),
+            3000,
+            "{text}"
+        );
+    }
+    db.run("MATCH (h:Hub), (n:N {i: 7}) MERGE (n)-[:T]->(h)");
+    db.run("MATCH (h:Hub), (n:N {i: -1}) MERGE (h)-[:U]->(n) MERGE (h)-[:U]->(n)");
+    assert_eq!(
+        db.number("MATCH (:Hub)<-[r:T]-(n:N {i: 7}) RETURN count(r)"),
+        1
+    );
+    assert_eq!(db.number("MATCH (:Hub)-[r:U]->(n) RETURN count(r)"), 1);
+}

@@ -192,6 +192,12 @@ pub(crate) fn prefetch_recent(list: &List, guard: &Guard<'_>) {
     }
 }
 
+/// Whether a list has more than one chunk.
+#[inline]
+pub(crate) fn is_long(list: &List, guard: &Guard<'_>) -> bool {
+    matches!(list.load(guard), Some(Either::Second(_)))
+}
+
 /// The chunks of a list, in order.
 fn chunks<'g>(
     list: Option<&List>,

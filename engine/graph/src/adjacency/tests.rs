@@ -550,3 +550,69 @@ fn lists_that_an_open_transaction_has_written_are_not_looked_at_with_each_commit
     let slot = world.graph.slot(world.hub, &guard).unwrap();
     assert!(chunks(Some(&slot.outgoing), &guard).all(|chunk| chunk.header().recent.is_null()));
 }
+
+#[test]
+fn an_edge_between_a_hub_and_another_is_looked_for_at_the_other() {
+    use crate::view::Direction;
+    let hub = Hub::new(20_000);
+    hub.link();
+    let few = hub.others[7];
+    let mut txn = hub.begin();
+    for to in [hub.hub, few, hub.others[9]] {
+        txn.create_edge(few, to, hub.type_, &[]).unwrap();
+    }
+    // A second hub.
+    let second = hub.others[11];
+    for &to in &hub.others {
+        txn.create_edge(second, to, hub.type_, &[]).unwrap();
+    }
+    txn.create_edge(second, hub.hub, hub.type_, &[]).unwrap();
+    txn.commit().unwrap();
+    hub.quiet();
+    let types = [hub.type_];
+    let txn = hub.begin();
+    let epoch = hub.core.enter();
+    let view = txn.view(&epoch);
+    let between = |a, b, direction, types| view.edges_between(a, b, direction, types);
+    for (a, b) in [(hub.hub, few), (few, hub.hub)] {
+        for types in [&types[..], &[]] {
+            let found: Vec<_> = between(a, b, Direction::Both, types).collect();
+            assert_eq!(found.len(), 2);
+            let directions = [found[0].outgoing, found[1].outgoing];
+            assert_eq!(directions, [true, false]);
+            for incidence in found {
+                let source = if incidence.outgoing { a } else { b };
+                assert_eq!((incidence.edge.source(), incidence.neighbour), (source, b));
+            }
+            let cost = between(a, b, Direction::Both, types).looks_at();
+            assert!(cost <= 4, "{cost} entries for an edge at a vertex of 3");
+        }
+    }
+    // Two hubs: sorted search, by type and neighbour.
+    let found: Vec<_> = between(hub.hub, second, Direction::Both, &types).collect();
+    assert_eq!(found.len(), 2);
+    let cost = between(hub.hub, second, Direction::Both, &types).looks_at();
+    assert!(cost < 40, "{cost} chunks and entries between two hubs");
+    let loops = between(second, second, Direction::Both, &types);
+    assert_eq!(loops.count(), 1);
+    assert_eq!(between(few, few, Direction::Out, &[]).count(), 1);
+    assert_eq!(between(few, few, Direction::Both, &[]).count(), 1);
+    drop((epoch, txn));
+    // What is recent is found there too, by who may see it.
+    let mut txn = hub.begin();
+    let edge = txn.create_edge(hub.hub, few, hub.type_, &[]).unwrap();
+    let other = hub.begin();
+    let count = |txn: &crate::Txn| {
+        let epoch = hub.core.enter();
+        let view = txn.view(&epoch);
+        view.edges_between(hub.hub, few, Direction::Out, &[])
+            .count()
+    };
+    assert_eq!((count(&txn), count(&other)), (1, 1));
+    txn.next_clause();
+    assert_eq!((count(&txn), count(&other)), (2, 1));
+    assert!(txn.delete_edge(edge).unwrap());
+    txn.next_clause();
+    assert_eq!((count(&txn), count(&other)), (1, 1));
+    drop((txn, other));
+}

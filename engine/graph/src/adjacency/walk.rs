@@ -167,6 +167,21 @@ impl<'e, 't> Walk<'e, 't> {
         }
     }
 
+    /// How many chunks and entries it looks at before it ends.
+    #[cfg(test)]
+    pub(crate) fn looks_at(mut self) -> usize {
+        let mut looked_at = self.branches.len();
+        loop {
+            while self.next_run() {
+                looked_at += self.run.len();
+            }
+            looked_at += self.tail.len();
+            if !self.next_chunk() {
+                return looked_at;
+            }
+        }
+    }
+
     /// The next one in the chunk it stands in.
     #[inline]
     fn next_here(&mut self) -> Option<Hop> {
