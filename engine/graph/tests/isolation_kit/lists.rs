@@ -7,7 +7,8 @@ use quoit_graph::door::NullJournal;
 use quoit_graph::ids::{KeyId, LabelId, TypeId, VertexId};
 use quoit_graph::value::{Edge, Value, ValueRef};
 use quoit_graph::{
-    Access, Core, Direction, Graph, GraphConfig, IndexDefinition, Isolation, Txn, View, WriteError,
+    Access, Core, Direction, Graph, GraphConfig, Incidence, IndexDefinition, Isolation, Txn, View,
+    WriteError,
 };
 use quoit_histories::history::{Element, Key};
 use std::sync::Arc;
@@ -302,7 +303,7 @@ impl Lists {
                 (seek, agree)
             }
             Layout::Edges => {
-                let read = |edges: quoit_graph::Edges<'_, '_>| {
+                let read = |edges: &mut dyn Iterator<Item = Incidence>| {
                     let mut found: Vec<(i64, Element)> = edges
                         .filter_map(|found| view.edge_at(found.edge))
                         .map(|edge| {
@@ -318,8 +319,8 @@ impl Lists {
                         .map(|(_, element)| element)
                         .collect::<Vec<_>>()
                 };
-                let out = read(view.edges(anchor, Direction::Out, &holds));
-                let back = read(view.edges_between(self.hub, anchor, Direction::In, &holds));
+                let out = read(&mut view.edges(anchor, Direction::Out, &holds));
+                let back = read(&mut view.edges_between(self.hub, anchor, Direction::In, &holds));
                 let agree = out == back;
                 (out, agree)
             }
