@@ -172,3 +172,20 @@ fn an_analysis_tells_a_skewed_index_from_an_even_one() {
         db.explain(text)
     );
 }
+
+#[test]
+fn a_pattern_of_many_steps_is_planned_too() {
+    let db = Db::new();
+    db.run("CREATE INDEX ON :N(i)");
+    db.run("CREATE (h:H) WITH h UNWIND range(0, 299) AS i CREATE (h)-[:T]->(:N {i: i})");
+    for arms in [3, 16, 17, 150] {
+        let star: Vec<String> = (0..arms)
+            .map(|at| format!("(h)-[:T]->(:N {{i: {at}}})"))
+            .collect();
+        let text = format!("MATCH (h:H), {} RETURN count(*)", star.join(", "));
+        assert_eq!(db.number(&text), 1, "{arms} arms");
+    }
+    let path: Vec<String> = (0..150).map(|at| format!("(n{at}:N)")).collect();
+    let text = format!("MATCH {} RETURN count(*)", path.join("-[:T]-"));
+    assert_eq!(db.number(&text), 0);
+}

@@ -350,11 +350,6 @@ fn the_second_use_of_a_text_comes_from_the_cache() {
 fn what_cannot_be_done_yet_is_refused_by_name_and_place() {
     let db = Db::new();
     for (text, part) in [
-        (
-            "MATCH p = shortestPath((a)-[*]->(b)) RETURN p",
-            "shortestPath",
-        ),
-        ("MATCH (a)-[*BFS]->(b) RETURN b", "breadth-first"),
         ("MATCH ((a)-->(b)){2} RETURN a", "parenthesised"),
         ("LOAD CSV FROM 'x' NO HEADER AS row RETURN row", "LOAD"),
         (

@@ -200,6 +200,8 @@ pub(super) struct Solver<'a> {
     pub(super) predicates: Vec<Predicate<'a>>,
     /// Edges bound so far.
     pub(super) used: Vec<Other>,
+    /// Of vertices, how many conditions beside labels are about each alone.
+    pub(super) conditions: HashMap<VarId, u32>,
     /// Of vertices that a step has led to: the part that has their labels.
     pub(super) shares: HashMap<VarId, f64>,
     pub(super) paths: Vec<&'a PathPattern>,
@@ -333,11 +335,6 @@ impl<'a> Predicate<'a> {
             needs,
             done: false,
         }
-    }
-
-    /// Whether it is about one variable alone.
-    pub(super) fn is_about(&self, id: VarId) -> bool {
-        self.needs.len() == 1 && self.needs.contains(&id)
     }
 
     /// Whether all that it mentions is known once the variable is.

@@ -29,8 +29,8 @@ const SHARE_MIN: f64 = 0.01;
 pub(super) const INTO: f64 = 0.3;
 /// What a row costs that goes on, likewise.
 const ROW: f64 = 0.5;
-/// Patterns with more steps begin where it is cheapest to begin, without a look ahead.
-const STEPS_LOOKED_AT: usize = 48;
+/// Patterns with more steps are planned step by step, without a look ahead: it takes time in the square of their number and more.
+pub(super) const STEPS_LOOKED_AT: usize = 16;
 
 /// Labels that a vertex of a pattern has for sure; none for a name that no vertex has.
 pub(super) type KnownLabels = SmallVec<[Option<LabelId>; 2]>;
@@ -42,18 +42,6 @@ pub(super) struct Hop {
     pub(super) fan_out: f64,
     /// The part of them that leads to a vertex with the labels of the other end.
     pub(super) share: f64,
-}
-
-/// What is known of the vertices of a pattern that are still to be found.
-pub(super) struct Candidates {
-    pub(super) accesses: Vec<(VarId, Access)>,
-}
-
-impl Candidates {
-    fn of(&self, id: VarId) -> Option<&Access> {
-        let found = self.accesses.iter().find(|(known, _)| *known == id);
-        found.map(|(_, access)| access)
-    }
 }
 
 impl Planner<'_> {
@@ -163,11 +151,8 @@ impl Planner<'_> {
 
     /// The part of some vertices with the right labels that the pattern's other conditions leave.
     fn narrowing(&self, id: VarId, solver: &Solver<'_>, access: Option<&Access>) -> f64 {
-        let conditions = solver.predicates.iter().filter(|predicate| {
-            let is_of_labels = matches!(&predicate.kind, PredicateKind::Labels(..));
-            !is_of_labels && !predicate.done && predicate.is_about(id)
-        });
-        let guessed = CONDITION.powi(conditions.count().min(16) as i32);
+        let conditions = solver.conditions.get(&id).copied().unwrap_or(0);
+        let guessed = CONDITION.powi(conditions.min(16) as i32);
         let counted = access.map_or(1.0, |access| access.rows / access.of.max(1.0));
         guessed.min(counted)
     }
@@ -213,54 +198,95 @@ impl Planner<'_> {
         narrowed.min(access.rows).max(1e-3)
     }
 
-    /// What all steps cost that can be taken once `found` are bound, each time the one that leaves the fewest rows; `rows` begin. The step of
-    /// number `taken` has been taken.
-    pub(super) fn cost_behind(
+    /// What is known of the steps that are left, for [`Outlook::cost_behind`]; `accesses` are those of unbound vertices.
+    pub(super) fn outlook(
         &self,
-        found: &[VarId],
-        rows: f64,
-        taken: Option<usize>,
         solver: &Solver<'_>,
         scope: &Scope,
-        candidates: &Candidates,
-    ) -> f64 {
-        let steps = || {
-            let left = |(at, step): &(usize, &PatternStep<'_>)| !step.done && Some(*at) != taken;
-            solver.steps.iter().enumerate().filter(left)
-        };
-        if steps().count() > STEPS_LOOKED_AT {
-            return 0.0;
+        accesses: &[(VarId, Access)],
+    ) -> Outlook {
+        let mut outlook = Outlook::default();
+        let left = solver.steps.iter().enumerate();
+        let left: Vec<_> = left.filter(|(_, step)| !step.done).collect();
+        if left.len() > STEPS_LOOKED_AT {
+            return outlook;
         }
-        let mut left: Vec<usize> = steps().map(|(at, _)| at).collect();
-        let mut bound: Vec<VarId> = found.to_vec();
+        let mut leads_to = |id: VarId| {
+            let place = outlook.vertices.iter().position(|known| *known == id);
+            let place = place.unwrap_or_else(|| {
+                outlook.vertices.push(id);
+                outlook.bound.push(scope.slot(id).is_some());
+                outlook.vertices.len() - 1
+            });
+            let access = accesses.iter().find(|(known, _)| *known == id);
+            (place, access.map(|(_, access)| access))
+        };
+        for (at, step) in left {
+            let ((from, to_start), (to, to_end)) = (leads_to(step.from), leads_to(step.to));
+            outlook.steps.push(Known {
+                at,
+                ends: [from, to],
+                from_ends: [
+                    self.step_cost(step, step.from, solver, to_end),
+                    self.step_cost(step, step.to, solver, to_start),
+                ],
+                linked: self.linked(step),
+            });
+        }
+        outlook
+    }
+}
+
+/// The steps that are left of a pattern, with what each costs.
+#[derive(Default)]
+pub(super) struct Outlook {
+    vertices: Vec<VarId>,
+    bound: Vec<bool>,
+    steps: Vec<Known>,
+}
+
+struct Known {
+    /// The step, by its number in the pattern.
+    at: usize,
+    /// Its ends, by their numbers here.
+    ends: [usize; 2],
+    /// From either end: the work for a row, and the rows that it leaves of it.
+    from_ends: [(f64, f64); 2],
+    /// The rows it leaves if both ends are bound.
+    linked: f64,
+}
+
+impl Outlook {
+    /// What all steps cost that can be taken once `found` are bound, each time the one that leaves the fewest rows; `rows` begin. The step of
+    /// number `taken` has been taken.
+    pub(super) fn cost_behind(&self, found: &[VarId], rows: f64, taken: Option<usize>) -> f64 {
+        let mut bound = self.bound.clone();
+        for (vertex, bound) in self.vertices.iter().zip(&mut bound) {
+            *bound |= found.contains(vertex);
+        }
+        let mut left: Vec<&Known> = self.steps.iter().collect();
+        left.retain(|step| Some(step.at) != taken);
         let (mut rows, mut cost) = (rows, 0.0);
         loop {
-            let is_bound = |id: VarId| bound.contains(&id) || scope.slot(id).is_some();
-            // The step, what it costs for a row, the rows it leaves, and the vertex it finds.
-            let mut best: Option<(usize, f64, f64, Option<VarId>)> = None;
-            for (place, at) in left.iter().enumerate() {
-                let step = &solver.steps[*at];
-                let (from, to) = (is_bound(step.from), is_bound(step.to));
-                let (near, far) = match (from, to) {
-                    (false, false) => continue,
-                    (true, _) => (step.from, step.to),
-                    (false, true) => (step.to, step.from),
+            // The step, what it costs for a row, and the rows it leaves.
+            let mut best: Option<(usize, f64, f64)> = None;
+            for (place, step) in left.iter().enumerate() {
+                let (work, leaves) = match step.ends.map(|end| bound[end]) {
+                    [false, false] => continue,
+                    [true, true] => (INTO, step.linked),
+                    [true, false] => step.from_ends[0],
+                    [false, true] => step.from_ends[1],
                 };
-                let (work, leaves, finds) = if from && to {
-                    (INTO, self.linked(step), None)
-                } else {
-                    let (work, leaves) = self.step_cost(step, near, solver, candidates.of(far));
-                    (work, leaves, Some(far))
-                };
-                if best.is_none_or(|(_, _, fewest, _)| leaves < fewest) {
-                    best = Some((place, work, leaves, finds));
+                if best.is_none_or(|(_, _, fewest)| leaves < fewest) {
+                    best = Some((place, work, leaves));
                 }
             }
-            let Some((place, work, leaves, finds)) = best else {
+            let Some((place, work, leaves)) = best else {
                 return cost;
             };
-            left.swap_remove(place);
-            bound.extend(finds);
+            for end in left.swap_remove(place).ends {
+                bound[end] = true;
+            }
             cost += rows * (work + ROW);
             rows = (rows * leaves).min(1e30);
         }

@@ -19,7 +19,7 @@ use quoit_graph::value::Value;
 use super::conditions::{
     PatternStep, Predicate, PredicateKind, Search, Solver, Wanted, split_condition,
 };
-use super::estimate::INTO;
+use super::estimate::{INTO, STEPS_LOOKED_AT};
 use super::scope::Scope;
 use super::used::Variables;
 use super::{Planner, unsupported};
@@ -87,6 +87,7 @@ impl Planner<'_> {
             steps: Vec::new(),
             predicates: Vec::new(),
             used: Vec::new(),
+            conditions: HashMap::new(),
             shares: HashMap::new(),
             paths: Vec::new(),
         };
@@ -116,6 +117,14 @@ impl Planner<'_> {
             predicate
                 .needs
                 .retain(|id| variables.contains(id) || paths.contains(id));
+            let is_of_labels = matches!(&predicate.kind, PredicateKind::Labels(..));
+            if let (false, 1, Some(id)) = (
+                is_of_labels,
+                predicate.needs.len(),
+                predicate.needs.iter().next(),
+            ) {
+                *solver.conditions.entry(*id).or_default() += 1;
+            }
         }
         loop {
             plan = self.apply_predicates(plan, &mut solver, scope)?;
@@ -232,11 +241,14 @@ impl Planner<'_> {
                     true => (step.from, step.to),
                     false => (step.to, step.from),
                 };
-                let access = self.access(far, solver, scope);
-                let (work, rows) = self.step_cost(step, near, solver, Some(&access));
-                let by_itself = access.cost + access.rows * INTO;
-                if self.is_look_up(&access) && (step.range.is_some() || by_itself < work) {
-                    continue;
+                let looks_ahead = solver.steps.len() <= STEPS_LOOKED_AT || step.range.is_some();
+                let access = looks_ahead.then(|| self.access(far, solver, scope));
+                let (work, rows) = self.step_cost(step, near, solver, access.as_ref());
+                if let Some(access) = access.filter(|access| self.is_look_up(access)) {
+                    let by_itself = access.cost + access.rows * INTO;
+                    if step.range.is_some() || by_itself < work {
+                        continue;
+                    }
                 }
                 work.min(1.0) * 0.1 + rows
             } else {

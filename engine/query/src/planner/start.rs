@@ -9,7 +9,6 @@ use quoit_graph::{Direction, IndexDefinition, Order};
 
 use super::Planner;
 use super::conditions::{PredicateKind, Solver, id_condition, mentions};
-use super::estimate::Candidates;
 use super::index::IndexAccess;
 use super::pattern::static_types;
 use super::scope::Scope;
@@ -93,16 +92,12 @@ impl Planner<'_> {
     ) -> Option<Start> {
         let unbound = nodes.iter().filter(|id| scope.slot(**id).is_none());
         let accesses = unbound.map(|id| (*id, self.access(*id, solver, scope)));
-        let mut candidates = Candidates {
-            accesses: accesses.collect(),
-        };
-        let behind = |found: &[VarId], rows, taken| {
-            self.cost_behind(found, rows, taken, solver, scope, &candidates)
-        };
+        let mut accesses: Vec<(VarId, Access)> = accesses.collect();
+        let outlook = self.outlook(solver, scope, &accesses);
         let mut best: Option<(usize, f64)> = None;
-        for (at, (id, access)) in candidates.accesses.iter().enumerate() {
+        for (at, (id, access)) in accesses.iter().enumerate() {
             let rows = self.rows_of(*id, access, solver);
-            let mut cost = access.cost + access.discount * behind(&[*id], rows, None);
+            let mut cost = access.cost + access.discount * outlook.cost_behind(&[*id], rows, None);
             if self.is_look_up(access) {
                 cost *= LOOK_UP;
             }
@@ -115,7 +110,8 @@ impl Planner<'_> {
         for at in 0..solver.steps.len() {
             if let Some(access) = self.edge_access(at, solver, scope) {
                 let ends = [solver.steps[at].from, solver.steps[at].to];
-                let total = access.cost + access.discount * behind(&ends, access.rows, Some(at));
+                let behind = outlook.cost_behind(&ends, access.rows, Some(at));
+                let total = access.cost + access.discount * behind;
                 if total < cost {
                     (cost, edge) = (total, Some((at, access)));
                 }
@@ -124,7 +120,7 @@ impl Planner<'_> {
         Some(match edge {
             Some((at, access)) => Start::Edge(at, access),
             None => {
-                let (id, access) = candidates.accesses.swap_remove(vertex);
+                let (id, access) = accesses.swap_remove(vertex);
                 Start::Vertex(id, access)
             }
         })
