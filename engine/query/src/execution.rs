@@ -11,7 +11,10 @@ use quoit_cypher::error::{Detail, Error, ErrorKind, Phase};
 use quoit_graph::value::Value;
 use quoit_graph::{Core, Statement, Txn, View, WriteStats};
 
-use crate::operator::{Batch, Context, Pull, Running, State, build, delete_postponed};
+use crate::operator::{
+    Batch, Context, Counts, Pull, Running, State, build, build_measured, delete_postponed, measured,
+};
+use crate::plan::describe::{Line, Measured, PlanTree};
 use crate::planner::ParameterSource;
 use crate::prepared::{Kind, Mode, Parameters, Prepared};
 use crate::schema::{Notice, SchemaRun};
@@ -61,8 +64,10 @@ pub struct Summary {
     pub rows: u64,
     /// The transaction's counters at its end less those at its start.
     pub stats: WriteStats,
-    /// The plan, one line an operator, if it was asked for.
-    pub plan: Vec<String>,
+    /// The plan, if it was asked for.
+    pub plan: Option<PlanTree>,
+    /// Its text, one line an operator.
+    pub plan_lines: Vec<String>,
     /// What its author should know.
     pub notices: Vec<Notice>,
 }
@@ -83,6 +88,8 @@ pub struct Execution {
     before: Option<WriteStats>,
     /// The schema statement that it is, while it runs.
     schema: Option<SchemaRun>,
+    /// What its operators have done, if they are measured.
+    counts: Counts,
 }
 
 impl Execution {
@@ -132,9 +139,13 @@ impl Execution {
             .unwrap_or_default();
         let (locals, subqueries) =
             planned.map_or((0, 0), |planned| (planned.locals, planned.subqueries));
+        let mut counts = Counts::new();
         let running = planned
             .filter(|_| !explain)
-            .map(|planned| build(&planned.plan));
+            .map(|planned| match prepared.mode() {
+                Mode::Profile => build_measured(&planned.plan, &mut counts),
+                Mode::Run | Mode::Explain => build(&planned.plan),
+            });
         let mut batch = Batch::new();
         if explain {
             for line in prepared.plan_lines() {
@@ -158,6 +169,7 @@ impl Execution {
             statement: None,
             before: None,
             schema: None,
+            counts,
             prepared,
         })
     }
@@ -229,6 +241,27 @@ impl Execution {
                 self.batch.push(&row);
             }
         }
+        if let (Some(running), Mode::Profile) = (&mut self.running, self.prepared.mode()) {
+            // The rows themselves are counted and dropped.
+            loop {
+                let pulled = running.next(&mut cx, &mut self.batch)?;
+                if pulled != Pull::Yield {
+                    delete_postponed(&mut cx)?;
+                }
+                self.batch.clear();
+                if pulled == Pull::End {
+                    break;
+                }
+                if pulled == Pull::Yield || cx.should_yield() {
+                    cx.finish();
+                    return Ok(Step::Yield);
+                }
+            }
+            self.running = None;
+            for row in profile_rows(&self.prepared, &self.counts) {
+                self.batch.push(&row);
+            }
+        }
         let columns = self.prepared.inner.columns.len();
         let result = loop {
             while self.at < self.batch.len() && self.wanted > 0 {
@@ -290,19 +323,63 @@ impl Execution {
             constraints_added: now.constraints_added - before.constraints_added,
             constraints_removed: now.constraints_removed - before.constraints_removed,
         };
-        let plan = match self.prepared.mode() {
-            Mode::Explain => self.prepared.plan_lines(),
-            Mode::Run => Vec::new(),
+        let (plan, plan_lines) = match self.prepared.mode() {
+            Mode::Run => (None, Vec::new()),
+            Mode::Explain | Mode::Profile => (
+                self.prepared
+                    .plan_tree(&all_measured(&self.prepared, &self.counts)),
+                self.prepared.plan_lines(),
+            ),
         };
         Summary {
             kind: self.prepared.kind(),
             rows: self.rows,
             stats,
             plan,
+            plan_lines,
             notices: self
                 .schema
                 .as_ref()
                 .map_or_else(Vec::new, |schema| schema.notices().to_vec()),
         }
     }
+}
+
+/// What each operator did; nothing if none was measured.
+fn all_measured(prepared: &Prepared, counts: &Counts) -> Vec<Measured> {
+    match &prepared.inner.planned {
+        Some(planned) if !counts.is_empty() => measured(&planned.plan, counts),
+        _ => Vec::new(),
+    }
+}
+
+/// The rows of `PROFILE`: an operator's text, the rows it gave, and the time in it alone, of all and by itself.
+fn profile_rows(prepared: &Prepared, counts: &Counts) -> Vec<[Value; 4]> {
+    let measured = all_measured(prepared, counts);
+    let whole = measured
+        .first()
+        .map_or(0.0, |topmost| topmost.time_with_inputs.as_secs_f64());
+    let row = |line: Line| {
+        let Some(count) = line.operator.and_then(|number| measured.get(number)) else {
+            return [
+                Value::from(line.text),
+                Value::Null,
+                Value::Null,
+                Value::Null,
+            ];
+        };
+        let time = count.time.as_secs_f64();
+        let share = if whole > 0.0 {
+            time / whole * 100.0
+        } else {
+            0.0
+        };
+        [
+            Value::from(line.text),
+            Value::Int(count.rows as i64),
+            Value::from(format!("{share:.6} %")),
+            Value::from(format!("{:.6} ms", time * 1e3)),
+        ]
+    };
+    prepared.lines().into_iter().map(row).collect()
 }

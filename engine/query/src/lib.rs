@@ -37,6 +37,7 @@ pub mod temporal;
 
 pub use execution::{Demand, Execution, RowSink, Step, Summary};
 pub use operator::{Context, write_error};
+pub use plan::describe::{Measured, PlanTree};
 pub use prepared::{Kind, Mode, Parameters, Prepared};
 pub use procedure::{Field, FieldType, Procedure};
 pub use query_core::{QueryCore, QueryOptions};

@@ -8,7 +8,7 @@ use quoit_cypher::ast::{AdminStatement, Statement, StatementBody, StatementMode}
 use quoit_cypher::check::Effects;
 use quoit_graph::value::Value;
 
-use crate::plan::describe::describe;
+use crate::plan::describe::{self, Line, Measured, PlanTree};
 use crate::planner::PlannedQuery;
 use crate::schema::SchemaPlan;
 
@@ -34,6 +34,8 @@ pub enum Mode {
     Run,
     /// Answer the plan (column `QUERY PLAN`, one row a line) and change nothing.
     Explain,
+    /// Run it, and answer what each operator did in place of the rows.
+    Profile,
 }
 
 /// A checked and planned statement. Cheap to clone; belongs to the core that made it.
@@ -131,22 +133,32 @@ impl Prepared {
 
     /// The plan that really runs, one line an operator, topmost first; empty for what is no query.
     pub fn plan_lines(&self) -> Vec<String> {
+        self.lines().into_iter().map(|line| line.text).collect()
+    }
+
+    pub(crate) fn lines(&self) -> Vec<Line> {
         match (&self.inner.planned, &self.inner.statement.body) {
             // Not `self.columns()`: an EXPLAIN has a column of its own.
             (Some(planned), StatementBody::Query(query)) => {
                 let columns: Vec<&str> = query.columns.iter().map(|column| &*column.name).collect();
-                describe(&planned.plan, &columns)
+                describe::lines(&planned.plan, &columns)
             }
             _ => Vec::new(),
         }
     }
+
+    /// The plan as a tree; `None` for what is no query.
+    pub(crate) fn plan_tree(&self, measured: &[Measured]) -> Option<PlanTree> {
+        let planned = self.inner.planned.as_ref()?;
+        Some(describe::tree(&planned.plan, measured))
+    }
 }
 
-pub(crate) fn mode_of(mode: StatementMode) -> Option<Mode> {
+pub(crate) fn mode_of(mode: StatementMode) -> Mode {
     match mode {
-        StatementMode::Run => Some(Mode::Run),
-        StatementMode::Explain => Some(Mode::Explain),
-        StatementMode::Profile => None,
+        StatementMode::Run => Mode::Run,
+        StatementMode::Explain => Mode::Explain,
+        StatementMode::Profile => Mode::Profile,
     }
 }
 

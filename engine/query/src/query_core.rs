@@ -26,6 +26,8 @@ use crate::schema::SchemaPlan;
 const CACHED_TEXT_BYTES_MAX: usize = 64 << 10;
 /// Vertices or edges have to grow or shrink by this factor before a plan is made anew for their sake.
 const SIZE_FACTOR: u64 = 8;
+/// What `PROFILE` answers, in Memgraph's words.
+const PROFILE_COLUMNS: [&str; 4] = ["OPERATOR", "ACTUAL HITS", "RELATIVE TIME", "ABSOLUTE TIME"];
 /// Uses of a cached plan between two looks at the size of the graph.
 const USES_PER_LOOK: u64 = 32;
 
@@ -179,9 +181,7 @@ impl QueryCore {
     ) -> Result<Prepared, Error> {
         let callable = self.callable.borrow();
         let checked = check(statement, &Known(&callable.signatures))?;
-        let mode = mode_of(checked.statement.mode).ok_or_else(|| {
-            Error::unsupported("PROFILE is not available yet").at(checked.statement.span)
-        })?;
+        let mode = mode_of(checked.statement.mode);
         // Read before what it is the version of: a change in between makes the plan stale, never the other way round.
         let schema_version = core.graph().schema_version();
         let catalog = Catalog::of(core.graph());
@@ -202,14 +202,16 @@ impl QueryCore {
             }
             StatementBody::Admin(_) => (None, None),
         };
-        if mode == Mode::Explain && planned.is_none() {
+        if mode != Mode::Run && planned.is_none() {
             return Err(Error::unsupported(
-                "EXPLAIN of a statement that is no query is not available yet",
+                "EXPLAIN and PROFILE of a statement that is no query are not available yet",
             )
             .at(checked.statement.span));
         }
-        if mode == Mode::Explain {
-            columns = vec![Arc::from("QUERY PLAN")];
+        match mode {
+            Mode::Run => {}
+            Mode::Explain => columns = vec![Arc::from("QUERY PLAN")],
+            Mode::Profile => columns = PROFILE_COLUMNS.map(Arc::from).to_vec(),
         }
         let inner = Rc::new(Inner {
             effects: checked.effects,

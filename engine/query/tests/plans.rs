@@ -3,6 +3,7 @@
 mod db;
 
 use db::Db;
+use quoit_graph::value::Value;
 
 /// The lines of a plan in the order in which they run, without estimates.
 fn steps(db: &Db, text: &str) -> Vec<String> {
@@ -188,4 +189,87 @@ fn a_pattern_of_many_steps_is_planned_too() {
     let path: Vec<String> = (0..150).map(|at| format!("(n{at}:N)")).collect();
     let text = format!("MATCH {} RETURN count(*)", path.join("-[:T]-"));
     assert_eq!(db.number(&text), 0);
+}
+
+/// The rows of a `PROFILE`: operator, rows it gave.
+fn profiled(db: &Db, text: &str) -> Vec<(String, Option<i64>)> {
+    let rows = db.run(text);
+    rows.into_iter()
+        .map(|row| match row.as_slice() {
+            [
+                Value::String(operator),
+                Value::Int(rows),
+                Value::String(share),
+                Value::String(time),
+            ] => {
+                assert!(
+                    share.ends_with(" %") && time.ends_with(" ms"),
+                    "{share} {time}"
+                );
+                (operator.to_string(), Some(*rows))
+            }
+            [
+                Value::String(operator),
+                Value::Null,
+                Value::Null,
+                Value::Null,
+            ] => (operator.to_string(), None),
+            other => panic!("{other:?}"),
+        })
+        .collect()
+}
+
+#[test]
+fn a_profile_tells_the_rows_that_each_operator_gave_and_what_was_expected() {
+    let db = Db::new();
+    db.run("UNWIND range(1, 1000) AS i CREATE (:P {i: i})-[:T]->(:Q)");
+    let rows = profiled(
+        &db,
+        "PROFILE MATCH (p:P)-[:T]->(q) WHERE p.i <= 10 RETURN p.i, q",
+    );
+    let of = |name: &str| {
+        rows.iter()
+            .find(|(operator, _)| operator.contains(name))
+            .unwrap_or_else(|| panic!("{name}: {rows:?}"))
+    };
+    assert_eq!(of("ScanAllByLabel").1, Some(1000));
+    assert_eq!(of("Filter").1, Some(10));
+    assert_eq!(of("Expand").1, Some(10));
+    assert_eq!(of("Produce").1, None);
+    assert!(of("ScanAllByLabel").0.contains("(~1000 rows)"), "{rows:?}");
+}
+
+#[test]
+fn a_profile_of_a_write_writes_and_inner_plans_are_measured_too() {
+    let db = Db::new();
+    let rows = profiled(&db, "PROFILE UNWIND range(1, 3) AS i MERGE (:P {i: i % 2})");
+    assert_eq!(db.number("MATCH (p:P) RETURN count(p)"), 2);
+    let merge = rows
+        .iter()
+        .position(|(operator, _)| operator.contains("Merge"))
+        .unwrap();
+    assert!(rows[merge + 1].0.ends_with('\\'), "{rows:?}");
+    // What is looked for, also anew once it was made, is found in the inner plan.
+    assert!(rows[merge + 2].1 > Some(0), "{rows:?}");
+    let of = |name: &str| {
+        rows.iter()
+            .find(|(operator, _)| operator.contains(name))
+            .unwrap()
+            .1
+    };
+    assert_eq!(
+        (of("* Merge"), of("* Unwind")),
+        (Some(3), Some(3)),
+        "{rows:?}"
+    );
+    let rows = profiled(
+        &db,
+        "PROFILE MATCH (p:P) RETURN p.i UNION ALL UNWIND [1, 2, 3] AS i RETURN i AS `p.i`",
+    );
+    let counts: Vec<i64> = rows
+        .iter()
+        .filter(|(operator, _)| operator.contains("Project"))
+        .filter_map(|row| row.1)
+        .collect();
+    assert_eq!(counts, [2, 3], "{rows:?}");
 }

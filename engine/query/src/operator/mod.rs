@@ -11,6 +11,7 @@ mod column_aggregate;
 mod context;
 mod expand;
 mod index_scan;
+mod measure;
 mod procedure;
 mod row;
 mod scan;
@@ -22,6 +23,7 @@ mod var_expand;
 
 pub use batch::{BATCH_ROWS, Batch};
 pub use context::{Context, State, now, write_error};
+pub use measure::{Counts, build_measured, measured};
 pub use update::delete_postponed;
 
 use quoit_cypher::error::Error;

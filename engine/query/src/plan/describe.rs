@@ -1,41 +1,118 @@
-//! The text of a plan, for `EXPLAIN`: one line an operator, topmost first, inner plans indented behind `|\`.
+//! What a plan looks like: the lines of `EXPLAIN` and `PROFILE`, one an operator, topmost first, inner plans indented behind `|\`, and the
+//! same as a tree for Bolt's summary.
+//!
+//! Operators are numbered as [`crate::operator::build_measured`] numbers them: each before its inputs, inputs in their order.
+
+use std::time::Duration;
 
 use quoit_graph::{Direction, Order};
 
 use super::{KeyValue, NextKeyPlan, Op, Plan, RangePlan, Which};
 use crate::expression::NameRef;
 
+/// One line of a plan's text.
+#[derive(Debug)]
+pub struct Line {
+    /// The operator behind its indentation, with the rows that are expected of it.
+    pub text: String,
+    /// The operator's number; none for the line that names the columns.
+    pub operator: Option<usize>,
+}
+
+/// An operator of a plan, and those below it.
+#[derive(Clone, Debug)]
+pub struct PlanTree {
+    /// What it does.
+    pub operator: String,
+    /// Rows expected.
+    pub estimate: f64,
+    /// What it did, if it was measured.
+    pub measured: Option<Measured>,
+    /// Its inputs.
+    pub children: Vec<PlanTree>,
+}
+
+/// What an operator did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Measured {
+    /// Rows it gave.
+    pub rows: u64,
+    /// Time in it and all below it.
+    pub time_with_inputs: Duration,
+    /// Time in it alone.
+    pub time: Duration,
+}
+
 /// The lines of a plan whose rows begin with the columns, which are the query's own.
-pub fn describe(plan: &Plan, columns: &[&str]) -> Vec<String> {
+pub fn lines(plan: &Plan, columns: &[&str]) -> Vec<Line> {
     let mut lines = Vec::new();
     if !matches!(plan.op, Op::Consume) {
-        lines.push(format!(" * Produce {{{}}}", columns.join(", ")));
+        lines.push(Line {
+            text: format!(" * Produce {{{}}}", columns.join(", ")),
+            operator: None,
+        });
     }
-    write(plan, 0, &mut lines);
+    write(plan, 0, 0, &mut lines);
     lines
 }
 
-fn write(plan: &Plan, depth: usize, lines: &mut Vec<String>) {
-    let indent = " |".repeat(depth);
-    lines.push(format!(
-        "{indent} * {}  (~{} rows)",
-        operator(&plan.op),
-        plan.estimate.ceil()
-    ));
-    let (first, inner) = match (&plan.op, plan.inputs.split_first()) {
-        // What it falls back to does not run.
-        (Op::ColumnAggregate(_), _) => (None, [].as_slice()),
-        // All inputs of a union are alike.
-        (Op::Union, _) => (None, plan.inputs.as_slice()),
-        (_, Some((first, inner))) => (Some(first), inner),
-        (_, None) => (None, [].as_slice()),
-    };
-    for inner in inner {
-        lines.push(format!("{indent} |\\"));
-        write(inner, depth + 1, lines);
+/// A plan as a tree; `measured` by operators' numbers, empty if it did not run.
+pub fn tree(plan: &Plan, measured: &[Measured]) -> PlanTree {
+    branch(plan, 0, measured)
+}
+
+fn branch(plan: &Plan, number: usize, measured: &[Measured]) -> PlanTree {
+    PlanTree {
+        operator: operator(&plan.op),
+        estimate: plan.estimate,
+        measured: measured.get(number).copied(),
+        children: shown(plan, number)
+            .map(|(input, number)| branch(input, number, measured))
+            .collect(),
     }
-    if let Some(first) = first {
-        write(first, depth, lines);
+}
+
+/// The inputs that run, with their numbers.
+fn shown(plan: &Plan, number: usize) -> impl Iterator<Item = (&Plan, usize)> {
+    let inputs = match plan.op {
+        // What it falls back to does not run.
+        Op::ColumnAggregate(_) => [].as_slice(),
+        _ => plan.inputs.as_slice(),
+    };
+    let mut next = number + 1;
+    inputs.iter().map(move |input| {
+        let number = next;
+        next += input.operators();
+        (input, number)
+    })
+}
+
+fn write(plan: &Plan, number: usize, depth: usize, lines: &mut Vec<Line>) {
+    let indent = " |".repeat(depth);
+    lines.push(Line {
+        text: format!(
+            "{indent} * {}  (~{} rows)",
+            operator(&plan.op),
+            plan.estimate.ceil()
+        ),
+        operator: Some(number),
+    });
+    let mut inputs: Vec<(&Plan, usize)> = shown(plan, number).collect();
+    // All inputs of a union are alike; else the first stands below, as the one that rows come from.
+    let first = match plan.op {
+        Op::Union => None,
+        _ if inputs.is_empty() => None,
+        _ => Some(inputs.remove(0)),
+    };
+    for (inner, number) in inputs {
+        lines.push(Line {
+            text: format!("{indent} |\\"),
+            operator: None,
+        });
+        write(inner, number, depth + 1, lines);
+    }
+    if let Some((first, number)) = first {
+        write(first, number, depth, lines);
     }
 }
 

@@ -725,6 +725,11 @@ impl Plan {
         self
     }
 
+    /// How many operators it has, itself included.
+    pub fn operators(&self) -> usize {
+        1 + self.inputs.iter().map(Plan::operators).sum::<usize>()
+    }
+
     /// Whether it, or a plan within, changes the graph.
     pub fn writes(&self) -> bool {
         matches!(

@@ -18,8 +18,8 @@ use quoit_cypher::ast::admin::AdminStatement;
 use quoit_cypher::ast::{Expr, ExprKind, LiteralValue};
 use quoit_cypher::error::{Detail, Error};
 use quoit_graph::value::Value;
-use quoit_protocol::message::plan::{PlanArgument, PlanNode};
-use quoit_query::Parameters;
+use quoit_protocol::message::plan::{PlanArgument, PlanNode, Profile};
+use quoit_query::{Parameters, PlanTree};
 use quoit_replication::Notice;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -177,19 +177,37 @@ fn constant(expression: &Expr, parameters: &Parameters) -> Option<Value> {
     }
 }
 
-/// The plan of EXPLAIN for the summary, beside the rows that show it; `None` for a statement that ran.
-pub(crate) fn plan_node(lines: &[String]) -> Option<PlanNode> {
-    let operator = lines
-        .first()?
-        .trim_start_matches(['|', ' ', '*', '\\', '+', '-']);
-    Some(PlanNode {
-        operator: operator.to_owned(),
+/// The plan of EXPLAIN or PROFILE for the summary, beside the rows that show it.
+pub(crate) fn plan_node(plan: &PlanTree, lines: &[String]) -> PlanNode {
+    let mut node = plan_branch(plan);
+    node.arguments.push((
+        "string-representation".to_owned(),
+        PlanArgument::Text(lines.join("\n")),
+    ));
+    node
+}
+
+fn plan_branch(plan: &PlanTree) -> PlanNode {
+    let (name, details) = plan
+        .operator
+        .split_once(' ')
+        .unwrap_or((&plan.operator, ""));
+    PlanNode {
+        operator: name.to_owned(),
         identifiers: Vec::new(),
-        arguments: vec![(
-            "string-representation".to_owned(),
-            PlanArgument::Text(lines.join("\n")),
-        )],
-        profile: None,
-        children: Vec::new(),
-    })
+        arguments: vec![
+            ("Details".to_owned(), PlanArgument::Text(details.to_owned())),
+            (
+                "EstimatedRows".to_owned(),
+                PlanArgument::Float(plan.estimate),
+            ),
+        ],
+        profile: plan.measured.map(|measured| Profile {
+            // What storage was asked for is not counted.
+            db_hits: 0,
+            rows: measured.rows,
+            time_ns: Some(measured.time.as_nanos() as u64),
+        }),
+        children: plan.children.iter().map(plan_branch).collect(),
+    }
 }

@@ -442,7 +442,8 @@ impl Session {
         if let (Body::Query(query), Some(tx)) = (&stream.body, &self.transaction) {
             let summary = query.execution.summary(&tx.txn);
             stream.rows = stream.rows.max(summary.rows);
-            stream.plan = admin::plan_node(&summary.plan);
+            let plan = summary.plan.as_ref();
+            stream.plan = plan.map(|plan| admin::plan_node(plan, &summary.plan_lines));
             let notices = summary.notices.into_iter();
             stream
                 .notices

@@ -105,7 +105,7 @@ impl Tree {
         cx: &mut Context<'_>,
     ) -> Result<Progress, Error> {
         loop {
-            while let Some(found) = self.trace.next(&self.reached, self.all) {
+            if let Some(found) = self.trace.next(&self.reached, self.all) {
                 return Ok(Progress::Found(found));
             }
             if let Some(at) = self.next_due() {
