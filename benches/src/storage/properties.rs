@@ -17,7 +17,12 @@ const SUMMED: usize = 100_000;
 const BY_ID: usize = 10_000_000;
 const STEPS: usize = 2_000_000;
 const SHARED: usize = 100_000;
-const READS: usize = 100_000;
+/// Reads of one slice: short, so that some slices are not disturbed by whatever else the machine does.
+const READS: usize = 5_000;
+/// Slices of a round.
+const SLICES: usize = 40;
+/// Scans of one slice.
+const SCANS: usize = 4;
 const ROUNDS: usize = 40;
 const BATCH: usize = 1_000;
 /// Bytes of an allocation that, when it is freed, has the allocator look at what else is free.
@@ -266,7 +271,7 @@ pub fn readers(report: &mut Report) {
     };
     let mut scans = || {
         let begun = Instant::now();
-        for _ in 0..20 {
+        for _ in 0..SCANS {
             let txn = reader.begin(Access::Read, Isolation::Snapshot);
             let epoch = reader.enter();
             let view = txn.view(&epoch);
@@ -307,12 +312,12 @@ pub fn readers(report: &mut Report) {
     report.at_most(
         "a label's sum while a writer updates the same vertices, a vertex, versus a point read alone",
         1.0,
-        scans_beside / 20.0 / SHARED as f64 / (points_alone / READS as f64),
+        scans_beside / SCANS as f64 / SHARED as f64 / (points_alone / READS as f64),
         "times",
         &format!(
             "{:.1} ns a vertex, {:.2} without the writer",
-            scans_beside / 20.0 / SHARED as f64 * 1e9,
-            scans_alone / 20.0 / SHARED as f64 * 1e9
+            scans_beside / SCANS as f64 / SHARED as f64 * 1e9,
+            scans_alone / SCANS as f64 / SHARED as f64 * 1e9
         ),
     );
 }
@@ -340,9 +345,11 @@ fn update(core: &Core, ids: &[VertexId], key: KeyId, pace: &Pace, stop: &AtomicB
         set.expect("nobody else writes");
         txn.commit().expect("a commit");
         n += 1;
+        if n.is_multiple_of(8) {
+            pace.updates.store(n, Ordering::Relaxed);
+        }
         if n.is_multiple_of(64) {
             core.maintain(256);
-            pace.updates.store(n, Ordering::Relaxed);
         }
     }
 }
@@ -359,15 +366,17 @@ impl Rounds {
     fn round(&mut self, pace: &Pace, read: &mut dyn FnMut() -> f64) {
         pace.runs.store(false, Ordering::Relaxed);
         std::thread::sleep(Duration::from_millis(5));
-        self.alone.push(read());
+        self.alone.extend((0..SLICES).map(|_| read()));
         pace.runs.store(true, Ordering::Relaxed);
         // Until it is at full speed: so many updates that folds keep up with them.
         std::thread::sleep(Duration::from_millis(100));
-        let (begun, before) = (Instant::now(), pace.updates.load(Ordering::Relaxed));
-        let seconds = read();
-        let updates = pace.updates.load(Ordering::Relaxed) - before;
-        let speed = updates as f64 / begun.elapsed().as_secs_f64();
-        self.beside.push((seconds, speed));
+        for _ in 0..SLICES {
+            let (begun, before) = (Instant::now(), pace.updates.load(Ordering::Relaxed));
+            let seconds = read();
+            let updates = pace.updates.load(Ordering::Relaxed) - before;
+            let speed = updates as f64 / begun.elapsed().as_secs_f64();
+            self.beside.push((seconds, speed));
+        }
     }
 
     /// The least alone, the least beside a writer that had its core, and that writer's speed.
