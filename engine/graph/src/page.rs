@@ -55,6 +55,8 @@ pub(crate) struct PageHead {
     pub(crate) used: AtomicU32,
     /// Slots whose vertex is not forgotten.
     pub(crate) live: AtomicU32,
+    /// Lists that were given blocks of their own since the page's were laid side by side.
+    pub(crate) scattered: AtomicU32,
     pub(crate) columns: Columns,
     /// The ordinals of the next outgoing edges.
     ordinals: [AtomicU32; PAGE_SLOTS],
@@ -188,6 +190,7 @@ impl Directory {
             labels,
             used: AtomicU32::new(0),
             live: AtomicU32::new(0),
+            scattered: AtomicU32::new(0),
             columns: Columns::default(),
             ordinals: [const { AtomicU32::new(0) }; PAGE_SLOTS],
         };

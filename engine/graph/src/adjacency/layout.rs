@@ -11,23 +11,25 @@ use super::{Chunk, List, merge};
 use crate::graph::Graph;
 use crate::ids::{PAGE_SLOTS, PageId};
 use crate::memory::{Charged, Either, Guard, Heap, SLAB_ROOM, Slab};
-use crate::page::Slot;
+use crate::page::{Page, Slot};
 use crate::shard::Hold;
-use hashbrown::HashMap;
 use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 
 /// Scattered lists that make a page worth laying out while the core writes.
 const WORTH: u32 = 1024;
 /// The same once it has stopped.
 const WORTH_IDLE: u32 = 32;
+/// Room for pages that an empty queue keeps.
+const ROOM_KEPT: usize = 256;
 
-/// A core's pages with scattered lists.
+/// A core's pages with scattered lists: those that it made so many that it is worth it. How many a page has stands in the page itself.
 #[derive(Default)]
 pub(super) struct Layouts {
-    /// Lists of each page that were given blocks of their own since the page was laid out.
-    scattered: HashMap<PageId, u32>,
     /// Pages that are worth it.
     queue: VecDeque<PageId>,
+    /// Pages that are worth it once the core has stopped.
+    few: VecDeque<PageId>,
     /// The page at hand.
     present: Option<Progress>,
 }
@@ -39,12 +41,15 @@ struct Progress {
 }
 
 impl Layouts {
-    /// A list of a page was given a block of its own.
-    pub(super) fn scatter(&mut self, page: PageId) {
-        let count = self.scattered.entry(page).or_insert(0);
-        *count += 1;
-        if *count == WORTH {
-            self.queue.push_back(page);
+    /// A list of a page was given a block of its own; the shard's token is held.
+    pub(super) fn scatter(&mut self, page: Page<'_>) {
+        let scattered = &page.header().scattered;
+        let count = scattered.load(Ordering::Relaxed) + 1;
+        scattered.store(count, Ordering::Relaxed);
+        match count {
+            WORTH => self.queue.push_back(page.header().id),
+            WORTH_IDLE => self.few.push_back(page.header().id),
+            _ => {}
         }
     }
 
@@ -55,32 +60,24 @@ impl Layouts {
 
     /// The core has stopped writing: less makes a page worth it.
     pub(super) fn settle_for_less(&mut self) {
-        if self.more() {
-            return;
-        }
-        let worth = self
-            .scattered
-            .iter()
-            .filter(|&(_, &count)| count >= WORTH_IDLE)
-            .map(|(&page, _)| page);
-        self.queue.extend(worth);
+        self.queue.append(&mut self.few);
+        self.few.shrink_to(ROOM_KEPT);
     }
 
     /// Lays out one slab; whether there was something to do.
     pub(super) fn step(&mut self, graph: &Graph, heap: &Heap, core: u16) -> bool {
-        let mut progress = match self.present.take() {
-            Some(progress) => progress,
-            None => {
-                let Some(page) = self.queue.pop_front() else {
-                    return false;
-                };
-                self.scattered.remove(&page);
-                Progress {
-                    page,
-                    outgoing: true,
-                    next_slot: 0,
-                }
-            }
+        let begun = self.present.take();
+        let is_new = begun.is_none();
+        let next = || {
+            Some(Progress {
+                page: self.queue.pop_front()?,
+                outgoing: true,
+                next_slot: 0,
+            })
+        };
+        let Some(mut progress) = begun.or_else(next) else {
+            self.queue.shrink_to(ROOM_KEPT);
+            return false;
         };
         let guard = heap.enter();
         let shard = progress.page.shard(graph.shard_count());
@@ -88,6 +85,12 @@ impl Layouts {
         let Some(page) = graph.directory.page(progress.page, &guard) else {
             return true;
         };
+        if is_new {
+            // It may have been laid out since it was queued.
+            if page.header().scattered.swap(0, Ordering::Relaxed) < WORTH_IDLE {
+                return true;
+            }
+        }
         let rest = &page.items()[progress.next_slot..];
         progress.next_slot += fill_slab(rest, progress.outgoing, &guard);
         if progress.next_slot < PAGE_SLOTS {

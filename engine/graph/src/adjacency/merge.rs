@@ -265,7 +265,7 @@ fn merge_chunk(
     if let Some(head) = merge_run(chunk, keeper, scratch) {
         let none = Link::default();
         let new = build_packed(head, &scratch.words, none, (room, queued), heap);
-        keeper.quiet.scatter(place.side.vertex);
+        keeper.scatter(place.side.vertex);
         let old = list.set_first(new);
         return retire_unforked(old.expect("the list was not empty"), heap);
     }
@@ -292,7 +292,7 @@ fn merge_chunk(
         let branch = |_| built.next().expect("as many as there are parts");
         list.set_second(heap.block(DirectoryHead, parts.len(), branch))
     };
-    keeper.quiet.scatter(place.side.vertex);
+    keeper.scatter(place.side.vertex);
     retire_unforked(old.expect("the list was not empty"), heap);
 }
 

@@ -124,6 +124,13 @@ impl<'a> Keeper<'a> {
         }
     }
 
+    /// A list of a vertex got a block of its own.
+    pub(super) fn scatter(&self, vertex: VertexId) {
+        if let Some(page) = self.graph.directory.page(vertex.page(), self.guard) {
+            self.quiet.layouts.borrow_mut().scatter(page);
+        }
+    }
+
     /// The snapshots that may still be read at.
     pub(super) fn active(&self) -> &Active {
         self.active.get_or_init(|| self.graph.active_snapshots())
@@ -140,11 +147,6 @@ impl QuietLists {
     /// A chunk has something recent: that of `key`, or the only one of its list.
     pub(super) fn push(&self, side: Side, key: Option<Key>) {
         self.fresh.borrow_mut().push(side, key);
-    }
-
-    /// A list got a block of its own.
-    pub(super) fn scatter(&self, vertex: VertexId) {
-        self.layouts.borrow_mut().scatter(vertex.page());
     }
 
     /// Whether looking at once would find something to merge.
