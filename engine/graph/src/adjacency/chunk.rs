@@ -177,6 +177,12 @@ impl<'g> Settled<'g> {
         &self.words[start..start + self.len()]
     }
 
+    /// The tag of its only run, and the lower halves of its neighbours, unless it has several: the usual chunk at a glance.
+    #[inline]
+    pub(super) fn neighbours_of_only_run(&self) -> Option<(u32, &'g [u32])> {
+        (!self.shape.has(RUNS)).then(|| (self.tag_or_runs, &self.words[..self.len()]))
+    }
+
     /// The record of an entry.
     #[inline]
     pub(super) fn record(&self, at: usize) -> u32 {

@@ -9,7 +9,7 @@
 use super::chunk::{Ordinals, Settled, for_each_neighbour};
 use super::directory::{Branch, Wanted};
 use super::recent::{self, Columns, Tail};
-use super::{Chunk, Key, List, NO_RECORD};
+use super::{Chunk, HIGH_BITS, Key, List, NO_RECORD, base};
 use crate::ids::{TypeId, VertexId};
 use crate::memory::{Either, Guard};
 use crate::stamp::Sight;
@@ -274,8 +274,19 @@ fn neighbours_in(
     give: &mut impl FnMut(VertexId),
 ) {
     let settled = Settled::of(chunk);
+    let recent = recent::of(chunk, guard);
+    if recent.is_none()
+        && let Some((tag, lows)) = settled.neighbours_of_only_run()
+    {
+        if wanted.type_(TypeId(tag >> HIGH_BITS)) {
+            let base = base(tag);
+            lows.iter()
+                .for_each(|&low| give(VertexId(base | u64::from(low))));
+        }
+        return;
+    }
     let lows = settled.lows();
-    let Some((tail, columns)) = recent::of(chunk, guard) else {
+    let Some((tail, columns)) = recent else {
         for at in 0..settled.runs() {
             let run = settled.run(at);
             if wanted.type_(run.type_()) {
