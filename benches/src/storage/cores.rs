@@ -7,6 +7,7 @@ use quoit_graph::door::NullJournal;
 use quoit_graph::ids::{KeyId, TypeId, VertexId};
 use quoit_graph::value::Value;
 use quoit_graph::{Access, Core, Direction, Graph, GraphConfig, Isolation, WriteError};
+use std::cell::RefCell;
 use std::hint::black_box;
 use std::sync::{Arc, Barrier};
 use std::time::Instant;
@@ -159,9 +160,10 @@ pub fn cores(report: &mut Report) {
 /// One transaction an edge, from a vertex here to one here, or to one of the other shard, whose core sleeps.
 fn across(report: &mut Report, graph: &Arc<Graph>, fields: &[Field; 2]) {
     let core = graph.core(0);
-    let mut numbers = Numbers::new(23);
-    let mut run = |targets: &Field| {
+    let numbers = RefCell::new(Numbers::new(23));
+    let run = |targets: &Field| {
         let here = &fields[0].vertices;
+        let numbers = &mut *numbers.borrow_mut();
         let pairs: Vec<_> = (0..EDGES)
             .map(|_| {
                 let target = targets.vertices[numbers.below(targets.vertices.len())];
@@ -181,13 +183,7 @@ fn across(report: &mut Report, graph: &Arc<Graph>, fields: &[Field; 2]) {
         }
         begun.elapsed().as_secs_f64()
     };
-    let mut best = [f64::INFINITY; 2];
-    for _ in 0..ROUNDS {
-        for (best, field) in best.iter_mut().zip(fields) {
-            *best = best.min(run(field));
-        }
-    }
-    let [within, between] = best;
+    let [within, between] = least(ROUNDS, [&mut || run(&fields[0]), &mut || run(&fields[1])]);
     report.at_most(
         "an edge between two shards, the other core asleep, versus within one",
         1.3,
