@@ -11,7 +11,7 @@ use crate::horizon::Snapshots;
 use crate::housekeeping::Folding;
 use crate::ids::{LabelSetId, ShardId};
 use crate::index::Edging;
-use crate::memory::{Guard, Heap};
+use crate::memory::{Guard, Heap, MemoryOwner};
 use crate::mutants::Mutant;
 use crate::prune::Pruning;
 use crate::settle::Settling;
@@ -20,7 +20,7 @@ use crate::stamp::CellId;
 use crate::statistics::EndNumbers;
 use crate::txn::{Access, Isolation, Txn};
 use hashbrown::HashMap;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -46,6 +46,8 @@ pub(crate) struct CoreState {
     /// Lists that wait to be merged.
     pub(crate) quiet: QuietLists,
     label_sets: RefCell<HashMap<Labels, LabelSetId>>,
+    /// Bytes of its own lists, as they are counted.
+    pub(crate) counted: Cell<i64>,
     /// Where this core counts which ends of edges.
     pub(crate) end_numbers: RefCell<EndNumbers>,
     // Dropped before the graph, which frees what the heap leaves behind.
@@ -74,6 +76,7 @@ impl Core {
             edging: Edging::default(),
             quiet: QuietLists::default(),
             label_sets: RefCell::default(),
+            counted: Cell::new(0),
             end_numbers: RefCell::new(EndNumbers::of(&graph.counts[usize::from(number)].0.ends)),
             heap: Heap::new(graph.account.clone(), usize::from(number)),
             graph: graph.clone(),
@@ -182,6 +185,32 @@ impl Core {
 }
 
 impl CoreState {
+    /// Counts what the core's own lists take by now, and the graph's names.
+    pub(crate) fn count_lists(&self) {
+        let lists = self.pruning.borrow().bytes()
+            + self.folding.borrow().bytes()
+            + self.edging.bytes()
+            + self.quiet.bytes()
+            + self.heap.retired_list_bytes()
+            + self.cells.borrow().capacity() * size_of::<CellId>()
+            + self.resting.borrow().capacity() * size_of::<(u64, CellId)>();
+        let before = self.counted.replace(lists as i64);
+        self.count_change(MemoryOwner::Housekeeping, before, lists as i64);
+        let names = self.graph.name_bytes() as i64;
+        let counted = &self.graph.counted_names;
+        if counted.load(Ordering::Relaxed) != names {
+            // Of two cores that meet here each counts what the other did not.
+            let before = counted.swap(names, Ordering::Relaxed);
+            self.count_change(MemoryOwner::Names, before, names);
+        }
+    }
+
+    fn count_change(&self, owner: MemoryOwner, before: i64, now: i64) {
+        if now != before {
+            self.heap.count(owner, now - before);
+        }
+    }
+
     pub(crate) fn recover_cells(&self, cells: &mut Vec<CellId>) {
         let mut resting = self.resting.borrow_mut();
         if resting.is_empty() {
@@ -204,6 +233,7 @@ impl Drop for CoreState {
         if !std::thread::panicking() {
             self.settle(usize::MAX);
         }
+        self.count_change(MemoryOwner::Housekeeping, self.counted.get(), 0);
         self.graph.taken[usize::from(self.number)].store(false, Ordering::Release);
     }
 }

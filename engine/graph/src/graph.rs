@@ -25,7 +25,7 @@ use crate::stamp::Cells;
 use crate::state::State;
 use crate::statistics::{self, Corrections, Counts, Statistics};
 use crate::sync::Padded;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 impl Charged for Schema {
@@ -60,6 +60,8 @@ pub struct Graph {
     /// Writes of a transaction that are settled when it ends.
     pub(crate) settled_at_once: AtomicUsize,
     parts_per_hold: AtomicUsize,
+    /// Bytes of names as some core has counted them last.
+    pub(crate) counted_names: AtomicI64,
     ordinals: AtomicU32,
     /// The entries of the schema once more, for whoever has no epoch: showing and planning.
     pub(crate) listed: Mutex<Vec<Arc<Item>>>,
@@ -93,6 +95,7 @@ impl Graph {
             taken: (0..cores).map(|_| AtomicBool::new(false)).collect(),
             settled_at_once: AtomicUsize::new(SETTLED_AT_ONCE),
             parts_per_hold: AtomicUsize::new(PARTS_PER_HOLD),
+            counted_names: AtomicI64::new(0),
             ordinals: AtomicU32::new(EdgeId::ORDINALS),
             listed: Mutex::default(),
             names: Names::default(),
@@ -202,6 +205,11 @@ impl Graph {
         self.settled_at_once
             .store(settled_at_once, Ordering::Relaxed);
         self.parts_per_hold.store(parts_per_hold, Ordering::Relaxed);
+    }
+
+    /// What names, sets of labels and commit cells take, in bytes.
+    pub(crate) fn name_bytes(&self) -> usize {
+        self.names.bytes() + self.label_sets.bytes() + self.cells.bytes()
     }
 
     /// How many parts of a long work (stamps, versions, edges' ends) are done while a shard's token is held: then others get their turn.

@@ -45,6 +45,14 @@ impl<T: Default> Growing<T> {
             .get_or_init(|| (0..FIRST << segment).map(|_| T::default()).collect())[at]
     }
 
+    /// What an array takes, in bytes, of which the first `len` elements have been asked for.
+    pub(crate) fn bytes_of(len: usize) -> usize {
+        match len.checked_sub(1) {
+            None => 0,
+            Some(last) => FIRST * ((2 << place(last).0) - 1) * size_of::<T>(),
+        }
+    }
+
     /// All elements of the segments that have been made, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.segments

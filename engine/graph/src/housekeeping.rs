@@ -55,6 +55,15 @@ pub(crate) struct Folding {
     work: FoldWork,
 }
 
+impl Folding {
+    /// What it takes, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.noted.bytes()
+            + self.lingering.capacity() * size_of::<(Place, u32)>()
+            + self.released.capacity() * size_of::<(u64, ShardId, u32)>()
+    }
+}
+
 /// What folding has taken so far, on one core.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FoldWork {

@@ -8,6 +8,7 @@ use crate::delta::Labels;
 use crate::growing::Growing;
 use crate::ids::{LabelId, LabelSetId};
 use hashbrown::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 /// The most combinations of labels.
@@ -17,6 +18,9 @@ pub(crate) const LABEL_SETS_MAX: usize = 1 << 20;
 pub(crate) struct LabelSets {
     sets: Growing<OnceLock<Box<[LabelId]>>>,
     by_labels: Mutex<HashMap<Labels, LabelSetId>>,
+    /// How many, and the labels of all of them.
+    count: AtomicUsize,
+    members: AtomicUsize,
 }
 
 impl Default for LabelSets {
@@ -24,6 +28,8 @@ impl Default for LabelSets {
         let sets = LabelSets {
             sets: Growing::default(),
             by_labels: Mutex::default(),
+            count: AtomicUsize::new(0),
+            members: AtomicUsize::new(0),
         };
         assert_eq!(sets.intern(&Labels::new()), Some(LabelSetId(0)));
         sets
@@ -51,7 +57,18 @@ impl LabelSets {
             .set(labels.as_slice().into());
         assert!(fresh.is_ok(), "numbers of label sets are given once");
         by_labels.insert(labels.clone(), id);
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.members.fetch_add(labels.len(), Ordering::Relaxed);
         Some(id)
+    }
+
+    /// What they take, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let count = self.count.load(Ordering::Relaxed);
+        let members = self.members.load(Ordering::Relaxed) * size_of::<LabelId>();
+        // A map has room for up to twice as many.
+        let map = 2 * count * size_of::<(Labels, LabelSetId)>();
+        Growing::<OnceLock<Box<[LabelId]>>>::bytes_of(count) + members + map
     }
 
     /// The labels of a set, ascending.

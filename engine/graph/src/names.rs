@@ -13,7 +13,7 @@ use crate::delta::{NAME_BYTES_MAX, NameKind};
 use crate::growing::Growing;
 use crate::ids::{CommitSeq, KeyId, LabelId, TypeId};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// The most names of one kind.
@@ -55,6 +55,8 @@ struct Table {
     newest: AtomicU32,
     /// One past the largest id in use.
     limit: AtomicU32,
+    /// What texts take, in bytes.
+    text_bytes: AtomicUsize,
     hasher: RandomState,
     /// Interning is rare and goes one at a time; it holds the number of names.
     writer: Mutex<usize>,
@@ -70,6 +72,7 @@ impl Table {
             probes: [const { OnceLock::new() }; 20],
             newest: AtomicU32::new(0),
             limit: AtomicU32::new(0),
+            text_bytes: AtomicUsize::new(0),
             hasher: RandomState::new(),
             writer: Mutex::new(0),
         };
@@ -79,6 +82,15 @@ impl Table {
 
     fn entry(&self, id: u32) -> Option<&Entry> {
         self.entries.get(id as usize)?.get()
+    }
+
+    /// What it takes, in bytes.
+    fn bytes(&self) -> usize {
+        let names = self.limit.load(Ordering::Relaxed) as usize;
+        let newest = self.newest.load(Ordering::Relaxed);
+        let probes = FIRST_PROBES * ((2 << newest) - 1) * size_of::<AtomicU32>();
+        let texts = self.text_bytes.load(Ordering::Relaxed);
+        Growing::<OnceLock<Entry>>::bytes_of(names) + probes + texts
     }
 
     fn find(&self, name: &str) -> Option<u32> {
@@ -152,6 +164,9 @@ impl Table {
             "a free id has no name"
         );
         *count += 1;
+        // An `Arc` has two counts before the text.
+        let bytes = name.len() + 2 * size_of::<usize>();
+        self.text_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.limit.fetch_max(id + 1, Ordering::AcqRel);
         let newest = self.newest.load(Ordering::Relaxed) as usize;
         let probes = self.probes[newest]
@@ -194,6 +209,12 @@ impl Default for Names {
 }
 
 impl Names {
+    /// What they take, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let tables = [&self.labels, &self.types, &self.keys];
+        tables.into_iter().map(Table::bytes).sum()
+    }
+
     fn table(&self, kind: NameKind) -> &Table {
         match kind {
             NameKind::Label => &self.labels,

@@ -66,6 +66,11 @@ impl Pruning {
         self.held.is_due(active) || self.changed.is_due(active.open())
     }
 
+    /// What it takes, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.changed.bytes() + self.held.bytes()
+    }
+
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.changed.is_empty() && self.held.is_empty()

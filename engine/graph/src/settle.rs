@@ -469,6 +469,7 @@ impl CoreState {
         let freeing = left.saturating_mul(16).max(FREED_AT_ONCE);
         let freed = self.heap.collect(freeing);
         self.recover_cells(&mut self.cells.borrow_mut());
+        self.count_lists();
         let pruning = self.pruning.borrow();
         freed == freeing
             || !self.settling.borrow().is_empty()

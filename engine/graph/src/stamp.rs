@@ -94,6 +94,11 @@ impl Cells {
         true
     }
 
+    /// What they take, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        Growing::<AtomicU64>::bytes_of(self.next.load(Ordering::Relaxed) as usize)
+    }
+
     /// Begins a transaction on a cell from a core's stock.
     pub(crate) fn activate(&self, id: CellId) {
         self.cell(id).store(ACTIVE, Ordering::Relaxed);

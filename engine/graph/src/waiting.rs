@@ -58,6 +58,11 @@ impl<T: Copy + Eq + Hash> Waiting<T> {
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }
+
+    /// What it takes, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.queue.capacity() * size_of::<(CommitSeq, T)>() + self.known.allocation_size()
+    }
 }
 
 /// Things of which active snapshots need something, by the snapshot that each waits for. A snapshot of an hour keeps only what it sees
@@ -106,6 +111,12 @@ impl<T: Copy + Eq + Hash> Held<T> {
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.by.is_empty()
+    }
+
+    /// What it takes, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let things = self.by.values().map(Waiting::bytes);
+        things.map(|bytes| bytes + size_of::<Waiting<T>>()).sum()
     }
 }
 

@@ -74,6 +74,11 @@ impl Scene {
         self.core.maintain(1000);
     }
 
+    /// Bytes of all but queues, which keep some room.
+    fn held(&self) -> u64 {
+        self.graph.memory().tracked() - self.bytes(MemoryOwner::Housekeeping)
+    }
+
     fn bytes(&self, owner: MemoryOwner) -> u64 {
         self.graph.memory().of(owner)
     }
@@ -166,7 +171,7 @@ fn what_comes_and_goes_behind_an_old_reader_leaves_nothing() {
             }
         });
         s.quiet();
-        tracked.push(s.graph.memory().tracked());
+        tracked.push(s.held());
     }
     let (first, last) = (tracked[2], tracked[11]);
     assert!(last <= first + first / 10, "{tracked:?}");
@@ -202,7 +207,7 @@ fn at_the_limit_a_write_is_refused_whole_and_rolling_back_makes_room_again() {
     s.write(|txn| txn.create_vertex(&[s.label], &[(s.key, 1.into())]).unwrap());
     s.quiet();
     s.graph.set_memory_limit(Some(LIMIT));
-    let before = s.graph.memory().tracked();
+    let before = s.held();
     let mut fitted = Vec::new();
     for _ in 0..3 {
         let mut txn = s.begin();
@@ -223,7 +228,7 @@ fn at_the_limit_a_write_is_refused_whole_and_rolling_back_makes_room_again() {
         txn.rollback();
         s.quiet();
         fitted.push(made);
-        let left = s.graph.memory().tracked();
+        let left = s.held();
         // Numbers are not given again, so an empty page is being filled.
         assert!(left <= before + (48 << 10), "{before} bytes became {left}");
     }
@@ -525,4 +530,46 @@ fn what_is_too_large_too_deep_or_too_many_is_refused_by_name_and_leaves_nothing(
     txn.commit().unwrap();
     assert_eq!(s.get(&s.begin(), id), Some(2));
     assert_eq!(s.graph.vertex_count(), 1);
+}
+
+#[test]
+fn what_housekeeping_notes_and_what_names_take_is_counted() {
+    const MANY: usize = 5_000;
+    let s = scene();
+    let ids: Vec<VertexId> = s.write(|txn| {
+        let one = |_| txn.create_vertex(&[s.label], &[(s.key, 0.into())]).unwrap();
+        (0..MANY).map(one).collect()
+    });
+    s.quiet();
+    let names = s.bytes(MemoryOwner::Names);
+    for n in 0..MANY {
+        let name = format!("a property with a name of its own: {n}");
+        s.graph.names().intern_key(&name).unwrap();
+    }
+    s.core.maintain(1);
+    assert!(s.bytes(MemoryOwner::Names) > names + 30 * MANY as u64);
+    let at_rest = s.bytes(MemoryOwner::Housekeeping);
+    let reader = s.begin();
+    s.write(|txn| {
+        for &id in &ids {
+            txn.set_vertex_property(id, s.key, &1.into()).unwrap();
+        }
+    });
+    s.write(|txn| {
+        for &id in &ids {
+            txn.set_vertex_property(id, s.key, &2.into()).unwrap();
+        }
+    });
+    s.core.maintain(1);
+    let noted = s.bytes(MemoryOwner::Housekeeping);
+    assert!(
+        noted > at_rest + 16 * MANY as u64,
+        "{at_rest}, then {noted}"
+    );
+    drop(reader);
+    s.quiet();
+    // A core that goes takes its lists with it.
+    let Scene { graph, core, .. } = s;
+    drop(core);
+    assert_eq!(graph.memory().of(MemoryOwner::Housekeeping), 0);
 }

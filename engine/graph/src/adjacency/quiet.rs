@@ -138,6 +138,14 @@ impl<'a> Keeper<'a> {
 }
 
 impl QuietLists {
+    /// What its queues take, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.fresh.borrow().words.capacity() * size_of::<u64>()
+            + self.to_be_visible.borrow().capacity() * size_of::<(CommitSeq, Place)>()
+            + self.held.borrow().bytes()
+            + self.young.borrow().bytes()
+    }
+
     /// An entry was added or stamped.
     #[inline]
     pub(super) fn written(&self) {

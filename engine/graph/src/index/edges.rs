@@ -69,6 +69,14 @@ impl Doubts {
     }
 }
 
+impl Edging {
+    /// What its lists take, in bytes; entries are counted as they come and go.
+    pub(crate) fn bytes(&self) -> usize {
+        let doubts = self.0.borrow();
+        doubts.of.allocation_size() + doubts.changed.bytes() + doubts.held.bytes()
+    }
+}
+
 /// What the entries of an edge take, in bytes.
 fn bytes(entries: &[Doubtful]) -> i64 {
     let spilled = entries.iter().filter(|(_, entry)| entry.spilled());

@@ -35,11 +35,15 @@ pub enum MemoryOwner {
     Transactions,
     /// What queries hold between steps.
     Queries,
+    /// What housekeeping is going to look at, and lists of what waits to be freed.
+    Housekeeping,
+    /// Names, sets of labels, commit cells.
+    Names,
 }
 
 impl MemoryOwner {
     /// All of them, in the order they are shown.
-    pub const ALL: [MemoryOwner; 8] = [
+    pub const ALL: [MemoryOwner; 10] = [
         MemoryOwner::Pages,
         MemoryOwner::Adjacency,
         MemoryOwner::Versions,
@@ -48,6 +52,8 @@ impl MemoryOwner {
         MemoryOwner::Indexes,
         MemoryOwner::Transactions,
         MemoryOwner::Queries,
+        MemoryOwner::Housekeeping,
+        MemoryOwner::Names,
     ];
 
     /// Its name in `SHOW MEMORY INFO`.
@@ -61,6 +67,8 @@ impl MemoryOwner {
             MemoryOwner::Indexes => "indexes",
             MemoryOwner::Transactions => "transactions",
             MemoryOwner::Queries => "queries",
+            MemoryOwner::Housekeeping => "housekeeping",
+            MemoryOwner::Names => "names",
         }
     }
 
@@ -79,6 +87,12 @@ impl MemoryOwner {
                 "what open transactions have written, for the log and for undoing"
             }
             MemoryOwner::Queries => "rows and groups that running queries hold",
+            MemoryOwner::Housekeeping => {
+                "notes of what is going to be settled, folded, merged and freed"
+            }
+            MemoryOwner::Names => {
+                "names of labels, types and properties, sets of labels, marks of transactions"
+            }
         }
     }
 }

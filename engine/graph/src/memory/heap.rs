@@ -160,6 +160,11 @@ impl Heap {
         });
     }
 
+    /// What the list of what waits to be freed takes, in bytes.
+    pub(crate) fn retired_list_bytes(&self) -> usize {
+        self.retired.borrow().capacity() * size_of::<Retired>()
+    }
+
     /// The mark for something (not memory) that must rest until an epoch has passed; see [`Heap::passed`].
     pub(crate) fn mark(&self) -> u64 {
         self.account.epochs.mark()
