@@ -5,8 +5,8 @@ use quoit_graph::door::NullJournal;
 use quoit_graph::ids::{KeyId, LabelId, TypeId, VertexId};
 use quoit_graph::value::Value;
 use quoit_graph::{
-    Access, Core, Graph, GraphConfig, IndexDefinition, Isolation, MemoryCharge, MemoryOwner,
-    NewEdge, NewVertex, Txn, WriteError,
+    Access, ConstraintDefinition, Core, Graph, GraphConfig, IndexDefinition, Isolation,
+    MemoryCharge, MemoryOwner, NewEdge, NewVertex, Txn, WriteError,
 };
 use std::sync::Arc;
 
@@ -443,13 +443,42 @@ fn undone(s: &Scene, base: &[VertexId], round: u64) {
     txn.rollback();
 }
 
+/// Unique keys that come and go, more of them than one look through their table takes in.
+fn unique(s: &Scene, _: &[VertexId], round: u64) {
+    let names = s.graph.names();
+    let label = names.intern_label("U").unwrap();
+    let key = names.intern_key("u").unwrap();
+    if round == 0 {
+        let keys = [key].as_slice().into();
+        s.write(|txn| {
+            txn.create_constraint(ConstraintDefinition::Unique { label, keys }, None)
+                .unwrap()
+        });
+        s.quiet();
+    }
+    for batch in 0..20 {
+        let vertex = |txn: &mut Txn, n: i64| {
+            txn.create_vertex(&[label], &[(key, (batch * 500 + n).into())])
+                .unwrap()
+        };
+        let ids: Vec<VertexId> = s.write(|txn| (0..500).map(|n| vertex(txn, n)).collect());
+        s.write(|txn| {
+            ids.iter()
+                .for_each(|id| assert!(txn.delete_vertex(*id).unwrap()))
+        });
+        // In the middle of a look through the table more keys go.
+        s.core.maintain(3);
+    }
+}
+
 #[test]
 fn whatever_comes_and_goes_memory_returns_to_where_it_was() {
-    let churns: [(&str, Round); 5] = [
+    let churns: [(&str, Round); 6] = [
         ("made and deleted", made_and_deleted),
         ("updated", updated),
         ("edges updated", edges_updated),
         ("indexed", indexed),
+        ("unique", unique),
         ("undone", undone),
     ];
     for (name, churn) in churns {

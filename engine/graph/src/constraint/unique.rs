@@ -123,8 +123,12 @@ struct Partition {
     more: AtomicU32,
     segments: Growing<Place>,
     entries: AtomicU64,
-    /// About how many entries lead to a record that does not agree.
+    /// How many entries at most have come to lead to a record that does not agree since the last look through all.
     stale: AtomicU64,
+    /// Of a look through all: the parts that are left, the segments there were when it began, and what was stale then.
+    left: AtomicU32,
+    looked_among: AtomicU32,
+    stale_before: AtomicU64,
     /// The part that is looked through for stale entries next: [`PARTS`] of the first segment, then those of the second.
     sweep: AtomicU32,
 }
@@ -299,21 +303,36 @@ impl<const ORDERED: bool> UniqueTable<ORDERED> {
     pub(crate) fn wants_sweep(&self, shard: ShardId) -> bool {
         let partition = &self.partitions[usize::from(shard.0)];
         let stale = partition.stale.load(Ordering::Relaxed);
-        stale > 64.max(partition.entries.load(Ordering::Relaxed) / 8)
+        partition.left.load(Ordering::Relaxed) > 0
+            || stale > 64.max(partition.entries.load(Ordering::Relaxed) / 8)
     }
 
     /// Leaves out the stale entries of the next part of a segment of a shard's partition; its token is held. `agrees` as for insertion.
     pub(crate) fn sweep(&self, shard: ShardId, guard: &Guard<'_>, agrees: Agrees<'_>) {
         let partition = &self.partitions[usize::from(shard.0)];
         let n = partition.more.load(Ordering::Relaxed) + 1;
+        // Keys go while it is looked for them: what was noted before a look through all began is gone at its end, of the rest nobody
+        // knows on which side of the look it was. A look begins again when a split has moved what is ahead of it.
+        let left = partition.left.load(Ordering::Relaxed);
+        let left = match left {
+            0 => {
+                let stale = partition.stale.load(Ordering::Relaxed);
+                partition.stale_before.store(stale, Ordering::Relaxed);
+                n * PARTS
+            }
+            _ if partition.looked_among.load(Ordering::Relaxed) != n => n * PARTS,
+            _ => left,
+        };
+        partition.looked_among.store(n, Ordering::Relaxed);
+        partition.left.store(left - 1, Ordering::Relaxed);
         let next = partition.sweep.load(Ordering::Relaxed) % (n * PARTS);
         partition.sweep.store(next + 1, Ordering::Relaxed);
         let (number, part) = (next / PARTS, next % PARTS);
         let doubted = Some(Doubt::of_part(part, agrees));
         partition.rebuild(number, bits_of(number, n), 0, guard, doubted);
-        if next + 1 == n * PARTS {
-            // All have been looked through: what was noted is gone, or was noted twice.
-            partition.stale.store(0, Ordering::Relaxed);
+        if left == 1 {
+            let before = partition.stale_before.load(Ordering::Relaxed);
+            partition.stale.fetch_sub(before, Ordering::Relaxed);
         }
     }
 }
@@ -388,8 +407,6 @@ impl Partition {
             return;
         }
         self.entries.fetch_sub(gone, Ordering::Relaxed);
-        let stale = self.stale.load(Ordering::Relaxed);
-        self.stale.fetch_sub(gone.min(stale), Ordering::Relaxed);
         replace(place, bits, &kept, extra, guard.heap());
     }
 
@@ -450,6 +467,46 @@ mod tests {
             false
         });
         found.into_inner()
+    }
+
+    #[test]
+    fn entries_that_go_stale_during_a_look_through_all_are_gone_after_the_next() {
+        let account = Arc::new(Account::new(1));
+        let heap = Heap::new(account.clone(), 0);
+        let table: UniqueTable = UniqueTable::new(1, account.clone());
+        let hash = |key: u64| table.hash(&key.to_be_bytes());
+        let live: RefCell<HashSet<u64>> = RefCell::default();
+        let agrees = |vertex: VertexId, has: &dyn Fn(KeyHash) -> bool| {
+            live.borrow().contains(&vertex.0) && has(hash(vertex.0))
+        };
+        let sweep = || {
+            let is_wanted = table.wants_sweep(ShardId(0));
+            if is_wanted {
+                table.sweep(ShardId(0), &heap.enter(), &agrees);
+            }
+            is_wanted
+        };
+        for round in 0..8 {
+            let ids = round * 20_000..(round + 1) * 20_000;
+            for id in ids.clone() {
+                live.borrow_mut().insert(id);
+                table.insert(hash(id), VertexId(id), &heap.enter(), &agrees);
+            }
+            for id in ids {
+                live.borrow_mut().remove(&id);
+                table.note_stale(hash(id));
+                if id % 97 == 0 {
+                    sweep();
+                }
+            }
+            while sweep() {}
+            heap.collect(usize::MAX);
+            assert!(
+                table.entries() <= 64,
+                "{} entries of no keys after {round} rounds",
+                table.entries()
+            );
+        }
     }
 
     #[test]
