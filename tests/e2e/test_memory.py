@@ -102,6 +102,10 @@ def test_a_create_that_passes_the_limit_is_refused_and_undone_on_each_core(limit
         "UNWIND range(1, 100000000) AS i RETURN size(collect([i, i]))",
         "UNWIND range(1, 100000000) AS i WITH i ORDER BY -i RETURN i LIMIT 1000000000",
         "UNWIND range(1, 100000000) AS i RETURN count(DISTINCT toString(i))",
+        "RETURN size(reduce(s = 'x', i IN range(1, 40) | s + s))",
+        "RETURN size(reduce(l = [1], i IN range(1, 40) | l + l))",
+        "RETURN size([i IN range(1, 2000000) | toString(i) + 'a long text behind it, as long as this'])",
+        "RETURN size(COLLECT { UNWIND range(1, 100000000) AS i RETURN toString(i) + 'a long text behind it' })",
     ],
 )
 def test_a_query_that_holds_too_much_is_refused_on_each_core(limited, query):

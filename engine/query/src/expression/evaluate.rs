@@ -346,6 +346,7 @@ fn list_comprehension(
         return Ok(Value::Null);
     };
     let mut out = Vec::new();
+    let mut built = Built::default();
     for item in items.iter() {
         cx.set_local(comprehension.local, item.clone());
         if let Some(filter) = &comprehension.filter
@@ -353,11 +354,14 @@ fn list_comprehension(
         {
             continue;
         }
-        out.push(match &comprehension.body {
+        let value = match &comprehension.body {
             Some(body) => evaluate(body, cx, row)?,
             None => item.clone(),
-        });
+        };
+        built.add(&value, cx)?;
+        out.push(value);
     }
+    built.done(cx);
     Ok(Value::list(out))
 }
 
@@ -398,10 +402,12 @@ fn fold(reduce: &Reduce, cx: &mut Context<'_>, row: &[Value]) -> Result<Value, E
         return Ok(Value::Null);
     };
     let mut accumulator = evaluate(&reduce.init, cx, row)?;
+    let mut built = Built::default();
     for item in items.iter() {
         cx.set_local(reduce.accumulator, accumulator);
         cx.set_local(reduce.local, item.clone());
         accumulator = evaluate(&reduce.body, cx, row)?;
+        built.replace(&accumulator, cx)?;
         if reduce.builds && is_deeper_than(&accumulator, VALUE_DEPTH_MAX) {
             return Err(Error::argument(
                 Detail::NestingTooDeep,
@@ -410,7 +416,60 @@ fn fold(reduce: &Reduce, cx: &mut Context<'_>, row: &[Value]) -> Result<Value, E
             .at(reduce.place.0));
         }
     }
+    built.done(cx);
     Ok(accumulator)
+}
+
+/// What an expression has built so far, counted as the query's memory while it goes on. What comes out of it is counted by the operator that
+/// keeps it.
+#[derive(Default)]
+pub(crate) struct Built {
+    bytes: u64,
+    held: u64,
+}
+
+impl Built {
+    /// Less than this is not counted, in bytes.
+    const SMALL: u64 = 64 << 10;
+
+    /// Another value stands beside those before.
+    ///
+    /// # Errors
+    /// A limit on memory is passed.
+    pub(crate) fn add(&mut self, value: &Value, cx: &mut Context<'_>) -> Result<(), Error> {
+        self.bytes += bytes_of(value);
+        self.count(cx)
+    }
+
+    /// A value stands in place of the one before.
+    fn replace(&mut self, value: &Value, cx: &mut Context<'_>) -> Result<(), Error> {
+        self.bytes = bytes_of(value);
+        self.count(cx)
+    }
+
+    fn count(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        if self.bytes > self.held + Built::SMALL {
+            cx.hold(self.bytes - self.held)?;
+            self.held = self.bytes;
+        }
+        Ok(())
+    }
+
+    /// It is whole.
+    pub(crate) fn done(&mut self, cx: &mut Context<'_>) {
+        cx.release(std::mem::take(&mut self.held));
+        self.bytes = 0;
+    }
+}
+
+/// What a value takes without what stands within its elements, in bytes.
+fn bytes_of(value: &Value) -> u64 {
+    let within = match value {
+        Value::String(text) => text.len(),
+        Value::List(items) => items.len() * size_of::<Value>(),
+        _ => 0,
+    };
+    (size_of::<Value>() + within) as u64
 }
 
 /// Whether lists and maps stand within each other more often than `depth`. Only `reduce` can nest without bound: all else nests by

@@ -8,7 +8,7 @@ use quoit_cypher::error::Error;
 use quoit_graph::value::Value;
 
 use super::{Batch, Context, Operator, Pull, Running, build, pull_rows};
-use crate::expression::evaluate::evaluate as evaluate_expr;
+use crate::expression::evaluate::{Built, evaluate as evaluate_expr};
 use crate::expression::{Subquery, SubqueryKind};
 use crate::plan::SubqueryPlan;
 use std::rc::Rc;
@@ -26,6 +26,7 @@ fn import(subquery: &Subquery, cx: &mut Context<'_>, row: &[Value]) -> Result<()
 struct Found {
     count: i64,
     items: Vec<Value>,
+    built: Built,
 }
 
 impl Found {
@@ -33,20 +34,30 @@ impl Found {
         Found {
             count: 0,
             items: Vec::new(),
+            built: Built::default(),
         }
     }
 
     /// Takes rows in; whether the value is known with them.
-    fn take(&mut self, kind: SubqueryKind, rows: &Batch) -> bool {
+    fn take(
+        &mut self,
+        kind: SubqueryKind,
+        rows: &Batch,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, Error> {
         self.count += rows.len() as i64;
         if let SubqueryKind::Collect(slot) = kind {
-            let values = rows.rows().map(|row| row[slot as usize].clone());
-            self.items.extend(values);
+            for row in rows.rows() {
+                let value = row[slot as usize].clone();
+                self.built.add(&value, cx)?;
+                self.items.push(value);
+            }
         }
-        kind == SubqueryKind::Exists
+        Ok(kind == SubqueryKind::Exists)
     }
 
-    fn value(&mut self, kind: SubqueryKind) -> Value {
+    fn value(&mut self, kind: SubqueryKind, cx: &mut Context<'_>) -> Value {
+        self.built.done(cx);
         match kind {
             SubqueryKind::Exists => Value::Bool(self.count > 0),
             SubqueryKind::Count => Value::Int(self.count),
@@ -68,8 +79,9 @@ pub fn evaluate(subquery: &Subquery, cx: &mut Context<'_>, row: &[Value]) -> Res
     let mut rows = Batch::new();
     let result = cx.without_yield(|cx| {
         let mut found = Found::new();
-        while running.next(cx, &mut rows)? == Pull::Rows && !found.take(subquery.kind, &rows) {}
-        Ok(found.value(subquery.kind))
+        while running.next(cx, &mut rows)? == Pull::Rows && !found.take(subquery.kind, &rows, cx)? {
+        }
+        Ok(found.value(subquery.kind, cx))
     });
     cx.put_subquery(subquery.number, running);
     result
@@ -127,15 +139,18 @@ impl Subqueries {
         loop {
             match self.running[self.item].next(cx, &mut self.inner)? {
                 Pull::Yield => return Ok(false),
-                Pull::Rows if !self.found.take(kind, &self.inner) => {
+                Pull::Rows => {
+                    if self.found.take(kind, &self.inner, cx)? {
+                        break;
+                    }
                     if cx.should_yield() {
                         return Ok(false);
                     }
                 }
-                Pull::Rows | Pull::End => break,
+                Pull::End => break,
             }
         }
-        self.rows.row_mut(self.at)[item.slot as usize] = self.found.value(kind);
+        self.rows.row_mut(self.at)[item.slot as usize] = self.found.value(kind, cx);
         Ok(true)
     }
 }
