@@ -83,10 +83,10 @@ impl View<'_> {
     ) {
         let outgoing = direction != Direction::In;
         let slots = self.slots_of_page(vertices[0]);
-        let Some(slots) = slots.get(vertices[0].slot()..) else {
+        let first = vertices[0].slot();
+        let Some(slots) = slots.get(first..first + vertices.len()) else {
             return;
         };
-        let slots = &slots[..vertices.len()];
         for (at, slot) in slots.iter().enumerate() {
             if let Some(near) = slots.get(at + LISTS_AHEAD) {
                 near.list(outgoing).prefetch(2);

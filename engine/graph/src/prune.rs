@@ -200,9 +200,11 @@ impl CoreState {
                     continue;
                 }
                 Need::Undecided => {
+                    // Of a visible one the version that it replaces is in flight.
                     let replaced = newer.header().stamp();
                     if let Left::Nothing = left
                         && in_flight(replaced).is_none()
+                        && !is_below(replaced, active.open())
                     {
                         left = Left::Until(CommitSeq(replaced));
                     }

@@ -189,8 +189,13 @@ impl Part {
     }
 }
 
-/// Does `work` for each part of the writes whose page there is, one shard's token after the other, which others get in between.
-fn for_parts(core: &CoreState, writes: &[Write], mut work: impl FnMut(&mut Hold<'_>, Part, &Slot)) {
+/// Does `work` for each part of the writes, one shard's token after the other, which others get in between. A part's vertex has no slot
+/// when its page has gone since; its record may be there still.
+fn for_parts(
+    core: &CoreState,
+    writes: &[Write],
+    mut work: impl FnMut(&mut Hold<'_>, Part, Option<&Slot>),
+) {
     let graph: &Graph = &core.graph;
     let take = |shard| Hold::take(&graph.shards, core.number, [shard]);
     let at_once = graph.parts_per_hold();
@@ -199,12 +204,10 @@ fn for_parts(core: &CoreState, writes: &[Write], mut work: impl FnMut(&mut Hold<
         && let Write::Vertex(id) = *write
     {
         let mut hold = take(graph.shard_of(id));
-        if let Some(slot) = graph.slot(id, &guard) {
-            work(&mut hold, Part::Vertex(id), slot);
-        }
+        work(&mut hold, Part::Vertex(id), graph.slot(id, &guard));
         return;
     }
-    let mut found: SmallVec<[(Part, &Slot); TOGETHER]> = SmallVec::new();
+    let mut found: SmallVec<[(Part, Option<&Slot>); TOGETHER]> = SmallVec::new();
     for shard in (0..graph.shard_count()).map(ShardId) {
         let mut parts = Parts {
             graph,
@@ -223,19 +226,21 @@ fn for_parts(core: &CoreState, writes: &[Write], mut work: impl FnMut(&mut Hold<
                     && taken < left.min(TOGETHER)
                 {
                     // Under the token: the page may have gone.
-                    if let Some(slot) = graph.slot(part.place(), &guard) {
+                    let slot = graph.slot(part.place(), &guard);
+                    if let Some(slot) = slot {
                         slot.prefetch();
-                        found.push((part, slot));
                     }
+                    found.push((part, slot));
                     taken += 1;
                     next = parts.next();
                 }
                 left -= taken;
                 hold.count_parts(taken);
-                for list in found.iter().filter_map(|(part, slot)| part.list(slot)) {
+                let lists = || found.iter().filter_map(|(part, slot)| part.list((*slot)?));
+                for list in lists() {
                     list.prefetch(2);
                 }
-                for list in found.iter().filter_map(|(part, slot)| part.list(slot)) {
+                for list in lists() {
                     adjacency::prefetch_recent(list, &guard);
                 }
                 for &(part, slot) in &found {
@@ -260,7 +265,7 @@ fn chain_of<'g>(graph: &'g Graph, part: Part, guard: &'g Guard<'_>) -> Option<&'
 }
 
 /// Replaces the stamp that `cell` has put on one side of an edge.
-fn restamp(slot: &Slot, part: Part, cell: CellId, stamp: u64, keeper: &Keeper<'_>) {
+fn restamp(slot: Option<&Slot>, part: Part, cell: CellId, stamp: u64, keeper: &Keeper<'_>) {
     let guard = keeper.guard;
     let (side, key, mark) = match part {
         Part::Outgoing(edge, mark) => (true, Key::outgoing(edge), mark),
@@ -275,7 +280,8 @@ fn restamp(slot: &Slot, part: Part, cell: CellId, stamp: u64, keeper: &Keeper<'_
         EdgeMark::Created => names(entry.created(guard), cell),
         EdgeMark::Deleted => names(entry.deleted(guard), cell),
     };
-    if let Some(entry) = adjacency::find_where(slot.list(side.outgoing), key, guard, marked) {
+    let list = slot.map(|slot| slot.list(side.outgoing));
+    if let Some(entry) = list.and_then(|list| adjacency::find_where(list, key, guard, marked)) {
         match mark {
             EdgeMark::Created => entry.set_created(stamp, side, key, keeper),
             EdgeMark::Deleted => entry.set_deleted(stamp, side, key, keeper),
@@ -389,7 +395,14 @@ impl CoreState {
         }
     }
 
-    fn rewrite(&self, part: Part, slot: &Slot, cell: CellId, seq: CommitSeq, keeper: &Keeper<'_>) {
+    fn rewrite(
+        &self,
+        part: Part,
+        slot: Option<&Slot>,
+        cell: CellId,
+        seq: CommitSeq,
+        keeper: &Keeper<'_>,
+    ) {
         let guard = keeper.guard;
         match part {
             Part::Vertex(_) | Part::Record(..) => {
@@ -422,18 +435,16 @@ impl CoreState {
         // What is undone was never counted.
         let pen = Pen::new(self, &guard, author, Tally::default());
         for_parts(self, writes, |hold, part, slot| {
-            if let Part::Record(edge, _) | Part::Outgoing(edge, EdgeMark::Created) = part {
-                self.doubt_all_of_edge(edge, &guard);
+            if let Part::Outgoing(edge, EdgeMark::Created) = part {
+                // What its properties are entered by goes with their versions.
+                self.doubt_edge(edge, |_| None, &guard);
             }
             match part {
                 Part::Vertex(_) if Mutant::ForgetsUndoOfVersions.is_on() => {}
                 Part::Outgoing(..) | Part::Incoming(..) if Mutant::ForgetsUndoOfEdges.is_on() => {}
                 Part::Vertex(id) => {
-                    while slot
-                        .recent
-                        .load(&guard)
-                        .is_some_and(|v| names(v.header().stamp(), cell))
-                    {
+                    let newest = || slot?.recent.load(&guard);
+                    while newest().is_some_and(|v| names(v.header().stamp(), cell)) {
                         pen.unlink_newest(hold, id);
                     }
                 }
@@ -441,6 +452,11 @@ impl CoreState {
                     let newest = || chain_of(&self.graph, part, &guard)?.load(&guard);
                     while newest().is_some_and(|v| names(v.header().stamp(), cell)) {
                         pen.unlink_newest_of_record(edge, record);
+                    }
+                    if newest().is_some() {
+                        // Beneath a first property stands a state that nobody has noted.
+                        let visible = self.graph.door().visible();
+                        self.fold_later(visible, Write::Record(edge, record));
                     }
                 }
                 Part::Outgoing(..) | Part::Incoming(..) => {

@@ -315,3 +315,22 @@ fn a_reader_on_another_core_loses_nothing_while_pages_are_laid_out() {
         assert!(reader.join().unwrap() > 0);
     });
 }
+
+#[test]
+fn vertices_of_pages_that_are_not_there_have_no_edges() {
+    let graph = graph(2, 1);
+    let core = graph.core(0);
+    let made = make_vertices(&core, 1);
+    let mut txn = begin(&core);
+    let type_ = txn.edge_type("A").unwrap();
+    txn.create_edge(made[0], made[0], type_, &[]).unwrap();
+    let epoch = core.enter();
+    let view = txn.view(&epoch);
+    // Side by side and far apart, of a page never made and beyond the last.
+    for (first, step) in [(1 << 30, 1), (1 << 30, 5_000), (VertexId::MAX.0 - 10, 1)] {
+        let ids: Vec<VertexId> = (0..200).map(|n| VertexId(first + n * step)).collect();
+        for direction in [Direction::Out, Direction::In, Direction::Both] {
+            view.expand(&ids, direction, &[], |at, other| panic!("{at}: {other}"));
+        }
+    }
+}

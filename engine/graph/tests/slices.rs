@@ -66,9 +66,32 @@ impl Scene {
         Some(view.vertex(id)?.property(self.key)?.to_value())
     }
 
+    fn bytes(&self, owner: MemoryOwner) -> u64 {
+        self.graph.memory().of(owner)
+    }
+
     /// Bytes of what transactions that have ended leave to be done.
     fn waiting(&self) -> u64 {
-        self.graph.memory().of(MemoryOwner::Transactions)
+        self.bytes(MemoryOwner::Transactions)
+    }
+
+    /// Makes indexes on the one type: with the one key, and with none.
+    fn edge_indexes(&self) {
+        let mut txn = self.begin();
+        for keys in [&[self.key][..], &[]] {
+            let definition = IndexDefinition::on_type(self.type_, keys);
+            assert!(txn.create_index(definition, None).unwrap().is_some());
+        }
+        txn.commit().unwrap();
+    }
+
+    /// How many entries those indexes have.
+    fn edge_entries(&self) -> [u64; 2] {
+        let reader = self.begin();
+        let epoch = self.core.enter();
+        let view = reader.view(&epoch);
+        let size = |keys: &[KeyId]| view.edge_index(self.type_, keys).unwrap().size();
+        [size(&[self.key]), size(&[])]
     }
 
     fn quiet(&self) {
@@ -76,6 +99,15 @@ impl Scene {
         self.core.maintain(100_000);
         self.core.maintain(100_000);
     }
+}
+
+/// Housekeeping on a core until it has nothing to do.
+fn rest(core: &Core) {
+    let rounds = (0..2_000).take_while(|_| core.maintain(1_000)).count();
+    assert!(rounds < 2_000, "housekeeping finds more and more to do");
+    // What was retired by the last piece rests for an epoch.
+    core.maintain(1_000);
+    core.maintain(1_000);
 }
 
 /// What a new transaction sees of a vertex's key, its edges in a list, and the index's count of a key.
@@ -340,4 +372,129 @@ fn a_hub_whose_deletion_meets_a_conflict_on_the_way_is_as_it_was() {
     txn.commit().unwrap();
     s.quiet();
     assert_eq!((s.graph.edge_count(), s.graph.vertex_count()), (0, 10));
+}
+
+#[test]
+fn what_is_rolled_back_leaves_nothing_of_edges_whose_ends_have_gone_before_them() {
+    let s = scene();
+    s.edge_indexes();
+    let target = s.vertices(1)[0];
+    // One by one: a page goes with its last vertex, before the edges of that.
+    s.graph.set_slices(100, 1);
+    let mut left = Vec::new();
+    for _ in 0..3 {
+        let mut txn = s.begin();
+        for _ in 0..2_100 {
+            let id = txn.create_vertex(&[], &[]).unwrap();
+            for k in 0..2 {
+                txn.create_edge(id, target, s.type_, &[(s.key, k.into())])
+                    .unwrap();
+            }
+        }
+        txn.rollback();
+        rest(&s.core);
+        left.push([MemoryOwner::Versions, MemoryOwner::Indexes].map(|owner| s.bytes(owner)));
+        assert_eq!(s.edge_entries(), [0, 0]);
+    }
+    assert_eq!(left[0], left[1]);
+    assert_eq!(left[0], left[2]);
+}
+
+#[test]
+fn edges_whose_sources_another_core_forgets_before_they_are_settled_leave_nothing() {
+    const MANY: usize = 2_100;
+    for commits in [true, false] {
+        let s = scene();
+        let other = s.graph.core(1);
+        s.edge_indexes();
+        let target = s.vertices(1)[0];
+        rest(&s.core);
+        let before = s.bytes(MemoryOwner::Versions);
+        let mut txn = s.begin();
+        let made = (0..MANY).map(|_| txn.create_vertex(&[], &[]).unwrap());
+        let sources: Vec<VertexId> = made.collect();
+        txn.commit().unwrap();
+        rest(&s.core);
+        s.graph.set_slices(0, 512);
+        let mut txn = s.begin();
+        for &id in &sources {
+            txn.create_edge(id, target, s.type_, &[(s.key, 5.into())])
+                .unwrap();
+        }
+        match commits {
+            true => drop(txn.commit().unwrap()),
+            false => txn.rollback(),
+        }
+        let waiting = s.waiting();
+        assert!(waiting > 0, "all was settled at once");
+        let mut txn = other.begin(Access::Write, Isolation::Snapshot);
+        for &id in &sources {
+            assert_eq!(txn.detach_delete_vertex(id), Ok(commits as u64));
+        }
+        txn.commit().unwrap();
+        rest(&other);
+        assert_eq!(s.graph.vertex_count(), 1);
+        assert_eq!(s.waiting(), waiting);
+        rest(&s.core);
+        rest(&other);
+        rest(&s.core);
+        rest(&other);
+        assert_eq!(s.waiting(), 0);
+        assert_eq!(s.edge_entries(), [0, 0]);
+        assert_eq!(s.bytes(MemoryOwner::Versions), before);
+    }
+}
+
+#[test]
+fn housekeeping_comes_to_an_end_while_what_it_waits_for_is_another_cores_to_settle() {
+    const MANY: usize = 3_000;
+    let s = scene();
+    let other = s.graph.core(1);
+    let hub = s.vertices(1)[0];
+    let ids = s.vertices(MANY);
+    rest(&s.core);
+    s.graph.set_slices(0, 512);
+    let mut txn = s.begin();
+    let mut edges = Vec::new();
+    for &id in &ids {
+        txn.set_vertex_property(id, s.key, &1.into()).unwrap();
+        edges.push(txn.create_edge(hub, id, s.type_, &[]).unwrap());
+    }
+    txn.commit().unwrap();
+    let waiting = s.waiting();
+    let mut txn = other.begin(Access::Write, Isolation::Snapshot);
+    txn.set_vertex_property(ids[0], s.key, &2.into()).unwrap();
+    assert_eq!(txn.delete_edge(edges[1]), Ok(true));
+    txn.commit().unwrap();
+    // It settles its own, finds that the rest has to wait, and has nothing more to do.
+    let busy = (0..50).filter(|_| other.maintain(1_000)).count();
+    assert!(busy < 10, "{busy} rounds of 50 found more to do");
+    assert_eq!(s.waiting(), waiting);
+    rest(&s.core);
+    rest(&other);
+    rest(&s.core);
+    assert_eq!(
+        seen(&s, hub, &ids, 1),
+        (MANY - 1, MANY - 1, MANY - 1),
+        "what was waited for is forgotten afterwards"
+    );
+    assert_eq!(seen(&s, hub, &ids, 2).2, 1);
+    let reader = s.begin();
+    let epoch = s.core.enter();
+    let index = reader.view(&epoch).index(s.label, &[s.key]).unwrap();
+    assert_eq!(index.size(), MANY as u64 + 1);
+}
+
+#[test]
+fn an_edge_whose_first_property_is_rolled_back_keeps_no_version() {
+    let s = scene();
+    let ids = s.vertices(2);
+    let edge = s.edge(ids[0], ids[1]);
+    rest(&s.core);
+    let before = s.bytes(MemoryOwner::Versions);
+    let mut txn = s.begin();
+    txn.set_edge_property(edge, s.key, &1.into()).unwrap();
+    txn.rollback();
+    rest(&s.core);
+    assert_eq!(s.bytes(MemoryOwner::Versions), before);
 }

@@ -450,7 +450,8 @@ pub(super) fn tidy(list: &List, place: Place, keeper: &Keeper<'_>) -> Outlook {
                 return;
             }
             Need::By(snapshot) => outlook.ended = outlook.ended.max(Some(snapshot)),
-            Need::Undecided if deleted & IN_FLIGHT == 0 => {
+            // Of what is deleted visibly the creation is in flight.
+            Need::Undecided if deleted & IN_FLIGHT == 0 && deleted > active.open().0 => {
                 outlook.visible = outlook.visible.max(Some(CommitSeq(deleted)));
             }
             Need::Undecided => {}
