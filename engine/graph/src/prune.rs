@@ -14,6 +14,7 @@
 use crate::core::CoreState;
 use crate::horizon::{Active, Need};
 use crate::ids::{CommitSeq, VertexId};
+use crate::index::Gone;
 use crate::memory::Guard;
 use crate::records;
 use crate::shard::Hold;
@@ -90,7 +91,8 @@ enum Left {
 }
 
 impl CoreState {
-    /// Forgets what no snapshot needs, looking at up to `budget` things; how many it was.
+    /// Forgets what no snapshot needs, looking at up to `budget` things; how many it was. One with many versions counts as several: once
+    /// for each token that it takes.
     pub(crate) fn prune(&self, budget: usize) -> usize {
         if self.pruning.borrow().is_empty() {
             return 0;
@@ -103,8 +105,29 @@ impl CoreState {
             };
             let guard = self.heap.enter();
             let shard = self.graph.shard_of(thing.place());
-            let mut hold = Hold::take(&self.graph.shards, self.number, [shard]);
-            let left = self.prune_thing(&mut hold, thing, &active, &guard);
+            let take = || Hold::take(&self.graph.shards, self.number, [shard]);
+            let at_once = self.graph.parts_per_hold();
+            let mut gone = Gone::default();
+            let mut hold = take();
+            let left = loop {
+                let left = self.prune_thing(&mut hold, thing, &active, &mut gone, &guard);
+                done += 1;
+                if !matches!(left, Left::More) || done >= budget {
+                    break left;
+                }
+                drop(hold);
+                hold = take();
+            };
+            while !gone.is_empty() {
+                if hold.has_done(at_once) {
+                    drop(hold);
+                    hold = take();
+                    done += 1;
+                }
+                let n = gone.take_out(&self.graph, thing.place(), hold.left(at_once), &guard);
+                hold.count_parts(n);
+            }
+            drop(hold);
             let mut pruning = self.pruning.borrow_mut();
             match left {
                 Left::Nothing => {}
@@ -112,20 +135,21 @@ impl CoreState {
                 Left::HeldBy(snapshot) => pruning.held.push(snapshot, thing),
                 Left::More => pruning.changed.push(active.open(), thing),
             }
-            done += 1;
         }
-        done
+        done.min(budget)
     }
 
-    fn prune_thing(
-        &self,
+    /// What the versions of a vertex that go were found by comes to `gone`.
+    fn prune_thing<'g>(
+        &'g self,
         hold: &mut Hold<'_>,
         thing: Thing,
         active: &Active,
-        guard: &Guard<'_>,
+        gone: &mut Gone<'g>,
+        guard: &'g Guard<'_>,
     ) -> Left {
         match thing {
-            Thing::Vertex(id) => self.prune_vertex(hold, id, active, guard),
+            Thing::Vertex(id) => self.prune_vertex(hold, id, active, gone, guard),
             Thing::Record(source, record) => self.prune_record(hold, source, record, active, guard),
         }
     }
@@ -153,19 +177,20 @@ impl CoreState {
         left
     }
 
-    fn prune_vertex(
-        &self,
+    fn prune_vertex<'g>(
+        &'g self,
         hold: &mut Hold<'_>,
         id: VertexId,
         active: &Active,
-        guard: &Guard<'_>,
+        gone: &mut Gone<'g>,
+        guard: &'g Guard<'_>,
     ) -> Left {
         let Some(page) = self.graph.directory.page(id.page(), guard) else {
             return Left::Nothing;
         };
         let word = &page.items()[id.slot()].recent;
-        let left = self.prune_chain(hold, word, active, guard, |gone| {
-            self.graph.unindex_record(id, &gone, guard)
+        let left = self.prune_chain(hold, word, active, guard, |version| {
+            gone.add(&self.graph, &version, (id, guard))
         });
         if is_forgotten(word, active, guard) && page.states(id.slot(), guard).nth(1).is_none() {
             version::retire_chain(word, &self.heap);

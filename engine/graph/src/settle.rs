@@ -15,6 +15,7 @@ use crate::adjacency::{self, Keeper, Key, List, Side};
 use crate::core::CoreState;
 use crate::graph::Graph;
 use crate::ids::{CommitSeq, ShardId, VertexId};
+use crate::index::Gone;
 use crate::memory::{Guard, MemoryOwner};
 use crate::mutants::Mutant;
 use crate::page::Slot;
@@ -24,7 +25,7 @@ use crate::shard::Hold;
 use crate::stamp::{Author, CellId, NEVER, in_flight};
 use crate::statistics::Tally;
 use crate::value::Edge;
-use crate::version::{self, Versions};
+use crate::version::{self, Version, Versions};
 use crate::write::Pen;
 use smallvec::SmallVec;
 use std::collections::VecDeque;
@@ -190,11 +191,12 @@ impl Part {
 }
 
 /// Does `work` for each part of the writes, one shard's token after the other, which others get in between. A part's vertex has no slot
-/// when its page has gone since; its record may be there still.
+/// when its page has gone since; its record may be there still. `work` finds room for one thing at least in what is held, counts what it
+/// does, and answers whether the part is done: one that is not comes again under the next token.
 fn for_parts(
     core: &CoreState,
     writes: &[Write],
-    mut work: impl FnMut(&mut Hold<'_>, Part, Option<&Slot>),
+    mut work: impl FnMut(&mut Hold<'_>, Part, Option<&Slot>) -> bool,
 ) {
     let graph: &Graph = &core.graph;
     let take = |shard| Hold::take(&graph.shards, core.number, [shard]);
@@ -203,8 +205,8 @@ fn for_parts(
     if let [write] = writes
         && let Write::Vertex(id) = *write
     {
-        let mut hold = take(graph.shard_of(id));
-        work(&mut hold, Part::Vertex(id), graph.slot(id, &guard));
+        let shard = graph.shard_of(id);
+        while !work(&mut take(shard), Part::Vertex(id), graph.slot(id, &guard)) {}
         return;
     }
     let mut found: SmallVec<[(Part, Option<&Slot>); TOGETHER]> = SmallVec::new();
@@ -218,12 +220,10 @@ fn for_parts(
         let mut next = parts.next();
         while next.is_some() {
             let mut hold = take(shard);
-            let mut left = at_once;
-            while left > 0 && next.is_some() {
+            while !hold.has_done(at_once) && next.is_some() {
                 found.clear();
-                let mut taken = 0;
                 while let Some(part) = next
-                    && taken < left.min(TOGETHER)
+                    && found.len() < hold.left(at_once).min(TOGETHER)
                 {
                     // Under the token: the page may have gone.
                     let slot = graph.slot(part.place(), &guard);
@@ -231,11 +231,8 @@ fn for_parts(
                         slot.prefetch();
                     }
                     found.push((part, slot));
-                    taken += 1;
                     next = parts.next();
                 }
-                left -= taken;
-                hold.count_parts(taken);
                 let lists = || found.iter().filter_map(|(part, slot)| part.list((*slot)?));
                 for list in lists() {
                     list.prefetch(2);
@@ -243,8 +240,22 @@ fn for_parts(
                 for list in lists() {
                     adjacency::prefetch_recent(list, &guard);
                 }
+                let mut is_same_hold = true;
                 for &(part, slot) in &found {
-                    work(&mut hold, part, slot);
+                    loop {
+                        if hold.has_done(at_once) {
+                            drop(hold);
+                            hold = take(shard);
+                            is_same_hold = false;
+                        }
+                        let slot = match is_same_hold {
+                            true => slot,
+                            false => graph.slot(part.place(), &guard),
+                        };
+                        if work(&mut hold, part, slot) {
+                            break;
+                        }
+                    }
                 }
             }
         }
@@ -369,8 +380,17 @@ impl CoreState {
     fn number(&self, cell: CellId, seq: CommitSeq, writes: &[Write]) {
         let guard = self.heap.enter();
         let keeper = Keeper::new(&self.graph, &guard, &self.quiet);
-        for_parts(self, writes, |_, part, slot| {
-            self.rewrite(part, slot, cell, seq, &keeper)
+        // Where a chain goes on that is longer than what is done under one token.
+        let mut resume = None;
+        for_parts(self, writes, |hold, part, slot| {
+            if let Part::Outgoing(..) | Part::Incoming(..) = part {
+                restamp(slot, part, cell, seq.0, &keeper);
+                hold.count_parts(1);
+                return true;
+            }
+            let from = resume.take();
+            resume = self.rewrite(hold, part, from, (cell, seq), &guard);
+            resume.is_none()
         });
         for &write in writes {
             self.fold_later(seq, write);
@@ -395,31 +415,33 @@ impl CoreState {
         }
     }
 
-    fn rewrite(
-        &self,
+    /// Numbers versions of a chain, from `resume` on; where to go on, if not all of them.
+    fn rewrite<'g>(
+        &'g self,
+        hold: &mut Hold<'_>,
         part: Part,
-        slot: Option<&Slot>,
-        cell: CellId,
-        seq: CommitSeq,
-        keeper: &Keeper<'_>,
-    ) {
-        let guard = keeper.guard;
-        match part {
-            Part::Vertex(_) | Part::Record(..) => {
-                let Some(versions) = chain_of(&self.graph, part, guard) else {
-                    return;
-                };
-                // A later transaction's versions may stand in front of ours.
-                let chain = version::chain(versions, guard)
-                    .skip_while(|v| !names(v.header().stamp(), cell));
-                for version in chain.take_while(|v| names(v.header().stamp(), cell)) {
-                    version.header().stamp.store(seq.0, Ordering::Release);
-                }
+        resume: Option<Version<'g>>,
+        (cell, seq): (CellId, CommitSeq),
+        guard: &'g Guard<'_>,
+    ) -> Option<Version<'g>> {
+        let mine = |version: &Version<'_>| names(version.header().stamp(), cell);
+        // One that is not numbered yet is in its chain still.
+        let mut next = resume.or_else(|| {
+            // A later transaction's versions may stand in front of ours.
+            let versions = chain_of(&self.graph, part, guard)?;
+            version::chain(versions, guard).find(mine)
+        });
+        let (mut left, mut done) = (hold.left(self.graph.parts_per_hold()), 0);
+        while let Some(version) = next.filter(mine) {
+            if left == 0 {
+                break;
             }
-            Part::Outgoing(..) | Part::Incoming(..) => {
-                restamp(slot, part, cell, seq.0, keeper);
-            }
+            version.header().stamp.store(seq.0, Ordering::Release);
+            next = version.header().previous.load(guard);
+            (left, done) = (left - 1, done + 1);
         }
+        hold.count_parts(done.max(1));
+        next.filter(mine)
     }
 
     /// Undoes writes of a transaction whose cell says aborted.
@@ -434,33 +456,50 @@ impl CoreState {
         };
         // What is undone was never counted.
         let pen = Pen::new(self, &guard, author, Tally::default());
+        let at_once = self.graph.parts_per_hold();
+        let mut gone = Gone::default();
         for_parts(self, writes, |hold, part, slot| {
             if let Part::Outgoing(edge, EdgeMark::Created) = part {
                 // What its properties are entered by goes with their versions.
                 self.doubt_edge(edge, |_| None, &guard);
             }
+            let room = hold.left(at_once);
             match part {
-                Part::Vertex(_) if Mutant::ForgetsUndoOfVersions.is_on() => {}
-                Part::Outgoing(..) | Part::Incoming(..) if Mutant::ForgetsUndoOfEdges.is_on() => {}
+                Part::Vertex(_) if Mutant::ForgetsUndoOfVersions.is_on() => true,
+                Part::Outgoing(..) | Part::Incoming(..) if Mutant::ForgetsUndoOfEdges.is_on() => {
+                    true
+                }
                 Part::Vertex(id) => {
-                    let newest = || slot?.recent.load(&guard);
-                    while newest().is_some_and(|v| names(v.header().stamp(), cell)) {
-                        pen.unlink_newest(hold, id);
-                    }
+                    let done = pen.unlink_void(hold, id, room, &mut gone);
+                    let taken_out = match room - done {
+                        0 => 0,
+                        room => gone.take_out(&self.graph, id, room, &guard),
+                    };
+                    hold.count_parts((done + taken_out).max(1));
+                    done < room && gone.is_empty()
                 }
                 Part::Record(edge, record) => {
                     let newest = || chain_of(&self.graph, part, &guard)?.load(&guard);
-                    while newest().is_some_and(|v| names(v.header().stamp(), cell)) {
+                    let mut done = 0;
+                    while done < room && newest().is_some_and(|v| names(v.header().stamp(), cell)) {
                         pen.unlink_newest_of_record(edge, record);
+                        done += 1;
+                    }
+                    hold.count_parts(done.max(1));
+                    if done == room {
+                        return false;
                     }
                     if newest().is_some() {
                         // Beneath a first property stands a state that nobody has noted.
                         let visible = self.graph.door().visible();
                         self.fold_later(visible, Write::Record(edge, record));
                     }
+                    true
                 }
                 Part::Outgoing(..) | Part::Incoming(..) => {
                     restamp(slot, part, cell, NEVER, &pen.keeper());
+                    hold.count_parts(1);
+                    true
                 }
             }
         });

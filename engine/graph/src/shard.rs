@@ -256,7 +256,12 @@ impl<'g> Hold<'g> {
 
     /// Whether that is as many as may be: then others get their turn.
     pub(crate) fn has_done(&self, parts: usize) -> bool {
-        self.parts as usize >= parts
+        self.left(parts) == 0
+    }
+
+    /// How many more may be done, of so many.
+    pub(crate) fn left(&self, parts: usize) -> usize {
+        parts.saturating_sub(self.parts as usize)
     }
 
     /// The state of a shard that is held.

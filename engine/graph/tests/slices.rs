@@ -55,6 +55,21 @@ impl Scene {
         ids
     }
 
+    fn write<R>(&self, work: impl FnOnce(&mut Txn) -> R) -> R {
+        self.write_or_not(true, work)
+    }
+
+    /// Commits what `work` writes, or rolls it back.
+    fn write_or_not<R>(&self, commits: bool, work: impl FnOnce(&mut Txn) -> R) -> R {
+        let mut txn = self.begin();
+        let result = work(&mut txn);
+        match commits {
+            true => drop(txn.commit().unwrap()),
+            false => txn.rollback(),
+        }
+        result
+    }
+
     fn edge(&self, a: VertexId, b: VertexId) -> Edge {
         let mut txn = self.begin();
         let edge = txn.create_edge(a, b, self.type_, &[]).unwrap();
@@ -497,4 +512,61 @@ fn an_edge_whose_first_property_is_rolled_back_keeps_no_version() {
     txn.rollback();
     rest(&s.core);
     assert_eq!(s.bytes(MemoryOwner::Versions), before);
+}
+
+#[test]
+fn a_vertex_with_many_versions_of_one_transaction_is_settled_and_forgotten_in_slices() {
+    const MANY: i64 = 2_000;
+    const HELD: u32 = 50;
+    let s = scene();
+    let mut txn = s.begin();
+    let definition = ConstraintDefinition::Unique {
+        label: s.label,
+        keys: [s.key].into_iter().collect(),
+    };
+    txn.create_constraint(definition, None).unwrap();
+    txn.commit().unwrap();
+    let ids: Vec<VertexId> = s.write(|txn| {
+        let keys = [-1, -2];
+        let one = |k: i64| txn.create_vertex(&[s.label], &[(s.key, k.into())]).unwrap();
+        keys.map(one).into()
+    });
+    let edge = s.edge(ids[0], ids[1]);
+    rest(&s.core);
+    s.graph.set_slices(1_000, HELD as usize);
+    let found = |key: i64| {
+        let reader = s.begin();
+        let epoch = s.core.enter();
+        let view = reader.view(&epoch);
+        let index = view.index(s.label, &[s.key]).unwrap();
+        let seen = index.seek(&[key.into()]).count();
+        assert_eq!(
+            view.unique(s.label, &[s.key])
+                .unwrap()
+                .seek(&[key.into()])
+                .is_some(),
+            seen == 1
+        );
+        (seen, index.size())
+    };
+    let before = s.bytes(MemoryOwner::Versions);
+    for commits in [false, true] {
+        s.write_or_not(commits, |txn| {
+            for k in 0..MANY {
+                txn.next_clause();
+                // The first key comes again on the way.
+                let key = if k == 100 { -1 } else { k };
+                txn.set_vertex_property(ids[0], s.key, &key.into()).unwrap();
+                txn.set_edge_property(edge, s.key, &key.into()).unwrap();
+            }
+        });
+        rest(&s.core);
+        assert_eq!(s.core.longest_hold(), HELD);
+        let (own, last) = if commits { (0, 1) } else { (1, 0) };
+        assert_eq!(found(-1), (own, 2));
+        assert_eq!(found(MANY - 1), (last, 2));
+        assert_eq!(found(5), (0, 2));
+        assert_eq!(s.waiting(), 0);
+        assert_eq!(s.bytes(MemoryOwner::Versions), before);
+    }
 }

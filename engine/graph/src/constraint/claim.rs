@@ -24,7 +24,7 @@ use crate::value::sort_key::{self, SortKey};
 use crate::value::{Value, ValueRef};
 use crate::version::Record;
 use crate::view::View;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
 
 /// One unique key that a state takes.
@@ -62,6 +62,35 @@ impl Constraint {
     fn unique_key_of(&self, graph: &Graph, state: &State<'_>) -> Option<SortKey> {
         self.is_on(graph, state)
             .then(|| self.unique_key(|key| state.get(key)))?
+    }
+
+    /// The hash of the unique key of a record that has the label; nothing if the constraint is another, or the record lacks a property.
+    pub(crate) fn key_hash(&self, record: &impl Record) -> Option<KeyHash> {
+        let table = self.unique.as_ref()?;
+        Some(table.hash(&self.unique_key(|key| record.property(key))?))
+    }
+
+    /// States of a vertex with keys of these hashes, ascending, have gone: notes those that no state of it has any more.
+    pub(crate) fn let_go(
+        &self,
+        graph: &Graph,
+        vertex: VertexId,
+        gone: &[KeyHash],
+        guard: &Guard<'_>,
+    ) {
+        let Some(table) = &self.unique else {
+            return;
+        };
+        let mut needed: SmallVec<[bool; 8]> = smallvec![false; gone.len()];
+        for state in graph.states(vertex, guard) {
+            let key = self.unique_key_of(graph, &state);
+            if let Some(Ok(at)) = key.map(|key| gone.binary_search(&table.hash(&key))) {
+                needed[at] = true;
+            }
+        }
+        for (&hash, _) in gone.iter().zip(needed).filter(|(_, needed)| !needed) {
+            table.note_stale(hash);
+        }
     }
 
     /// Whether any state of a vertex has a key of a hash that `has`.
@@ -311,29 +340,6 @@ impl<'s> Claims<'s> {
             table.insert(claim.hash, vertex, guard, &|other, has| {
                 constraint.agrees(graph, table, other, guard, has)
             });
-        }
-    }
-}
-
-/// A state of a vertex has gone: notes the keys that no state of it has any more.
-pub(crate) fn let_go(graph: &Graph, vertex: VertexId, record: &impl Record, guard: &Guard<'_>) {
-    for item in graph
-        .schema
-        .load(guard)
-        .constraints(graph.labels_of(record))
-    {
-        let Some(constraint) = item.constraint() else {
-            continue;
-        };
-        let Some(table) = &constraint.unique else {
-            continue;
-        };
-        let Some(key) = constraint.unique_key(|key| record.property(key)) else {
-            continue;
-        };
-        let hash = table.hash(&key);
-        if !constraint.agrees(graph, table, vertex, guard, &|other| other == hash) {
-            table.note_stale(hash);
         }
     }
 }

@@ -11,9 +11,10 @@ mod claim;
 pub(crate) mod definition;
 mod unique;
 
+pub(crate) use claim::Claims;
 pub use claim::UniqueRef;
-pub(crate) use claim::{Claims, let_go};
 pub use definition::{ConstraintDefinition, ContestedKey, PropertyType, Violation};
+pub(crate) use unique::KeyHash;
 
 use crate::error::{Entity, WriteError};
 use crate::graph::Graph;

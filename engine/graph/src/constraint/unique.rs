@@ -38,7 +38,7 @@ const FRESH: usize = 5;
 const FULLEST: usize = 7;
 
 /// The hash of a key in one table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct KeyHash(u64);
 
 impl KeyHash {

@@ -19,6 +19,7 @@ mod upkeep;
 pub use definition::{Bound, IndexDefinition, KeyRange, NextKey, Order};
 pub(crate) use edges::Edging;
 pub use read::{Cursor, EdgeIndexRef, IndexRef, Seek};
+pub(crate) use upkeep::Gone;
 
 use crate::delta::Keys;
 use crate::ids::{EdgeId, KeyId, LabelId, TypeId, VertexId};

@@ -20,6 +20,7 @@ use crate::core::CoreState;
 use crate::error::{Entity, WriteError};
 use crate::graph::Graph;
 use crate::ids::{KeyId, LabelId, ShardId, VertexId};
+use crate::index::Gone;
 use crate::memory::Guard;
 use crate::page::{Page, Slot};
 use crate::schema::Schema;
@@ -143,31 +144,43 @@ impl<'a> Pen<'a> {
             if standing != Standing::Void {
                 return Some((newest, standing));
             }
-            self.unlink_newest(hold, vertex);
+            let mut gone = Gone::default();
+            self.unlink_void(hold, vertex, usize::MAX, &mut gone);
+            gone.take_out(self.graph(), vertex, usize::MAX, self.guard);
         }
     }
 
-    /// Unlinks the newest version of a vertex, with the index entries that only it had.
-    pub(crate) fn unlink_newest(&self, hold: &mut Hold<'_>, vertex: VertexId) {
+    /// Unlinks up to `most` void versions in front of a vertex's others; how many it was. What they were found by comes to `gone`.
+    pub(crate) fn unlink_void(
+        &self,
+        hold: &mut Hold<'_>,
+        vertex: VertexId,
+        most: usize,
+        gone: &mut Gone<'a>,
+    ) -> usize {
         let Some(page) = self.page(vertex) else {
-            return;
+            return 0;
         };
         let word = &page.items()[vertex.slot()].recent;
-        let Some(head) = word.load(self.guard) else {
-            return;
-        };
-        let old = word.splice(head.header().previous.load(self.guard));
-        self.graph().unindex_record(vertex, &head, self.guard);
-        if let Some(old) = old {
-            version::retire(old, self.guard.heap());
+        let mut done = 0;
+        while done < most
+            && let Some(head) = word.load(self.guard)
+            && self.author.standing(head.header().stamp()) == Standing::Void
+        {
+            gone.add(self.graph(), &head, (vertex, self.guard));
+            if let Some(old) = word.splice(head.header().previous.load(self.guard)) {
+                version::retire(old, self.guard.heap());
+            }
+            done += 1;
         }
-        if word.is_null() {
+        if done > 0 && word.is_null() {
             page.header().columns.unmark(vertex.slot());
             if page.newest(vertex.slot(), self.guard).is_none() {
                 hold.shard(self.graph().shard_of(vertex))
                     .vacate(self.graph(), vertex, self.guard);
             }
         }
+        done
     }
 
     /// The newest state for an author who wants to change the vertex: its own or an old one, and not a deletion.
