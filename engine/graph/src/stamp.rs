@@ -18,7 +18,7 @@
 use crate::growing::Growing;
 use crate::ids::CommitSeq;
 use crate::mutants::Mutant;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, Ordering};
 
 /// Everyone sees it.
 pub(crate) const SETTLED: u64 = 0;
@@ -239,7 +239,7 @@ impl<'e> Author<'e> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
 
@@ -299,5 +299,62 @@ mod tests {
                 "stamp {stamp:#x}"
             );
         }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod model {
+    use super::*;
+    use crate::memory::ring::SealRing;
+    use loom::sync::Arc;
+    use loom::thread;
+
+    /// A transaction commits on one core; on another a snapshot is taken from the watermark and meets its stamp.
+    fn commit_and_snapshot<const CELL_FIRST: bool>() {
+        loom::model(|| {
+            let cells = Arc::new(Cells::default());
+            let mut stock = Vec::new();
+            assert!(cells.refill(&mut stock));
+            let cell = stock[0];
+            cells.activate(cell);
+            let ring: Arc<SealRing<u64>> = Arc::new(SealRing::new(4));
+            let reader = {
+                let (cells, ring) = (cells.clone(), ring.clone());
+                thread::spawn(move || {
+                    let sight = Sight {
+                        cells: &cells,
+                        snapshot: CommitSeq(ring.sealed()),
+                        own: None,
+                        clauses_below: 0,
+                        uncommitted: false,
+                    };
+                    if sight.snapshot == CommitSeq(1) {
+                        assert!(
+                            sight.sees(cell.stamp(0)),
+                            "a snapshot does not see a commit that it stands behind"
+                        );
+                    }
+                })
+            };
+            if CELL_FIRST {
+                cells.commit(cell, CommitSeq(1));
+            }
+            ring.set(1, Box::new(1));
+            if !CELL_FIRST {
+                cells.commit(cell, CommitSeq(1));
+            }
+            reader.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn loom_whoever_finds_a_number_below_the_watermark_finds_it_in_its_cell() {
+        commit_and_snapshot::<true>();
+    }
+
+    #[test]
+    #[should_panic(expected = "does not see a commit")]
+    fn loom_a_number_behind_the_watermark_before_it_stands_in_its_cell_is_missed() {
+        commit_and_snapshot::<false>();
     }
 }
