@@ -467,7 +467,12 @@ fn housekeeping_comes_to_an_end_while_what_it_waits_for_is_another_cores_to_sett
     let other = s.graph.core(1);
     let hub = s.vertices(1)[0];
     let ids = s.vertices(MANY);
+    let pair = s.vertices(2);
     rest(&s.core);
+    // Lists that the other core looks after.
+    let mut txn = other.begin(Access::Write, Isolation::Snapshot);
+    txn.create_edge(pair[0], pair[1], s.type_, &[]).unwrap();
+    txn.commit().unwrap();
     s.graph.set_slices(0, 512);
     let mut txn = s.begin();
     let mut edges = Vec::new();
@@ -475,11 +480,14 @@ fn housekeeping_comes_to_an_end_while_what_it_waits_for_is_another_cores_to_sett
         txn.set_vertex_property(id, s.key, &1.into()).unwrap();
         edges.push(txn.create_edge(hub, id, s.type_, &[]).unwrap());
     }
+    let edge = txn.create_edge(pair[0], pair[1], s.type_, &[]).unwrap();
     txn.commit().unwrap();
     let waiting = s.waiting();
+    rest(&other);
     let mut txn = other.begin(Access::Write, Isolation::Snapshot);
     txn.set_vertex_property(ids[0], s.key, &2.into()).unwrap();
     assert_eq!(txn.delete_edge(edges[1]), Ok(true));
+    assert_eq!(txn.delete_edge(edge), Ok(true));
     txn.commit().unwrap();
     // It settles its own, finds that the rest has to wait, and has nothing more to do.
     let busy = (0..50).filter(|_| other.maintain(1_000)).count();
@@ -497,7 +505,8 @@ fn housekeeping_comes_to_an_end_while_what_it_waits_for_is_another_cores_to_sett
     let reader = s.begin();
     let epoch = s.core.enter();
     let index = reader.view(&epoch).index(s.label, &[s.key]).unwrap();
-    assert_eq!(index.size(), MANY as u64 + 1);
+    assert_eq!(index.size(), MANY as u64 + 3);
+    assert_eq!(s.graph.edge_count(), MANY as u64);
 }
 
 #[test]

@@ -248,7 +248,7 @@ impl CoreState {
         doubts.changed.push(CommitSeq(0), edge);
     }
 
-    /// An edge is deleted, or its creation undone: every state of it goes. The source's token is held.
+    /// An edge is deleted: every state of it goes. The source's token is held.
     pub(crate) fn doubt_all_of_edge(&self, edge: Edge, guard: &Guard<'_>) {
         if self
             .graph
