@@ -297,7 +297,11 @@ fn indexes_are_made_beside_writers_and_miss_nothing() {
                         read.view(&epoch).vertex(id).is_some()
                     });
                 } else {
-                    txn.commit().unwrap();
+                    let committed = txn.commit().unwrap();
+                    // The index's transaction may have the number before and not be through the door yet.
+                    while graph.door().visible() < committed.seq {
+                        std::thread::yield_now();
+                    }
                 }
                 if live.len() > 400 {
                     live.truncate(200);
