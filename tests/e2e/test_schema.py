@@ -243,17 +243,18 @@ def test_writers_go_on_while_an_index_is_made():
         assert server.rows("MATCH (n:P {id: 7}) RETURN count(n)") == [[10 + written[0]]]
 
 
-def test_of_eight_clients_that_take_the_same_keys_one_gets_each():
+@pytest.mark.parametrize("properties", ["n.id", "(n.id, n.half)"])
+def test_of_eight_clients_that_take_the_same_keys_one_gets_each(properties):
     with cluster(cores=2) as made:
         server = made.main
-        server.rows("CREATE CONSTRAINT FOR (n:K) REQUIRE n.id IS UNIQUE")
+        server.rows(f"CREATE CONSTRAINT FOR (n:K) REQUIRE {properties} IS UNIQUE")
         keys, won = 100, []
 
         def take(client):
             with server.driver.session() as session:
                 for key in range(keys):
                     try:
-                        session.run("CREATE (:K {id: $key, by: $client})", key=key, client=client).consume()
+                        session.run("CREATE (:K {id: $key, half: $key % 2, by: $client})", key=key, client=client).consume()
                         won.append(key)
                     except (ClientError, TransientError) as error:
                         assert "onstraint" in error.code or "Transient" in error.code, error

@@ -57,7 +57,7 @@ impl Txn {
         }
         if self.frame.len() > TXN_BYTES_MAX {
             return Err(WriteError::LimitExceeded(
-                "bytes written by one transaction",
+                "bytes written by one transaction, which are 256 MiB at most; do the work in several",
             ));
         }
         self.make_room(DELTA_BYTES, WRITE_BYTES)?;

@@ -73,7 +73,9 @@ impl Txn {
         sorted.sort_unstable();
         sorted.dedup();
         if sorted.len() > LABELS_MAX {
-            return Err(WriteError::LimitExceeded("labels of one node"));
+            return Err(WriteError::LimitExceeded(
+                "labels of one node, which are 1,024 at most",
+            ));
         }
         for label in &sorted {
             self.define(NameKind::Label, label.0)?;
