@@ -106,7 +106,8 @@ def test_a_paused_sync_replica_delays_the_writer_and_nobody_else(group):
 
 
 def test_semi_sync_is_demoted_once_and_promoted_back_by_itself(group):
-    r1 = group.join("r1", "SYNC WITH TIMEOUT 0.5")
+    # Long enough for four clients to begin on a machine that is busy with other things.
+    r1 = group.join("r1", "SYNC WITH TIMEOUT 2")
     group.wait_ready("r1")
     assert group.main.warnings("CREATE (:N)") == []
     assert effective_mode(group, "r1") == "sync"
@@ -118,7 +119,7 @@ def test_semi_sync_is_demoted_once_and_promoted_back_by_itself(group):
         assert all(any("r1" in warning for warning in w.warnings()) for w in waiting), "a commit that waited was not told"
         assert effective_mode(group, "r1") == "async"
         assert group.main.warnings("CREATE (:N)") == [], "a commit after the demotion still carries the warning"
-        assert group.main.replicas()["r1"]["timeout"] == 0.5
+        assert group.main.replicas()["r1"]["timeout"] == 2
         assert group.main.replicas()["r1"]["lag_transactions"] >= 1
     finally:
         r1.resume()

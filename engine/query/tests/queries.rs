@@ -356,7 +356,7 @@ fn what_cannot_be_done_yet_is_refused_by_name_and_place() {
             "MATCH (n) CALL { WITH n DELETE n } IN TRANSACTIONS",
             "IN TRANSACTIONS",
         ),
-        ("PROFILE RETURN 1", "PROFILE"),
+        ("PROFILE CREATE INDEX ON :A(b)", "PROFILE of a statement"),
         ("CREATE POINT INDEX ON :A(b)", "point index"),
         ("CREATE INDEX ON :A(b.c)", "within a map"),
         (
