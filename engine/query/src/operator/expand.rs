@@ -5,13 +5,14 @@
 use std::rc::Rc;
 
 use quoit_cypher::error::Error;
-use quoit_graph::ids::{EdgeId, TypeId, VertexId};
+use quoit_graph::ids::{EdgeId, KeyId, TypeId, VertexId};
 use quoit_graph::value::{Edge, Value};
 use quoit_graph::{Direction, Incidence};
 use smallvec::SmallVec;
 
 use super::{Batch, Context, Operator, Pull, Running, next_rows};
-use crate::expression::NameRef;
+use crate::expression::evaluate::evaluate;
+use crate::expression::{Expr, NameRef};
 use crate::plan::{self, Other};
 
 /// Interned ids of a pattern's types; most patterns have one or none.
@@ -38,6 +39,38 @@ pub fn is_used(edge: EdgeId, others: &[Other], row: &[Value]) -> bool {
                 .any(|used| matches!(used, Value::Edge(used) if used.id == edge)),
             _ => false,
         })
+}
+
+/// Values that properties of a pattern's edges must have, for the row at work.
+#[derive(Default)]
+pub struct Wanted(Vec<(Option<KeyId>, Value)>);
+
+impl Wanted {
+    /// Computes them for a row.
+    pub fn begin(
+        &mut self,
+        properties: &[(NameRef, Expr)],
+        cx: &mut Context<'_>,
+        row: &[Value],
+    ) -> Result<(), Error> {
+        self.0.clear();
+        for (name, value) in properties {
+            let key = name.id(|name| cx.key_id(name)).map(KeyId);
+            self.0.push((key, evaluate(value, cx, row)?));
+        }
+        Ok(())
+    }
+
+    /// Whether an edge has them.
+    pub fn are_of(&self, edge: &Edge, cx: &Context<'_>) -> Result<bool, Error> {
+        for (key, value) in &self.0 {
+            let found = cx.edge_property(edge, key.map(|key| key.0))?;
+            if found.equals(value) != Some(true) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// Edges of a bound vertex.

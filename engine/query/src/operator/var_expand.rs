@@ -7,10 +7,10 @@ use std::rc::Rc;
 
 use quoit_cypher::error::Error;
 use quoit_graph::Incidence;
-use quoit_graph::ids::{KeyId, VertexId};
+use quoit_graph::ids::VertexId;
 use quoit_graph::value::{Edge, Value};
 
-use super::expand::{Types, is_used, type_ids};
+use super::expand::{Types, Wanted, is_used, type_ids};
 use super::{Batch, Context, Operator, Pull, Running, next_rows};
 use crate::expression::evaluate::evaluate;
 use crate::plan;
@@ -36,7 +36,7 @@ pub struct VarExpand {
     spare: Vec<Vec<Incidence>>,
     trail: Vec<Edge>,
     /// Values that each edge's properties must have, for the row at work.
-    wanted: Vec<(Option<KeyId>, Value)>,
+    wanted: Wanted,
     /// The row at work with room for the filter's variables; empty without a filter.
     scratch: Vec<Value>,
     /// The vertex at the end of the trail, if that trail has not been looked at yet.
@@ -54,7 +54,7 @@ impl VarExpand {
             stack: Vec::new(),
             spare: Vec::new(),
             trail: Vec::new(),
-            wanted: Vec::new(),
+            wanted: Wanted::default(),
             scratch: Vec::new(),
             pending: None,
         }
@@ -73,16 +73,6 @@ impl VarExpand {
         }
         // Level n was entered by edge n - 1; the first level has none.
         self.trail.truncate(self.stack.len().saturating_sub(1));
-    }
-
-    fn has_properties(&self, edge: &Edge, cx: &Context<'_>) -> Result<bool, Error> {
-        for (key, value) in &self.wanted {
-            let found = cx.edge_property(edge, key.map(|key| key.0))?;
-            if found.equals(value) != Some(true) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 
     /// Whether the filter lets an edge be the next of the trail.
@@ -154,11 +144,7 @@ impl Operator for VarExpand {
                 self.begun = true;
                 self.trail.clear();
                 let row = self.rows.row(self.at);
-                self.wanted.clear();
-                for (name, value) in &self.plan.properties {
-                    let key = name.id(|name| cx.key_id(name)).map(KeyId);
-                    self.wanted.push((key, evaluate(value, cx, row)?));
-                }
+                self.wanted.begin(&self.plan.properties, cx, row)?;
                 if self.plan.filter.is_some() {
                     self.scratch.clear();
                     self.scratch.extend_from_slice(row);
@@ -198,7 +184,7 @@ impl Operator for VarExpand {
                 let used = self.trail.iter().any(|edge| edge.id == incidence.edge.id)
                     || is_used(incidence.edge.id, &self.plan.unique, self.rows.row(self.at));
                 if !used
-                    && self.has_properties(&incidence.edge, cx)?
+                    && self.wanted.are_of(&incidence.edge, cx)?
                     && self.passes(&incidence, cx)?
                 {
                     self.trail.push(incidence.edge);

@@ -7,12 +7,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use quoit_cypher::error::{Detail, Error, ErrorKind};
-use quoit_graph::ids::{KeyId, VertexId};
+use quoit_graph::ids::VertexId;
 use quoit_graph::value::{Edge, Path, Value};
 use quoit_graph::{Direction, Incidence};
 
 use super::super::Context;
-use super::super::expand::{Types, is_used, type_ids};
+use super::super::expand::{Types, Wanted, is_used, type_ids};
 use crate::expression::evaluate::evaluate;
 use crate::plan;
 
@@ -85,7 +85,7 @@ pub(super) struct Steps {
     pub(super) plan: Rc<plan::Search>,
     /// `None`: types of which none exists.
     types: Option<Types>,
-    wanted: Vec<(Option<KeyId>, Value)>,
+    wanted: Wanted,
     /// The row at work, with room for the variables of filter and weight.
     row: Vec<Value>,
     edges: Vec<Incidence>,
@@ -96,7 +96,7 @@ impl Steps {
         Steps {
             plan,
             types: None,
-            wanted: Vec::new(),
+            wanted: Wanted::default(),
             row: Vec::new(),
             edges: Vec::new(),
         }
@@ -107,12 +107,7 @@ impl Steps {
         self.types = type_ids(&self.plan.types, cx);
         self.row.clear();
         self.row.extend_from_slice(row);
-        self.wanted.clear();
-        for (name, value) in &self.plan.properties {
-            let key = name.id(|name| cx.key_id(name)).map(KeyId);
-            self.wanted.push((key, evaluate(value, cx, row)?));
-        }
-        Ok(())
+        self.wanted.begin(&self.plan.properties, cx, row)
     }
 
     /// The edges of a vertex; given back with [`Steps::put_back`] for their memory.
@@ -144,13 +139,7 @@ impl Steps {
         if is_used(edge.id, &self.plan.unique, &self.row) {
             return Ok(false);
         }
-        for (key, value) in &self.wanted {
-            let found = cx.edge_property(edge, key.map(|key| key.0))?;
-            if found.equals(value) != Some(true) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        self.wanted.are_of(edge, cx)
     }
 
     /// Whether filter and weight look at the path so far.
