@@ -17,6 +17,7 @@ mod listener;
 mod node;
 mod open;
 pub mod options;
+mod peers;
 pub mod report;
 mod session;
 mod start;

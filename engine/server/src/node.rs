@@ -6,6 +6,7 @@
 use crate::isolation::Global;
 use crate::open::{Board, Sessions};
 use crate::options::Options;
+use crate::peers::Peers;
 use crate::wire::columns::ColumnCache;
 use quoit_graph::Core;
 use quoit_log::{Log, LogCore};
@@ -35,6 +36,8 @@ pub(crate) struct Node {
     pub(crate) shared: Arc<Shared>,
     /// What this core's sessions have open.
     pub(crate) sessions: Sessions,
+    /// The way to the other cores' sessions.
+    pub(crate) peers: Peers,
     /// Columns of statements that ran lately.
     pub(crate) columns: RefCell<ColumnCache>,
     /// The cluster's id once there is one: it never changes then, and asking replication takes a lock.
@@ -42,7 +45,8 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// A core's share, made of its handles.
+    /// A core's share, made of its handles; `cores`: of how many.
+    #[allow(clippy::too_many_arguments)]
     pub(crate) fn new(
         rt: Rt,
         options: Arc<Options>,
@@ -51,8 +55,12 @@ impl Node {
         log_core: Rc<LogCore>,
         replication: Rc<ReplicationCore>,
         shared: Arc<Shared>,
+        peers: Peers,
+        cores: usize,
     ) -> Node {
         Node {
+            sessions: Sessions::new(rt.core().index(), cores),
+            peers,
             rt,
             options,
             core,
@@ -60,7 +68,6 @@ impl Node {
             log_core,
             replication,
             shared,
-            sessions: Sessions::default(),
             columns: RefCell::new(ColumnCache::new()),
             cluster: Cell::new(None),
         }

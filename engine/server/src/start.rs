@@ -9,6 +9,7 @@ use crate::housekeeping;
 use crate::listener;
 use crate::node::{Node, Shared};
 use crate::options::Options;
+use crate::peers::{self, Peers};
 use crate::report;
 use quoit_graph::door::Journal;
 use quoit_graph::{Graph, GraphConfig};
@@ -17,7 +18,7 @@ use quoit_log::{
 };
 use quoit_query::{QueryCore, QueryOptions};
 use quoit_replication::{OpenError, Replication, ReplicationConfig, ReplicationCore, Role};
-use quoit_rt::mesh::{self, DealerEnd};
+use quoit_rt::mesh::{self, DealerEnd, MeshEnd};
 use quoit_rt::{Config, Cpus, ListenOptions, Priority, Rt, Running};
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
@@ -223,12 +224,15 @@ impl Server {
 
         let mut dealers: Vec<Option<DealerEnd>> =
             mesh::dealer(cores).into_iter().map(Some).collect();
+        let mut meshes: Vec<Option<MeshEnd<peers::Message>>> =
+            mesh::mesh(cores).into_iter().map(Some).collect();
         let running = {
             let start = start.clone();
             quoit_rt::start(config, move |core| {
                 let start = start.clone();
                 let dealer = dealers[core.index()].take().expect("each core starts once");
-                move |rt: Rt| async move { start.run_core(rt, dealer).await }
+                let mesh = meshes[core.index()].take().expect("each core starts once");
+                move |rt: Rt| async move { start.run_core(rt, dealer, mesh).await }
             })?
         };
         Ok(Server {
@@ -420,9 +424,11 @@ impl Gate {
 
 impl Start {
     /// One core's life.
-    async fn run_core(self: Arc<Self>, rt: Rt, dealer: DealerEnd) {
+    async fn run_core(self: Arc<Self>, rt: Rt, dealer: DealerEnd, mesh: MeshEnd<peers::Message>) {
         let (dealer, dealt) = dealer.bind(&rt);
-        if let Err(error) = self.live(&rt, dealer, dealt).await {
+        let (sender, asked) = mesh.bind(&rt);
+        let peers = Peers::new(sender, self.cores as u16);
+        if let Err(error) = self.live(&rt, dealer, dealt, peers, asked).await {
             self.failure
                 .lock()
                 .unwrap_or_else(|poisoned| poisoned.into_inner())
@@ -436,6 +442,8 @@ impl Start {
         rt: &Rt,
         dealer: mesh::Dealer,
         dealt: mesh::MeshReceiver<quoit_rt::Accepted>,
+        peers: Peers,
+        asked: mesh::MeshReceiver<peers::Message>,
     ) -> Result<(), StartError> {
         let home = rt.core().0 == 0;
         let cores = self.cores;
@@ -478,7 +486,10 @@ impl Start {
             log_core,
             replication,
             self.shared.clone(),
+            peers,
+            cores,
         ));
+        rt.spawn(Priority::Latency, peers::answer(node.clone(), asked));
         rt.spawn(Priority::Background, housekeeping::keep(node.clone()));
         rt.spawn(
             Priority::Latency,

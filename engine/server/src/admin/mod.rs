@@ -8,13 +8,14 @@ mod memory;
 mod replication;
 mod schema;
 mod show;
+mod transactions;
 
 pub(crate) use show::durability;
 
 use crate::allocator;
 use crate::isolation::Chosen;
 use crate::node::{DATABASE, Node};
-use quoit_cypher::ast::admin::AdminStatement;
+use quoit_cypher::ast::admin::{AdminStatement, ShowKind};
 use quoit_cypher::ast::{Expr, ExprKind, LiteralValue};
 use quoit_cypher::error::{Detail, Error};
 use quoit_graph::value::Value;
@@ -105,6 +106,9 @@ pub(crate) async fn run(
         | S::DropReplica { .. }
         | S::ShowReplicas
         | S::ShowReplicationLag => replication::run(node, statement, parameters, explicit).await,
+        S::ShowTransactions { states } => Ok(transactions::show(node, states).await),
+        S::TerminateTransactions { ids } => transactions::terminate(node, ids, parameters).await,
+        S::Show(ShowKind::ActiveUsers) => Ok(transactions::users(node).await),
         S::Show(kind) => show::run(node, *kind, chosen),
         S::ShowStorageInfoOn { database } => match database {
             Some(name) if !crate::node::is_database(&name.name) => Err(Error::argument(
@@ -140,8 +144,6 @@ fn name_of(statement: &AdminStatement) -> &'static str {
         S::EdgeImportMode { .. } => "EDGE IMPORT MODE",
         S::ShowDatabaseSetting { .. } => "SHOW DATABASE SETTING",
         S::SetDatabaseSetting { .. } => "SET DATABASE SETTING",
-        S::ShowTransactions { .. } => "SHOW TRANSACTIONS",
-        S::TerminateTransactions { .. } => "TERMINATE TRANSACTIONS",
         S::CreateSnapshot => "CREATE SNAPSHOT",
         S::RecoverSnapshot { .. } => "RECOVER SNAPSHOT",
         S::DumpDatabase => "DUMP DATABASE",

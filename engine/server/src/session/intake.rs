@@ -5,11 +5,13 @@
 //! of their arrival; a full queue stops the reading; after the end of the stream nothing is read.
 
 use super::transport::{Received, Transport};
+use crate::open::Open;
 use quoit_protocol::chunk::{Dechunker, MESSAGE_LEN_BEFORE_LOGIN, MessageTooLarge};
 use quoit_protocol::queue::{RequestQueue, Urgent};
 use quoit_rt::Rt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 /// The receiving side of a session.
@@ -25,7 +27,7 @@ pub(crate) struct Intake {
 }
 
 /// What arrived behind the request that runs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Notices {
     /// RESETs that were queued since the session last looked.
     pub(crate) resets: u32,
@@ -35,12 +37,24 @@ pub(crate) struct Notices {
     pub(crate) too_large: Option<MessageTooLarge>,
     /// The server is to stop.
     pub(crate) stopping: bool,
+    /// Says whether the session's transaction was told to stop.
+    open: Rc<Open>,
+}
+
+/// What a session that waits for its client gets.
+pub(crate) enum Arrived {
+    /// Bytes.
+    Bytes(Received),
+    /// The word that its transaction has to stop.
+    Stop,
+    /// Nothing any more: the end of the stream, or of the server.
+    Over,
 }
 
 impl Notices {
     /// Whether what runs is to be cancelled.
     pub(crate) fn interrupt(&self) -> bool {
-        self.resets > 0 || self.is_over()
+        self.resets > 0 || self.is_over() || self.open.is_stopped()
     }
 
     /// Whether nobody is to be served any more.
@@ -50,13 +64,19 @@ impl Notices {
 }
 
 impl Intake {
-    /// Of a connection whose client has not logged in.
-    pub(crate) fn new(rt: &Rt) -> Intake {
+    /// Of a connection whose client has not logged in; `open`: the mark of its session.
+    pub(crate) fn new(rt: &Rt, open: Rc<Open>) -> Intake {
         let rt = rt.clone();
         Intake {
             dechunker: Dechunker::new(MESSAGE_LEN_BEFORE_LOGIN),
             queue: RequestQueue::new(),
-            urgent: Notices::default(),
+            urgent: Notices {
+                resets: 0,
+                gone: false,
+                too_large: None,
+                stopping: false,
+                open,
+            },
             stop: Box::pin(async move { rt.shutdown_requested().await }),
         }
     }
@@ -66,15 +86,23 @@ impl Intake {
         !self.queue.is_empty() || self.urgent.is_over() || self.urgent.too_large.is_some()
     }
 
-    /// The next bytes, when nothing waits in the queue; `None` at the end of the stream and when the server stops.
-    pub(crate) async fn input(&mut self, transport: &mut Transport) -> Option<Received> {
+    /// The next bytes, when nothing waits in the queue.
+    pub(crate) async fn input(&mut self, transport: &mut Transport) -> Arrived {
         poll_fn(|cx| {
             if self.poll_stopping(cx) {
-                return Poll::Ready(None);
+                return Poll::Ready(Arrived::Over);
             }
-            transport
-                .poll_recv(cx)
-                .map(|received| received.ok().filter(|bytes| !bytes.is_empty()))
+            if self.urgent.open.is_stopped() {
+                return Poll::Ready(Arrived::Stop);
+            }
+            let received = transport.poll_recv(cx);
+            if received.is_pending() {
+                self.urgent.open.watch(cx);
+            }
+            received.map(|received| match received {
+                Ok(bytes) if !bytes.is_empty() => Arrived::Bytes(bytes),
+                _ => Arrived::Over,
+            })
         })
         .await
     }
@@ -107,6 +135,7 @@ impl Intake {
     /// Takes in what has arrived, without waiting; registers `cx` for more.
     fn poll_listen(&mut self, transport: &mut Transport, cx: &mut Context<'_>) {
         self.poll_stopping(cx);
+        self.urgent.open.watch(cx);
         while !self.urgent.gone && self.urgent.too_large.is_none() && !self.queue.is_full() {
             match transport.poll_recv(cx) {
                 Poll::Ready(Ok(mut received)) if !received.is_empty() => {

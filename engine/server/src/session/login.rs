@@ -11,6 +11,9 @@ use quoit_protocol::message::answer::{HelloAnswer, Hints};
 use quoit_protocol::message::{Auth, Credentials, Hello};
 use std::sync::atomic::Ordering;
 
+/// A longer name of a user is shown up to here, in bytes.
+const NAME_BYTES_SHOWN: usize = 256;
+
 impl Session {
     /// HELLO.
     pub(super) fn hello(&mut self, hello: Hello<'_>) -> Next {
@@ -42,6 +45,9 @@ impl Session {
         {
             return self.refuse_login(&error);
         }
+        if let Some(auth) = hello.auth {
+            self.logged_in(auth);
+        }
         let number = self
             .node
             .shared
@@ -69,10 +75,21 @@ impl Session {
         if let Err(error) = authenticate(auth) {
             return self.refuse_login(&error);
         }
+        self.logged_in(auth);
         self.out
             .logon_success(self.node.options.advertised_address.as_deref());
         self.state.logon_succeeded();
         Next::Go
+    }
+
+    /// Notes who is there, for those who list users.
+    fn logged_in(&self, auth: Auth<'_>) {
+        let name = match auth.credentials() {
+            Some(Credentials::Basic { principal, .. }) => principal,
+            _ => "",
+        };
+        let name = &name[..name.floor_char_boundary(NAME_BYTES_SHOWN)];
+        self.open.logged_in(name, self.node.rt.wall_clock_us());
     }
 
     fn refuse_login(&mut self, error: &Error) -> Next {

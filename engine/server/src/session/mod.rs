@@ -32,11 +32,13 @@ use crate::isolation::Chosen;
 use crate::listener::unless_stopping;
 use crate::node::{Node, is_database};
 use crate::open::{Open, OpenTransaction};
+use crate::wire::parameter;
 use crate::wire::record::SEND_BYTES;
 use answer::Refused;
-use intake::{Intake, Notices};
+use intake::{Arrived, Intake, Notices};
 use quoit_cypher::error::{Error, ErrorKind};
 use quoit_graph::ids::CommitSeq;
+use quoit_graph::value::Value;
 use quoit_graph::{Access, Isolation, Txn};
 use quoit_protocol::chunk::MESSAGE_LEN_BEFORE_LOGIN;
 use quoit_protocol::handshake::Agreement;
@@ -105,7 +107,7 @@ pub(crate) struct Session {
     limits: Limits,
     dialect: Dialect,
     filter: NotificationFilter,
-    /// What it has open, for those who look for old transactions.
+    /// What it has open, for those who look at transactions and stop them.
     open: Rc<Open>,
     /// The isolation levels that its client has chosen.
     isolation: Chosen,
@@ -120,8 +122,10 @@ pub(crate) struct Session {
     hold: CommitSeq,
     /// Makes the texts of bookmarks.
     bookmarks: BookmarkWriter,
+    /// Why the transaction that the client believes in is not there any more.
+    loss: Loss,
     /// Memory of an earlier query's text, for the next one.
-    spare_text: String,
+    spare_text: Option<Rc<String>>,
 }
 
 /// A transaction of this session: opened by BEGIN, or that of the one auto-commit stream.
@@ -131,15 +135,24 @@ struct Transaction {
     access: AccessMode,
     deadline: Option<Instant>,
     filter: NotificationFilter,
-    _open: OpenTransaction,
+    open: OpenTransaction,
+}
+
+/// What became of a transaction while its client said nothing; the client is told at its next request.
+#[derive(Clone, Copy)]
+enum Loss {
+    TimedOut,
+    Stopped,
 }
 
 /// Options of a transaction, taken over from the request.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct TransactionOptions {
     access: AccessMode,
     timeout: Option<Duration>,
     filter: NotificationFilter,
+    /// Shown with the transaction: a map, or null.
+    metadata: Value,
 }
 
 /// What follows a request.
@@ -188,7 +201,7 @@ pub(crate) async fn serve(
 ) {
     let rt = node.rt.clone();
     let mut session = Session::new(node, &transport, agreement, login_deadline);
-    let mut intake = Intake::new(&rt);
+    let mut intake = Intake::new(&rt, session.open.clone());
     session.converse(&mut intake, &mut transport).await;
     // Whatever is still open is rolled back here; then the last answers leave.
     session.rollback();
@@ -239,7 +252,8 @@ impl Session {
             pending: None,
             hold: CommitSeq(0),
             bookmarks: BookmarkWriter::default(),
-            spare_text: String::new(),
+            loss: Loss::TimedOut,
+            spare_text: None,
         }
     }
 
@@ -473,19 +487,22 @@ impl Session {
                 None => None,
             };
             let input = intake.input(transport);
-            let received = match deadline {
-                None => return input.await,
+            let arrived = match deadline {
+                None => Ok(input.await),
                 // Bytes that keep coming would win over it for ever.
                 Some(deadline) if !logged_in && deadline <= rt.now() => return None,
                 Some(deadline) => rt.timeout(deadline, input).await,
             };
-            match received {
-                Ok(received) => return received,
+            // Where the time is up, or an operator stops it, while the client says nothing, the transaction goes now, and the client is
+            // told at its next request.
+            self.loss = match arrived {
+                Ok(Arrived::Bytes(received)) => return Some(received),
+                Ok(Arrived::Over) => return None,
                 Err(_) if !logged_in => return None,
-                // The time is up while the client says nothing: the transaction goes now, the client is told at its next
-                // request.
-                Err(_) => self.rollback(),
-            }
+                Err(_) => Loss::TimedOut,
+                Ok(Arrived::Stop) => Loss::Stopped,
+            };
+            self.rollback();
         }
     }
 
@@ -558,6 +575,7 @@ impl Session {
                 self.state.logoff_succeeded();
                 // Whoever logs in next has chosen nothing.
                 self.isolation = Chosen::default();
+                self.open.logged_off();
                 self.login_deadline = self.node.rt.now() + LOGIN_TIME;
                 self.out.plain_success();
                 Next::Go
@@ -652,7 +670,7 @@ impl Session {
     fn transaction(&self, txn: Txn, explicit: bool, options: TransactionOptions) -> Transaction {
         let now = self.node.rt.now();
         Transaction {
-            _open: self.open.begin(now, txn.snapshot()),
+            open: self.open.begin(now, Some(txn.snapshot()), options.metadata),
             txn,
             explicit,
             access: options.access,
@@ -673,7 +691,12 @@ impl Session {
             ));
         }
         let server_limit = self.node.options.query_timeout;
+        let metadata = match extra.metadata {
+            Some(map) if !map.is_empty() => parameter::metadata(map, self.out.format())?,
+            _ => Value::Null,
+        };
         Ok(TransactionOptions {
+            metadata,
             access: extra.mode,
             timeout: match extra.timeout_ms {
                 Some(0) => None,
@@ -731,6 +754,17 @@ impl Session {
         }))
     }
 
+    /// What a request is told whose transaction has gone.
+    fn lost(&self) -> Error {
+        match self.loss {
+            Loss::TimedOut => Error::of(
+                ErrorKind::TransactionTimedOut,
+                "the transaction was rolled back because its time was up; begin it again, with a longer timeout if it needs one",
+            ),
+            Loss::Stopped => stopped(),
+        }
+    }
+
     /// Ends the transaction and every stream; nothing of it is left.
     fn rollback(&mut self) {
         self.streams.clear();
@@ -741,6 +775,14 @@ impl Session {
             transaction.txn.rollback();
         }
     }
+}
+
+/// What the client of a transaction is told that an operator has stopped.
+fn stopped() -> Error {
+    Error::of(
+        ErrorKind::TransactionTerminated,
+        "the transaction was stopped by TERMINATE TRANSACTIONS; nothing of it remains",
+    )
 }
 
 /// The beginning of a client's text, for a message.

@@ -8,7 +8,8 @@
 use super::intake::{Intake, Notices};
 use super::stream::{Finish, Stream};
 use super::transport::Transport;
-use super::{Next, Session, Transaction, Work, answer};
+use super::{Next, Session, Transaction, Work, answer, stopped};
+use crate::open::OpenTransaction;
 use quoit_cypher::error::{Error, ErrorKind};
 use quoit_graph::CommitError;
 use quoit_graph::door::ReserveError;
@@ -35,6 +36,8 @@ pub(super) struct Settle {
     confirming: Option<Confirming>,
     filter: NotificationFilter,
     ask: Ask,
+    /// Shows that it commits until it is answered.
+    _open: OpenTransaction,
 }
 
 impl Session {
@@ -72,15 +75,15 @@ impl Session {
     /// Commits the transaction and answers, or leaves the answer to [`Work::Settle`].
     pub(super) fn settle(&mut self, ask: Ask) {
         let Some(transaction) = self.transaction.take() else {
-            self.fail(
-                &Error::of(
-                    ErrorKind::TransactionTimedOut,
-                    "the transaction was rolled back because its time was up",
-                ),
-                None,
-            );
+            let lost = self.lost();
+            self.fail(&lost, None);
             return;
         };
+        if self.open.is_stopped() {
+            transaction.txn.rollback();
+            self.fail(&stopped(), None);
+            return;
+        }
         if transaction.txn.wrote()
             && let Err(refusal) = self.node.replication.writable()
         {
@@ -95,11 +98,13 @@ impl Session {
                 let confirming = committed
                     .wrote
                     .then(|| self.node.replication.confirm(committed.seq));
+                transaction.open.commits();
                 let settle = Settle {
                     seq: committed.seq,
                     confirming,
                     filter,
                     ask,
+                    _open: transaction.open,
                 };
                 if settle.confirming.is_none()
                     && settle.seq <= self.node.core.graph().door().visible()

@@ -25,7 +25,7 @@ pub(super) struct AdminRun {
     pub(super) parameters: Parameters,
     pub(super) options: TransactionOptions,
     pub(super) started: Instant,
-    pub(super) text: String,
+    pub(super) text: Rc<String>,
 }
 
 impl Session {
@@ -51,10 +51,16 @@ impl Session {
         let explicit = self.transaction.as_ref().is_some_and(|tx| tx.explicit);
         self.flush(intake, transport).await;
         let node = self.node.clone();
+        let open = (!explicit).then(|| {
+            let metadata = run.options.metadata.clone();
+            self.open.begin(node.rt.now(), None, metadata)
+        });
+        self.open.runs(&run.text);
         let mut chosen = self.isolation;
         let running = admin::run(&node, statement, &run.parameters, explicit, &mut chosen);
         let answer = self.attend(intake, transport, running).await;
         self.isolation = chosen;
+        drop(open);
         match answer {
             Ok(answer) => {
                 let notices = answer

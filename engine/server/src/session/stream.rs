@@ -12,7 +12,7 @@ use super::statement::AdminRun;
 use super::transport::Transport;
 use super::{
     NOOP_INTERVAL, Next, STALL_TIME, STREAMS_MAX, Session, TURN, TransactionOptions, UNSENT_HIGH,
-    UNSENT_LOW, Work,
+    UNSENT_LOW, Work, stopped,
 };
 use crate::admin;
 use crate::node::DATABASE;
@@ -73,7 +73,7 @@ struct Query {
     conflicted: Option<Instant>,
     /// Rows that are produced before the buffer is looked at: as many as fill it, by what rows have taken so far.
     stretch: u64,
-    text: String,
+    text: Rc<String>,
 }
 
 /// The first [`Query::stretch`] of a statement, whose rows may be of any size.
@@ -157,10 +157,7 @@ impl Session {
 
     fn try_run(&mut self, run: &Run<'_>, explicit: bool) -> Result<Next, Error> {
         if self.state.in_transaction() && !explicit {
-            return Err(Error::of(
-                ErrorKind::TransactionTimedOut,
-                "the transaction was rolled back because its time was up; begin it again, with a longer timeout if it needs one",
-            ));
+            return Err(self.lost());
         }
         let started = self.node.rt.now();
         #[cfg(feature = "test-procedures")]
@@ -175,6 +172,7 @@ impl Session {
                 access: tx.access,
                 timeout: None,
                 filter: tx.filter,
+                metadata: Value::Null,
             },
             None => self.options(&run.extra)?,
         };
@@ -187,7 +185,7 @@ impl Session {
             ));
         }
         if prepared.kind() == Kind::Admin {
-            let text = run.query.to_owned();
+            let text = Rc::new(run.query.to_owned());
             self.pending = Some(Work::Admin(AdminRun {
                 prepared,
                 parameters,
@@ -215,7 +213,7 @@ impl Session {
         let execution = Execution::new(prepared.clone(), &parameters)?;
         if !explicit {
             let isolation = self.next_isolation();
-            self.open_auto_commit(&prepared, options, isolation);
+            self.open_auto_commit(&prepared, options.clone(), isolation);
         }
         let fields = self.node.columns.borrow_mut().of(&prepared);
         let qid = self.next_qid;
@@ -226,9 +224,8 @@ impl Session {
             qid: explicit.then_some(qid),
             database: (!explicit && run.extra.database.is_none()).then_some(DATABASE),
         });
-        let mut text = std::mem::take(&mut self.spare_text);
-        text.clear();
-        text.push_str(run.query);
+        let text = self.text(run.query);
+        self.open.runs(&text);
         let kind = prepared.kind();
         let query = Query {
             execution,
@@ -254,6 +251,18 @@ impl Session {
         });
         self.state.run_succeeded(TransactionChange::None);
         Ok(Next::Go)
+    }
+
+    /// The text of a statement, in the memory of an earlier one if that is free.
+    fn text(&mut self, query: &str) -> Rc<String> {
+        if let Some(mut text) = self.spare_text.take()
+            && let Some(buffer) = Rc::get_mut(&mut text)
+        {
+            buffer.clear();
+            buffer.push_str(query);
+            return text;
+        }
+        Rc::new(query.to_owned())
     }
 
     /// Whether this transaction, on this node, may write now.
@@ -305,10 +314,7 @@ impl Session {
                     ErrorKind::ProtocolError,
                     format!("there is no open stream {qid}"),
                 ),
-                _ => Error::of(
-                    ErrorKind::TransactionTimedOut,
-                    "the transaction was rolled back because its time was up",
-                ),
+                _ => self.lost(),
             };
             self.fail(&error, None);
             return Next::Go;
@@ -369,6 +375,9 @@ impl Session {
             .expect("a query's stream has its transaction");
         let rt = &self.node.rt;
         let now = rt.now();
+        if self.open.is_stopped() {
+            return Err(stopped());
+        }
         if transaction.deadline.is_some_and(|deadline| now >= deadline) {
             return Err(Error::of(
                 ErrorKind::TransactionTimedOut,
@@ -494,7 +503,7 @@ impl Session {
             self.pending = Some(Work::Retry { qid, isolation });
             return;
         }
-        let text = std::mem::take(&mut query.text);
+        let text = query.text.clone();
         self.fail(&error, Some(&text));
     }
 
@@ -591,6 +600,8 @@ impl Session {
                 ErrorKind::Unavailable,
                 "the server is shutting down; nothing of the transaction remains",
             )
+        } else if self.open.is_stopped() {
+            stopped()
         } else {
             Error::of(
                 ErrorKind::TransactionTerminated,
@@ -613,7 +624,7 @@ impl Session {
             return;
         };
         let pause_us = (50u64 << query.retries.min(8)) + rt.random() % 200;
-        let options = query.options;
+        let (options, text) = (query.options.clone(), query.text.clone());
         let pause = rt.sleep(Duration::from_micros(pause_us));
         if intake
             .attend_until(transport, Notices::interrupt, pause)
@@ -624,7 +635,10 @@ impl Session {
             return;
         }
         match self.prepare_again(qid) {
-            Ok(prepared) => self.open_auto_commit(&prepared, options, isolation),
+            Ok(prepared) => {
+                self.open_auto_commit(&prepared, options, isolation);
+                self.open.runs(&text);
+            }
             Err(error) => {
                 self.fail(&error, None);
                 return;
@@ -714,10 +728,10 @@ impl Stream {
     }
 
     /// The memory of its query's text, for another's.
-    pub(super) fn into_text(self) -> String {
+    pub(super) fn into_text(self) -> Option<Rc<String>> {
         match self.body {
-            Body::Query(query) if query.text.capacity() <= SPARE_TEXT_BYTES_MAX => query.text,
-            _ => String::new(),
+            Body::Query(query) if query.text.capacity() <= SPARE_TEXT_BYTES_MAX => Some(query.text),
+            _ => None,
         }
     }
 }

@@ -32,6 +32,42 @@ pub(crate) fn parameters(map: Map<'_>, format: WireFormat) -> Result<Parameters,
     Ok(parameters)
 }
 
+/// Entries of a transaction's metadata, nested ones included, at most.
+const METADATA_VALUES_MAX: usize = 1_000;
+/// Bytes of each text of a transaction's metadata at most.
+const METADATA_TEXT_BYTES_MAX: usize = 2_048;
+
+/// What a client wants shown with its transaction: a map.
+///
+/// # Errors
+/// It holds something that is no value a client may send, or too much.
+pub(crate) fn metadata(map: Map<'_>, format: WireFormat) -> Result<Value, Error> {
+    use packstream::Token;
+    let wrong = |reason: String| {
+        let message = format!("tx_metadata cannot be used: {reason}");
+        Error::of(ErrorKind::ArgumentError, message)
+    };
+    for (count, token) in map.tokens().enumerate() {
+        let long = match token {
+            Token::String(text) => text.len() > METADATA_TEXT_BYTES_MAX,
+            Token::Bytes(bytes) => bytes.len() > METADATA_TEXT_BYTES_MAX,
+            _ => false,
+        };
+        if long || count > 2 * METADATA_VALUES_MAX {
+            return Err(wrong(format!(
+                "it may have {METADATA_VALUES_MAX} values of {METADATA_TEXT_BYTES_MAX} bytes each at most"
+            )));
+        }
+    }
+    let entries = map
+        .iter()
+        .map(|(key, value)| Ok((Arc::from(key), owned(value, format)?)))
+        .collect::<Result<_, Unusable>>();
+    entries
+        .map(Value::map)
+        .map_err(|reason| wrong(reason.to_string()))
+}
+
 /// Why a value of a message is none of ours.
 #[derive(Debug, thiserror::Error)]
 enum Unusable {
