@@ -109,3 +109,14 @@ fn an_edge_between_a_hub_and_a_vertex_of_few_edges_is_merged_from_either_end() {
     );
     assert_eq!(db.number("MATCH (:Hub)-[r:U]->(n) RETURN count(r)"), 1);
 }
+
+#[test]
+fn a_match_that_rests_on_what_the_row_created_is_nobody_elses() {
+    let db = Db::new();
+    db.run("CREATE (a:A)-[:T {old: true}]->(b:B), (b)-[:T {old: true}]->(a)");
+    let made = "MATCH (a:A), (b:B) MERGE (a)-[r:T]->(b)-[s:U]->(c) RETURN count(*)";
+    assert_eq!(db.number(made), 1);
+    assert_eq!(db.number("MATCH ()-[r:T]->() RETURN count(r)"), 3);
+    // Both ways through the old relationship and the new one.
+    assert_eq!(db.number(made), 2);
+}

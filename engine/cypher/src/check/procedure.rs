@@ -49,7 +49,7 @@ impl Checker<'_> {
         let span = call.name_span;
         let args = match &mut call.args {
             Some(args) => args,
-            None if call.standalone || signature.inputs.is_empty() => {
+            None if call.standalone => {
                 // `CALL p` takes its arguments from the parameters of its inputs' names.
                 let named = |(name, _): &(Name, ValueType)| {
                     Expr::new(ExprKind::Parameter(name.clone()), span)

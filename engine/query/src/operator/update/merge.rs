@@ -15,7 +15,7 @@ use super::create::create;
 use super::set::set;
 use crate::expression::evaluate::evaluate;
 use crate::operator::{Batch, Context, Operator, Pull, Running, write_error};
-use crate::plan::{self, CreateItem};
+use crate::plan;
 
 /// `MERGE`.
 pub struct Merge {
@@ -172,22 +172,19 @@ fn seek(
     Ok(())
 }
 
-/// Something in a match that this row has not created: another's, if everything that this one could match was created by it.
+/// An entity of a match that is another's. A match that has anything which this row created would not be there without it, whatever
+/// else it rests on, so it is nobody else's.
 fn another(plan: &plan::Create, created: &[Value], found: &[Value]) -> Option<Entity> {
-    let slots = plan.items.iter().map(CreateItem::slot);
-    let is_own = |value: &Value| {
-        plan.items
-            .iter()
-            .any(|item| created[item.slot() as usize] == *value)
-    };
-    slots
-        .map(|slot| &found[slot as usize])
-        .find(|value| !is_own(value))
-        .and_then(|value| match value {
-            Value::Vertex(vertex) => Some(Entity::Vertex(*vertex)),
-            Value::Edge(edge) => Some(Entity::Edge(edge.id)),
-            _ => None,
-        })
+    let slots = || plan.items.iter().map(|item| item.slot() as usize);
+    let is_own = |value: &Value| slots().any(|slot| created[slot] == *value);
+    if slots().any(|slot| is_own(&found[slot])) {
+        return None;
+    }
+    slots().find_map(|slot| match &found[slot] {
+        Value::Vertex(vertex) => Some(Entity::Vertex(*vertex)),
+        Value::Edge(edge) => Some(Entity::Edge(edge.id)),
+        _ => None,
+    })
 }
 
 impl Operator for Merge {

@@ -1,0 +1,1 @@
+CREATE (root:Root), (root)-[:LEFT]->(:Leaf), (root)-[:RIGHT]->(:Leaf);
