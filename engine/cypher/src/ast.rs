@@ -15,6 +15,7 @@ pub mod admin;
 pub mod expression;
 pub mod pattern;
 pub mod schema;
+pub mod value_type;
 
 use crate::span::Span;
 
@@ -22,6 +23,7 @@ pub use admin::AdminStatement;
 pub use expression::*;
 pub use pattern::*;
 pub use schema::SchemaStatement;
+pub use value_type::{TypeMember, TypeName, TypeUnion};
 
 /// A name as the text gives it, backquotes removed.
 pub type Name = Box<str>;

@@ -18,6 +18,7 @@ mod schema;
 mod show;
 mod statement;
 mod subquery;
+mod value_type;
 
 use crate::ast::{Expr, Statement};
 use crate::error::Result;

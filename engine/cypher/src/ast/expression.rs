@@ -1,6 +1,6 @@
 //! Expressions.
 
-use super::{Ident, LabelExpr, Name, PathPattern, Query, Variable};
+use super::{Ident, LabelExpr, Name, PathPattern, Query, TypeUnion, Variable};
 use crate::functions::Function;
 use crate::span::Span;
 
@@ -203,10 +203,8 @@ pub struct IsTyped {
     pub operand: Expr,
     /// `NOT`.
     pub negated: bool,
-    /// The type's words in upper case, one blank between them: `LIST<INTEGER NOT NULL>`.
-    pub type_name: Name,
-    /// Where the type stands.
-    pub type_span: Span,
+    /// The type.
+    pub union: TypeUnion,
 }
 
 /// `operand:L`.

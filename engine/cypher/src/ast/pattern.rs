@@ -260,6 +260,19 @@ impl LabelName {
 }
 
 impl LabelExpr {
+    /// Where it stands; `fallback` for one of which no part says so.
+    pub fn span(&self, fallback: Span) -> Span {
+        match self {
+            LabelExpr::Name(name) => name.span(),
+            LabelExpr::Wildcard(span) => *span,
+            LabelExpr::Not(inner) => inner.span(fallback),
+            LabelExpr::And(parts) | LabelExpr::Or(parts) => match (parts.first(), parts.last()) {
+                (Some(first), Some(last)) => first.span(fallback).to(last.span(fallback)),
+                _ => fallback,
+            },
+        }
+    }
+
     /// The labels if this is a plain conjunction of names (`:A`, `:A:B`, `:A&B`), else `None`.
     pub fn conjunction(&self) -> Option<Vec<&LabelName>> {
         match self {

@@ -242,6 +242,14 @@ impl Checker<'_> {
             self.labels(types)?;
         }
         self.match_properties(&mut relationship.properties)?;
+        if let (Some(filter), false) = (
+            &relationship.filter,
+            relationship.expansion == Expansion::Single,
+        ) {
+            let message = "WHERE cannot stand in a relationship of variable length";
+            return Err(unexpected(filter.span, message)
+                .hint("write `-[r WHERE ...]->{1,3}`, or ask each step with `[r* (e, n | ...)]`"));
+        }
         self.pattern_filter(&mut relationship.filter)?;
         match &mut relationship.expansion {
             Expansion::Single => Ok(()),

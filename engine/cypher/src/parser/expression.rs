@@ -10,6 +10,7 @@ use nom::combinator::{cut, opt};
 use super::atom::atom;
 use super::input::{Bar, Grown, Input, Parsed, named, token, word};
 use super::pattern::label_expression;
+use super::value_type::type_union;
 use crate::ast::*;
 use crate::error::{Detail, Error};
 use crate::span::Span;
@@ -295,17 +296,14 @@ fn is_predicate(input: Input<'_>, operand: Expr) -> Parsed<'_, Expr> {
         return Ok((rest, Expr::new(kind, start.to(end))));
     }
     if let Ok((rest, _)) = token(TokenKind::DoubleColon).or(word("TYPED")).parse(at) {
-        let (rest, (type_name, type_span)) = cut(type_name).parse(rest)?;
+        let (rest, union) = cut(type_union).parse(rest)?;
         let typed = IsTyped {
             operand,
             negated,
-            type_name,
-            type_span,
+            union,
         };
-        return Ok((
-            rest,
-            Expr::new(ExprKind::IsTyped(Box::new(typed)), start.to(type_span)),
-        ));
+        let place = start.to(at.span_to(rest));
+        return Ok((rest, Expr::new(ExprKind::IsTyped(Box::new(typed)), place)));
     }
     let (rest, labels) = label_expression(at)?;
     let place = start.to(at.span_to(rest));

@@ -120,10 +120,10 @@ fn selector(input: Input<'_>) -> Parsed<'_, PathSelector> {
     } else if input.is_word(0, "ALL") {
         (input.next(), PathSelector::All)
     } else if input.is_word(0, "ANY") {
-        let (at, count) = opt(bound).parse(input.next())?;
+        let (at, count) = opt(count_of_paths).parse(input.next())?;
         (at, PathSelector::Any(count))
     } else if input.is_word(0, "SHORTEST") {
-        let (at, count) = opt(bound).parse(input.next())?;
+        let (at, count) = opt(count_of_paths).parse(input.next())?;
         let (at, _) = paths(at)?;
         let (at, groups) = opt(alt((word("GROUPS"), word("GROUP")))).parse(at)?;
         let selector = match groups {
@@ -620,8 +620,8 @@ fn hop_range(input: Input<'_>) -> Parsed<'_, HopRange> {
     Ok((rest, HopRange { min, max }))
 }
 
-/// A bound: an integer or a parameter.
-fn bound(input: Input<'_>) -> Parsed<'_, Box<Expr>> {
+/// A number of paths: an integer or a parameter.
+fn count_of_paths(input: Input<'_>) -> Parsed<'_, Box<Expr>> {
     match input.kind(0) {
         TokenKind::Integer => mapped(number, Box::new).parse(input),
         TokenKind::Parameter => {
@@ -633,6 +633,29 @@ fn bound(input: Input<'_>) -> Parsed<'_, Box<Expr>> {
         }
         _ => input.miss("an integer"),
     }
+}
+
+/// A bound on a length: an integer, a parameter, a variable, or a property of one of these (Memgraph). What stands in parentheses behind it
+/// is an inline filter, so there are no calls.
+fn bound(input: Input<'_>) -> Parsed<'_, Box<Expr>> {
+    let (mut at, mut bound) = match input.kind(0) {
+        TokenKind::Word | TokenKind::QuotedName if !input.is_word(0, "WHERE") => {
+            let (at, variable) = variable(input)?;
+            let kind = ExprKind::Variable(variable);
+            (at, Box::new(Expr::new(kind, input.token().span)))
+        }
+        TokenKind::Parameter => count_of_paths(input)?,
+        _ => return count_of_paths(input),
+    };
+    while at.kind(0) == TokenKind::Dot {
+        let (_, ()) = at.deepen()?;
+        let (rest, key) = named(at.next(), "a property name")?;
+        let span = input.span_to(rest);
+        let object = *bound;
+        let kind = ExprKind::Property(Box::new(Property { object, key }));
+        (at, bound) = (rest, Box::new(Expr::new(kind, span)));
+    }
+    Ok((at, bound))
 }
 
 fn optional_lambda(input: Input<'_>) -> Parsed<'_, Option<Box<Lambda>>> {

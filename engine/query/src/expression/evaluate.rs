@@ -12,6 +12,7 @@ use quoit_cypher::error::{Detail, Error};
 use quoit_graph::value::{Path, Value};
 
 use super::access::{element, property, slice};
+use super::type_test::belongs;
 use super::{
     Case, Expr, LabelTest, ListComprehension, MapProjection, MapProjectionItem, PathPart, Place,
     Quantified, Reduce,
@@ -94,6 +95,10 @@ pub fn evaluate(expr: &Expr, cx: &mut Context<'_>, row: &[Value]) -> Result<Valu
         }
         Expr::IsNull(part, negated) => {
             Ok(Value::Bool(borrowed(part, cx, row)?.is_null() != *negated))
+        }
+        Expr::IsTyped(part, union, negated) => {
+            let value = borrowed(part, cx, row)?;
+            Ok(Value::Bool(belongs(&value, union) != *negated))
         }
         Expr::HasLabels(part, test, place) => {
             let value = evaluate(part, cx, row)?;

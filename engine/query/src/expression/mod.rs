@@ -7,12 +7,13 @@
 pub mod access;
 pub mod arithmetic;
 pub mod evaluate;
+pub mod type_test;
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use quoit_cypher::ast::{ArithmeticOp, ComparisonOp, QuantifierKind, StringOp};
+use quoit_cypher::ast::{ArithmeticOp, ComparisonOp, QuantifierKind, StringOp, TypeUnion};
 use quoit_cypher::functions::Function;
 use quoit_cypher::span::Span;
 use quoit_graph::value::Value;
@@ -116,6 +117,8 @@ pub enum Expr {
     In(Box<(Expr, Expr)>, Place),
     /// `IS NULL`, or `IS NOT NULL` if true.
     IsNull(Box<Expr>, bool),
+    /// `IS :: TYPE`, or `IS NOT :: TYPE` if true.
+    IsTyped(Box<Expr>, Rc<TypeUnion>, bool),
     /// `n:A:B`.
     HasLabels(Box<Expr>, LabelTest, Place),
     /// `a.key`.
@@ -313,6 +316,7 @@ impl Expr {
             Expr::Not(part, _)
             | Expr::Negate(part, _)
             | Expr::IsNull(part, _)
+            | Expr::IsTyped(part, ..)
             | Expr::HasLabels(part, ..)
             | Expr::Property(part, ..) => visit(part),
             Expr::Compare(first, rest) => {

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use quoit_cypher::error::Error;
+use quoit_cypher::error::{Detail, Error};
 use quoit_graph::ids::{EdgeId, KeyId, TypeId, VertexId};
 use quoit_graph::value::{Edge, Value};
 use quoit_graph::{Direction, Incidence};
@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::{Batch, Context, Operator, Pull, Running, next_rows};
 use crate::expression::evaluate::evaluate;
-use crate::expression::{Expr, NameRef};
+use crate::expression::{Expr, NameRef, Place};
 use crate::plan::{self, Other};
 
 /// Interned ids of a pattern's types; most patterns have one or none.
@@ -39,6 +39,44 @@ pub fn is_used(edge: EdgeId, others: &[Other], row: &[Value]) -> bool {
                 .any(|used| matches!(used, Value::Edge(used) if used.id == edge)),
             _ => false,
         })
+}
+
+/// The bounds of a length for a row.
+///
+/// # Errors
+/// A computed bound is no integer, or negative.
+pub fn bounds(
+    known: (u64, u64),
+    computed: &plan::ComputedBounds,
+    cx: &mut Context<'_>,
+    row: &[Value],
+) -> Result<(u64, u64), Error> {
+    let mut value = |known: u64, bound: &Option<(Expr, Place)>| match bound {
+        None => Ok(known),
+        Some((expr, place)) => length_of(&evaluate(expr, cx, row)?).map_err(|e| e.at(place.0)),
+    };
+    Ok((
+        value(known.0, &computed.min)?,
+        value(known.1, &computed.max)?,
+    ))
+}
+
+fn length_of(value: &Value) -> Result<u64, Error> {
+    match value {
+        Value::Int(value) => u64::try_from(*value).map_err(|_| {
+            Error::argument(
+                Detail::NumberOutOfRange,
+                format!("the length of a relationship pattern is not negative, this is {value}"),
+            )
+        }),
+        other => Err(Error::type_error(
+            Detail::InvalidArgumentType,
+            format!(
+                "the length of a relationship pattern is an integer, not a {}",
+                other.type_name()
+            ),
+        )),
+    }
 }
 
 /// Values that properties of a pattern's edges must have, for the row at work.
@@ -196,24 +234,26 @@ impl BoundEdge {
         &self,
         row: &[Value],
         types: &[TypeId],
-        cx: &Context<'_>,
-    ) -> SmallVec<[(VertexId, VertexId); 2]> {
-        match &row[self.plan.edge as usize] {
-            Value::Edge(edge) if !self.plan.list && self.fits(edge, types, row, cx) => {
+        cx: &mut Context<'_>,
+    ) -> Result<SmallVec<[(VertexId, VertexId); 2]>, Error> {
+        let plan = &*self.plan;
+        Ok(match &row[plan.edge as usize] {
+            Value::Edge(edge) if !plan.list && self.fits(edge, types, row, cx) => {
                 self.orientations(edge)
             }
-            Value::List(edges) if self.plan.list => {
+            Value::List(edges) if plan.list => {
                 let count = edges.len() as u64;
-                if !(self.plan.min..=self.plan.max).contains(&count) {
-                    return SmallVec::new();
+                let (min, max) = bounds((plan.min, plan.max), &plan.computed, cx, row)?;
+                if !(min..=max).contains(&count) {
+                    return Ok(SmallVec::new());
                 }
                 let mut ends: SmallVec<[(VertexId, VertexId); 2]> = SmallVec::new();
                 for (at, item) in edges.iter().enumerate() {
                     let Value::Edge(edge) = item else {
-                        return SmallVec::new();
+                        return Ok(SmallVec::new());
                     };
                     if !self.fits(edge, types, row, cx) {
-                        return SmallVec::new();
+                        return Ok(SmallVec::new());
                     }
                     let steps = self.orientations(edge);
                     if at == 0 {
@@ -233,7 +273,7 @@ impl BoundEdge {
                 ends
             }
             _ => SmallVec::new(),
-        }
+        })
     }
 }
 
@@ -254,7 +294,7 @@ impl Operator for BoundEdge {
             if !self.begun {
                 self.begun = true;
                 self.ends = match &types {
-                    Some(types) => self.begin(row, types, cx),
+                    Some(types) => self.begin(row, types, cx)?,
                     None => SmallVec::new(),
                 };
             }

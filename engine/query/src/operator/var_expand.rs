@@ -10,7 +10,7 @@ use quoit_graph::Incidence;
 use quoit_graph::ids::VertexId;
 use quoit_graph::value::{Edge, Value};
 
-use super::expand::{Types, Wanted, is_used, type_ids};
+use super::expand::{Types, Wanted, bounds, is_used, type_ids};
 use super::{Batch, Context, Operator, Pull, Running, next_rows};
 use crate::expression::evaluate::evaluate;
 use crate::plan;
@@ -37,6 +37,8 @@ pub struct VarExpand {
     trail: Vec<Edge>,
     /// Values that each edge's properties must have, for the row at work.
     wanted: Wanted,
+    /// Fewest and most edges, for the row at work.
+    range: (u64, u64),
     /// The row at work with room for the filter's variables; empty without a filter.
     scratch: Vec<Value>,
     /// The vertex at the end of the trail, if that trail has not been looked at yet.
@@ -55,6 +57,7 @@ impl VarExpand {
             spare: Vec::new(),
             trail: Vec::new(),
             wanted: Wanted::default(),
+            range: (0, 0),
             scratch: Vec::new(),
             pending: None,
         }
@@ -136,7 +139,6 @@ impl Operator for VarExpand {
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         out.clear();
         let types = type_ids(&self.plan.types, cx);
-        let (min, max) = (self.plan.min, self.plan.max);
         let mut steps = 0_u32;
         loop {
             next_rows!(self.input, self.rows, self.at, cx, out);
@@ -145,6 +147,8 @@ impl Operator for VarExpand {
                 self.trail.clear();
                 let row = self.rows.row(self.at);
                 self.wanted.begin(&self.plan.properties, cx, row)?;
+                let plan = &*self.plan;
+                self.range = bounds((plan.min, plan.max), &plan.computed, cx, row)?;
                 if self.plan.filter.is_some() {
                     self.scratch.clear();
                     self.scratch.extend_from_slice(row);
@@ -153,6 +157,7 @@ impl Operator for VarExpand {
                     self.pending = Some(*from);
                 }
             }
+            let (min, max) = self.range;
             // The walk of this row: look at the trail just made, then make the next one.
             loop {
                 if out.is_full() {

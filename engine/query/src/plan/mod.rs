@@ -228,6 +228,15 @@ pub struct Expand {
     pub unique: Vec<Other>,
 }
 
+/// Bounds of a length that are computed for each row; they stand for those that are known when the plan is made.
+#[derive(Debug, Default)]
+pub struct ComputedBounds {
+    /// Fewest edges.
+    pub min: Option<(Expr, Place)>,
+    /// Most edges.
+    pub max: Option<(Expr, Place)>,
+}
+
 /// See [`Op::VarExpand`].
 #[derive(Debug)]
 pub struct VarExpand {
@@ -247,6 +256,8 @@ pub struct VarExpand {
     pub min: u64,
     /// Most edges.
     pub max: u64,
+    /// Bounds in place of these two.
+    pub computed: ComputedBounds,
     /// Properties each edge must have.
     pub properties: Vec<(NameRef, Expr)>,
     /// What each edge must be.
@@ -278,6 +289,8 @@ pub struct Search {
     pub min: u64,
     /// Most edges.
     pub max: u64,
+    /// Bounds in place of these two.
+    pub computed: ComputedBounds,
     /// Properties each edge must have.
     pub properties: Vec<(NameRef, Expr)>,
     /// Edges of a path must differ from these too.
@@ -357,6 +370,8 @@ pub struct BoundEdge {
     pub min: u64,
     /// Most edges of a list.
     pub max: u64,
+    /// Bounds in place of these two.
+    pub computed: ComputedBounds,
     /// Edges it must differ from.
     pub unique: Vec<Other>,
 }

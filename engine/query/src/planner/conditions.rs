@@ -13,6 +13,7 @@ use quoit_cypher::span::Span;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
+use super::pattern::static_types;
 use super::scope::Scope;
 use super::unsupported;
 use super::used::{self, Variables};
@@ -41,8 +42,14 @@ pub(super) struct PatternStep<'a> {
     pub(super) relationship: &'a RelationshipPattern,
     pub(super) from: VarId,
     pub(super) to: VarId,
-    /// Hops if the length varies.
+    /// Hops if the length varies, as far as they are known now.
     pub(super) range: Option<(u64, u64)>,
+    /// Bounds that are computed for each row.
+    pub(super) computed: [Option<&'a ast::Expr>; 2],
+    /// Variables that its bounds, filter and weight mention: they must be bound before it is taken.
+    pub(super) needs: Variables,
+    /// A condition on the types of the edges that is more than a choice of names.
+    pub(super) types: Option<&'a LabelExpr>,
     /// Which of the paths, if not all.
     pub(super) search: Option<Search<'a>>,
     pub(super) done: bool,
@@ -158,18 +165,37 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The bounds of a relationship's length, if it varies.
-fn range_of(expansion: &Expansion) -> Result<Option<(u64, u64)>, Error> {
-    let range = match expansion {
-        Expansion::Single => return Ok(None),
+/// The written bounds of a relationship's length, if it varies.
+fn written_range(expansion: &Expansion) -> Option<&ast::HopRange> {
+    match expansion {
+        Expansion::Single => None,
         Expansion::Variable { range, .. }
         | Expansion::BreadthFirst { range, .. }
         | Expansion::WeightedShortest { range, .. }
         | Expansion::AllShortest { range, .. }
-        | Expansion::KShortest { range, .. } => range,
+        | Expansion::KShortest { range, .. } => Some(range),
+    }
+}
+
+/// Variables that the bounds of a relationship's length, its filter and its weight take from elsewhere.
+fn mentioned_within(relationship: &RelationshipPattern) -> Variables {
+    let mut mentioned = Variables::new();
+    used::in_expansion(&relationship.expansion, &mut mentioned);
+    mentioned
+}
+
+/// A bound whose value is known now; a number that another query of the same plan may have otherwise is not.
+fn known_bound(expr: Option<&ast::Expr>, default: u64) -> Option<u64> {
+    let Some(expr) = expr else {
+        return Some(default);
     };
-    let min = bound(range.min.as_deref(), 1)?;
-    Ok(Some((min, bound(range.max.as_deref(), u64::MAX)?)))
+    match &expr.kind {
+        ExprKind::Literal(ast::Literal {
+            value: ast::LiteralValue::Integer(value),
+            extracted: None,
+        }) => u64::try_from(*value).ok(),
+        _ => None,
+    }
 }
 
 /// What an ordered index can answer.
@@ -234,23 +260,33 @@ impl<'a> Solver<'a> {
                     return Err(unsupported("a parenthesised path pattern", group.span));
                 }
             };
-            let range = range_of(&relationship.expansion)?;
+            let written = written_range(&relationship.expansion);
+            let bounds = written.map(|range| [(&range.min, 1), (&range.max, u64::MAX)]);
+            let computed = bounds.map_or([None; 2], |bounds| {
+                bounds.map(|(bound, default)| {
+                    let bound = bound.as_deref();
+                    bound.filter(|_| known_bound(bound, default).is_none())
+                })
+            });
+            let range = bounds.map(|[min, max]| {
+                let known = |(bound, default): (&Option<Box<ast::Expr>>, u64)| {
+                    known_bound(bound.as_deref(), default).unwrap_or(default)
+                };
+                (known(min), known(max))
+            });
+            let types = relationship
+                .types
+                .as_ref()
+                .filter(|_| static_types(relationship).is_none());
             let search = selected.or(Search::of_expansion(pattern, &relationship.expansion));
-            match &relationship.expansion {
-                Expansion::Single => self.describe(
+            if let Expansion::Single = relationship.expansion {
+                self.describe(
                     relationship.id,
-                    None,
+                    types,
                     relationship.properties.as_ref(),
                     relationship.filter.as_ref(),
                     relationship.span,
-                )?,
-                _ if relationship.filter.is_some() => {
-                    return Err(unsupported(
-                        "WHERE inside a relationship of variable length",
-                        relationship.span,
-                    ));
-                }
-                _ => {}
+                )?;
             }
             let search = search.map(|search| match &relationship.expansion {
                 Expansion::Variable { filter, .. } => Search {
@@ -264,6 +300,9 @@ impl<'a> Solver<'a> {
                 from,
                 to: hop.node.id,
                 range,
+                computed,
+                needs: mentioned_within(relationship),
+                types: types.filter(|_| range.is_some()),
                 search,
                 done: false,
             });
@@ -481,19 +520,5 @@ pub(super) fn split_condition<'a>(expr: &'a ast::Expr, out: &mut Vec<Predicate<'
             out.push(Predicate::new(kind));
         }
         _ => out.push(Predicate::new(PredicateKind::Condition(expr))),
-    }
-}
-
-/// A bound of a variable length, which must be a literal here.
-pub(super) fn bound(expr: Option<&ast::Expr>, default: u64) -> Result<u64, Error> {
-    match expr.map(|expr| (&expr.kind, expr.span)) {
-        None => Ok(default),
-        Some((ExprKind::Literal(literal), span)) => match literal.value {
-            ast::LiteralValue::Integer(value) => {
-                u64::try_from(value).map_err(|_| unsupported("a negative length", span))
-            }
-            _ => Err(unsupported("a length that is no integer", span)),
-        },
-        Some((_, span)) => Err(unsupported("a computed bound of a variable length", span)),
     }
 }

@@ -84,7 +84,11 @@ impl Planner<'_> {
             ExprKind::IsNull { operand, negated } => {
                 Expr::IsNull(Box::new(self.expr(operand, scope)?), *negated)
             }
-            ExprKind::IsTyped(typed) => return Err(unsupported("IS :: TYPE", typed.type_span)),
+            ExprKind::IsTyped(typed) => Expr::IsTyped(
+                Box::new(self.expr(&typed.operand, scope)?),
+                Rc::new(typed.union.clone()),
+                typed.negated,
+            ),
             ExprKind::HasLabels(labels) => {
                 let operand = self.expr(&labels.operand, scope)?;
                 Expr::HasLabels(Box::new(operand), self.label_test(&labels.labels)?, place)

@@ -24,7 +24,9 @@ use super::scope::Scope;
 use super::used::Variables;
 use super::{Planner, unsupported};
 use crate::expression::{Constant, Expr, NameRef, PathPart, Place, Slot};
-use crate::plan::{self, BoundEdge, Expand, Op, Other, Plan, StepExpr, VarExpand, Which};
+use crate::plan::{
+    self, BoundEdge, ComputedBounds, Expand, Op, Other, Plan, StepExpr, VarExpand, Which,
+};
 
 impl Planner<'_> {
     pub(super) fn match_clause(
@@ -125,6 +127,9 @@ impl Planner<'_> {
             ) {
                 *solver.conditions.entry(*id).or_default() += 1;
             }
+        }
+        for step in &mut solver.steps {
+            step.needs.retain(|id| variables.contains(id));
         }
         loop {
             plan = self.apply_predicates(plan, &mut solver, scope)?;
@@ -229,7 +234,8 @@ impl Planner<'_> {
         {
             let bound = |id: VarId| scope.slot(id).is_some();
             let (from, to) = (bound(step.from), bound(step.to));
-            if (Self::is_directed(step) && !from) || !self.may_search(at, solver, scope) {
+            let waits = step.needs.iter().any(|id| !bound(*id));
+            if waits || (Self::is_directed(step) && !from) || !self.may_search(at, solver, scope) {
                 continue;
             }
             let cost = if bound(step.relationship.id) {
@@ -308,6 +314,37 @@ impl Planner<'_> {
         })
     }
 
+    /// A filter that asks the type of each edge too.
+    fn with_type_test(
+        &mut self,
+        filter: Option<StepExpr>,
+        types: &ast::LabelExpr,
+        span: Span,
+        scope: &mut Scope,
+    ) -> Result<StepExpr, Error> {
+        let place = Place(span);
+        let test = self.label_test(types)?;
+        let has_types =
+            |edge: Slot| Expr::HasLabels(Box::new(Expr::Slot(edge)), test.clone(), place);
+        Ok(match filter {
+            Some(filter) => StepExpr {
+                body: Expr::And(vec![has_types(filter.edge), filter.body], filter.place),
+                ..filter
+            },
+            None => {
+                let edge = scope.hidden_slot();
+                StepExpr {
+                    edge,
+                    vertex: scope.hidden_slot(),
+                    path: None,
+                    weight: None,
+                    body: has_types(edge),
+                    place,
+                }
+            }
+        })
+    }
+
     /// Which paths a search gives, with the conditions on them; these are done then.
     fn which(
         &mut self,
@@ -373,13 +410,10 @@ impl Planner<'_> {
         let step = &mut solver.steps[at];
         step.done = true;
         let relationship = step.relationship;
-        let Some(types) = static_types(relationship) else {
-            return Err(unsupported(
-                "a type expression with `&`, `!` or `%`",
-                relationship.span,
-            ));
-        };
+        // What is more than a choice of names is a condition on each edge.
+        let types = static_types(relationship).unwrap_or_default();
         let types: Vec<NameRef> = types.into_iter().map(NameRef::new).collect();
+        let test = step.types;
         let direction = match relationship.direction {
             ast::Direction::Outgoing => Direction::Out,
             ast::Direction::Incoming => Direction::In,
@@ -390,7 +424,20 @@ impl Planner<'_> {
         let list = step.range.is_some();
         let unique = solver.used.clone();
         let (min, max) = step.range.unwrap_or((1, 1));
+        let mut computed = step
+            .computed
+            .map(|bound| bound.map(|bound| Ok((self.expr(bound, scope)?, Place(bound.span)))));
+        let computed = ComputedBounds {
+            min: computed[0].take().transpose()?,
+            max: computed[1].take().transpose()?,
+        };
         if bound(scope, relationship.id) {
+            if let Some(types) = test {
+                return Err(unsupported(
+                    "a type expression with `&`, `!` or `%` on a list of relationships that is bound",
+                    types.span(relationship.span),
+                ));
+            }
             let edge = scope.bind(relationship.id);
             let (from, to) = (scope.bind(step.from), scope.bind(step.to));
             solver.used.push(Other { slot: edge, list });
@@ -405,6 +452,7 @@ impl Planner<'_> {
                 types,
                 min,
                 max,
+                computed,
                 unique,
             };
             return Ok(Plan::over(Op::BoundEdge(Rc::new(node)), plan));
@@ -458,10 +506,19 @@ impl Planner<'_> {
                 (None, Expansion::Variable { filter, .. }) => filter.as_deref(),
                 (None, _) => None,
             };
-            let filter = match filter {
+            let mut filter = match filter {
                 Some(filter) => Some(self.step_expr(filter, scope)?),
                 None => None,
             };
+            if let Some(types) = test {
+                filter = Some(self.with_type_test(filter, types, relationship.span, scope)?);
+            }
+            if let (Some(Which::Ranked { .. }), Some(filter)) = (&which, &filter) {
+                return Err(unsupported(
+                    "a condition on each relationship of ranked paths",
+                    filter.place.0,
+                ));
+            }
             if let (Some(search), Some(which)) = (search, which) {
                 let weight = match search.weight {
                     Some(weight) => Some(self.step_expr(weight, scope)?),
@@ -477,6 +534,7 @@ impl Planner<'_> {
                     types,
                     min,
                     max,
+                    computed,
                     properties,
                     unique,
                     reversed,
@@ -496,6 +554,7 @@ impl Planner<'_> {
                 types,
                 min,
                 max,
+                computed,
                 properties,
                 filter,
                 unique,

@@ -147,7 +147,12 @@ fn in_relationship(relationship: &RelationshipPattern, out: &mut Variables) {
         .iter()
         .chain(&relationship.filter)
         .for_each(|expr| in_expr(expr, out));
-    let range = match &relationship.expansion {
+    in_expansion(&relationship.expansion, out);
+}
+
+/// Adds what the bounds, filter and weight of a variable length mention; the filter's own variables are among them.
+pub fn in_expansion(expansion: &Expansion, out: &mut Variables) {
+    let range = match expansion {
         Expansion::Single => return,
         Expansion::Variable { range, filter } | Expansion::BreadthFirst { range, filter } => {
             filter.iter().for_each(|lambda| in_expr(&lambda.body, out));

@@ -99,7 +99,7 @@ impl Ranked {
     ) -> Result<Progress, Error> {
         while let Some(vertex) = self.queue.pop_front() {
             let distance = self.distances[&vertex];
-            if u64::from(distance) < steps.plan.max {
+            if u64::from(distance) < steps.max {
                 let edges = steps.edges(vertex, true, cx);
                 let before = self.distances.len();
                 for incidence in &edges {
@@ -140,8 +140,8 @@ impl Ranked {
                 break;
             }
             let (vertex, hops) = (self.begun[at as usize].vertex, self.begun[at as usize].hops);
-            let arrived = vertex == self.to && u64::from(hops) >= steps.plan.min;
-            if u64::from(hops) < steps.plan.max && !(self.simple && vertex == self.to && hops > 0) {
+            let arrived = vertex == self.to && u64::from(hops) >= steps.min;
+            if u64::from(hops) < steps.max && !(self.simple && vertex == self.to && hops > 0) {
                 self.follow(at, steps, cx)?;
             }
             if arrived {
@@ -171,7 +171,7 @@ impl Ranked {
             let Ok(least_length) = u32::try_from(least) else {
                 continue;
             };
-            if least > steps.plan.max
+            if least > steps.max
                 || self.is_on(at, incidence.edge, incidence.neighbour)
                 || !steps.fits(&incidence.edge, cx)?
             {

@@ -12,7 +12,7 @@ use quoit_graph::value::{Edge, Path, Value};
 use quoit_graph::{Direction, Incidence};
 
 use super::super::Context;
-use super::super::expand::{Types, Wanted, is_used, type_ids};
+use super::super::expand::{Types, Wanted, bounds, is_used, type_ids};
 use crate::expression::evaluate::evaluate;
 use crate::plan;
 
@@ -86,6 +86,10 @@ pub(super) struct Steps {
     /// `None`: types of which none exists.
     types: Option<Types>,
     wanted: Wanted,
+    /// Fewest edges of a path, for the row at work.
+    pub(super) min: u64,
+    /// Most.
+    pub(super) max: u64,
     /// The row at work, with room for the variables of filter and weight.
     row: Vec<Value>,
     edges: Vec<Incidence>,
@@ -97,6 +101,8 @@ impl Steps {
             plan,
             types: None,
             wanted: Wanted::default(),
+            min: 0,
+            max: 0,
             row: Vec::new(),
             edges: Vec::new(),
         }
@@ -107,6 +113,8 @@ impl Steps {
         self.types = type_ids(&self.plan.types, cx);
         self.row.clear();
         self.row.extend_from_slice(row);
+        let plan = &*self.plan;
+        (self.min, self.max) = bounds((plan.min, plan.max), &plan.computed, cx, row)?;
         self.wanted.begin(&self.plan.properties, cx, row)
     }
 

@@ -78,7 +78,7 @@ impl Tree {
         Tree {
             to,
             all,
-            by_hops: weighted && plan.max != u64::MAX,
+            by_hops: weighted && steps.max != u64::MAX,
             reached: vec![start],
             places: HashMap::from_iter([((from, 0), 0)]),
             frontier: match weighted {
@@ -123,7 +123,7 @@ impl Tree {
             if self.is_wanted(at, steps) {
                 self.due.push(at);
             }
-            if u64::from(self.reached[at as usize].hops) < steps.plan.max {
+            if u64::from(self.reached[at as usize].hops) < steps.max {
                 self.follow(at, steps, cx)?;
             }
             if clock.ticks_out(cx) {
@@ -168,9 +168,7 @@ impl Tree {
     /// Whether paths to it are to be told.
     fn is_wanted(&mut self, at: u32, steps: &Steps) -> bool {
         let reached = &self.reached[at as usize];
-        if u64::from(reached.hops) < steps.plan.min
-            || self.to.is_some_and(|to| to != reached.vertex)
-        {
+        if u64::from(reached.hops) < steps.min || self.to.is_some_and(|to| to != reached.vertex) {
             return false;
         }
         if !self.by_hops {
