@@ -64,10 +64,32 @@ fn a_subquery_that_looks_at_everything_gives_way() {
         assert!(turns >= PAGES - 1, "{text}: {turns} turns");
         assert_eq!(rows, db.run(text), "{text}");
     }
+    // Wherever it stands.
+    for text in [
+        "MATCH (a:One) RETURN CASE WHEN a.x = -1 THEN COUNT { MATCH (n:N) WHERE n.i > 9 } ELSE 0 END AS n",
+        "MATCH (a:One) RETURN coalesce(null, COUNT { MATCH (n:N) WHERE n.i > 9 }) AS n",
+        "MATCH (a:One) RETURN [y IN [1, 2] | COUNT { MATCH (n:N) WHERE n.i > y }] AS l",
+        "MATCH (a:One) RETURN all(y IN [1, 2] WHERE EXISTS { MATCH (n:N) WHERE n.i = 6000 + y }) AS b",
+        "MATCH (a) WHERE a:One OR a:Two RETURN labels(a) AS l ORDER BY COUNT { MATCH (n:N) WHERE n.i = coalesce(a.x, 1) } DESC",
+        "MATCH (a:One) UNWIND COLLECT { MATCH (n:N) WHERE n.i < 4 RETURN n.i } AS i RETURN i",
+        "MATCH (a:One) RETURN rand() < 2 AND EXISTS { MATCH (n:N) WHERE n.i = -5 } AS e",
+        "MATCH (a:One) SET a.y = COUNT { MATCH (n:N) WHERE n.i > 9 }, a.z = a.y RETURN a.z",
+        "MATCH (a:One) SET a += {y: COUNT { MATCH (n:N) WHERE n.i > 8 }} RETURN a.y",
+        "CREATE (b:B {y: COUNT { MATCH (n:N) WHERE n.i > 9 }, z: COUNT { MATCH (n:N) WHERE n.i > 8 }}) RETURN b.y + b.z",
+        "MATCH (a:One) MERGE (m:M {y: COUNT { MATCH (n:N) WHERE n.i > 9 }}) RETURN m.y",
+        "MERGE (t:Two) ON MATCH SET t.y = COUNT { MATCH (n:N) WHERE n.i > 9 } RETURN t.y",
+        "FOREACH (i IN COLLECT { MATCH (n:N) WHERE n.i < 4 RETURN n.i } | MERGE (:F {i: i}))",
+        "MATCH (a:One) DELETE CASE WHEN EXISTS { MATCH (n:N) WHERE n.i = -7 } THEN a END RETURN a.x",
+    ] {
+        let (rows, turns) = interrupted(&db, text);
+        assert!(turns >= PAGES - 1, "{text}: {turns} turns");
+        assert_eq!(rows, db.run(text), "{text}");
+    }
     // What the condition does not come to is not run.
     for text in [
         "MATCH (a:One) WHERE a.x = -1 OR EXISTS { MATCH (n:N) WHERE n.i = -5 } RETURN a.x",
         "MATCH (a:One) RETURN a.x = 5 AND EXISTS { MATCH (n:N) WHERE n.i = -5 } AS e",
+        "MATCH (a:One) RETURN CASE WHEN a.x = 5 THEN COUNT { MATCH (n:N) WHERE n.i = -5 } END AS e",
     ] {
         let (rows, turns) = interrupted(&db, text);
         assert!(rows.len() == 1 && turns < 5, "{text}: {turns} turns");
@@ -208,4 +230,93 @@ fn a_foreach_gives_way_within_a_row() {
         "UNWIND [[1], [], null, [2, 3]] AS l FOREACH (i IN l | FOREACH (j IN [i, i] | CREATE (:Inner {i: j})))",
     );
     assert_eq!(db.number("MATCH (n:Inner) RETURN sum(n.i)"), 12);
+}
+
+/// Elements that a loop within an expression goes through between two looks at the clock.
+const ELEMENTS: i64 = 64;
+
+#[test]
+fn loops_within_expressions_give_way() {
+    let db = Db::new();
+    db.run("UNWIND range(1, 3) AS i CREATE (:N {i: i})");
+    let many = 100 * ELEMENTS;
+    for (text, loops) in [
+        ("RETURN reduce(s = 0, x IN range(1, $many) | s + x) AS s", 1),
+        (
+            "RETURN size([x IN range(1, $many) WHERE x % 2 = 0 | x]) AS n",
+            1,
+        ),
+        ("RETURN all(x IN range(1, $many) WHERE x > 0) AS b", 1),
+        ("RETURN any(x IN range(1, $many) WHERE x > $many) AS b", 1),
+        ("RETURN none(x IN range(1, $many) WHERE x = 0) AS b", 1),
+        (
+            "RETURN single(x IN range(1, $many) WHERE x = $many) AS b",
+            1,
+        ),
+        // What is done is not done again: two loops take the turns of two.
+        (
+            "RETURN reduce(s = 0, x IN range(1, $many) | s + x) - reduce(s = 1, x IN range(1, $many) | s + x) AS d",
+            2,
+        ),
+        // A loop within a loop goes on where it was, behind another that is done.
+        (
+            "RETURN reduce(s = 0, y IN [1, 2] | s + reduce(t = 0, x IN range(1, $many) | t + x * y) + reduce(t = 0, x IN range(1, $many) | t + y)) AS s",
+            4,
+        ),
+        (
+            "RETURN [y IN [1, 2, 3] WHERE any(x IN range(1, $many) WHERE x = $many - y) | reduce(t = 0, x IN range(1, $many) | t + y)] AS l",
+            5,
+        ),
+        (
+            "UNWIND [x IN range(1, $many) | x] AS x RETURN sum(x) AS s",
+            1,
+        ),
+        (
+            "RETURN sum(reduce(s = 0, x IN range(1, $many) | s + x)) AS s",
+            1,
+        ),
+        (
+            "MATCH (n:N) WHERE all(x IN range(1, $many) WHERE x + n.i > 2) RETURN n.i AS i ORDER BY i",
+            2,
+        ),
+        (
+            "MATCH (n:N) RETURN n.i AS i ORDER BY reduce(s = 0, x IN range(1, $many) | s - n.i)",
+            3,
+        ),
+        (
+            "MATCH (n:N) RETURN DISTINCT n.i AS i ORDER BY reduce(s = 0, x IN range(1, $many) | s - i)",
+            3,
+        ),
+        (
+            "MATCH (n:N) SET n.s = reduce(s = 0, x IN range(1, $many) | s + n.i), n.t = n.s RETURN sum(n.t) AS t",
+            3,
+        ),
+        (
+            "MATCH (n:N) RETURN sum(COUNT { MATCH (m:N) WHERE all(x IN range(1, $many) WHERE x + m.i > n.i) }) AS c",
+            6,
+        ),
+    ] {
+        let text = text.replace("$many", &many.to_string());
+        let (rows, turns) = interrupted(&db, &text);
+        let at_least = loops * many / ELEMENTS - 2;
+        assert!(
+            turns >= at_least && turns <= 2 * at_least,
+            "{text}: {turns} turns, not {at_least} or some more"
+        );
+        assert_eq!(rows, db.run(&text), "{text}");
+    }
+}
+
+#[test]
+fn a_loop_that_does_not_end_can_be_left() {
+    let db = Db::new();
+    let text = "RETURN any(x IN range(0, 9223372036854775807) WHERE x < 0) AS b";
+    let prepared = db.engine.prepare(text, &db.core).unwrap();
+    let mut txn = db.begin(false);
+    let mut execution = Execution::new(prepared, &Parameters::new()).unwrap();
+    execution.request(Demand::All);
+    for _ in 0..1000 {
+        let step = execution.step(&mut txn, &db.core, &|| true, &mut Rows::default());
+        assert_eq!(step.unwrap(), Step::Yield);
+    }
 }

@@ -6,7 +6,10 @@
 
 pub mod access;
 pub mod arithmetic;
+pub mod elements;
 pub mod evaluate;
+pub(crate) mod loops;
+pub mod progress;
 pub mod type_test;
 
 use std::cell::Cell;
@@ -281,6 +284,108 @@ impl PartialEq for Subquery {
     }
 }
 
+/// Goes over the direct parts of an expression, `$m` being `mut` or nothing.
+macro_rules! visit_parts {
+    ($expr:expr, $visit:expr, $($m:tt)?) => {
+        match $expr {
+            Expr::Constant(_)
+            | Expr::Parameter(_)
+            | Expr::Slot(_)
+            | Expr::Local(_)
+            | Expr::Aggregate(_)
+            | Expr::Column(_)
+            | Expr::Path(_) => {}
+            Expr::List(parts)
+            | Expr::Or(parts, _)
+            | Expr::Xor(parts, _)
+            | Expr::And(parts, _)
+            | Expr::Call(_, parts, _) => {
+                for part in parts {
+                    $visit(part);
+                }
+            }
+            Expr::Map(entries) => {
+                for (_, value) in entries {
+                    $visit(value);
+                }
+            }
+            Expr::Not(part, _)
+            | Expr::Negate(part, _)
+            | Expr::IsNull(part, _)
+            | Expr::IsTyped(part, ..)
+            | Expr::HasLabels(part, ..)
+            | Expr::Property(part, ..) => $visit(part),
+            Expr::Compare(first, rest) => {
+                $visit(first);
+                for (_, part) in rest {
+                    $visit(part);
+                }
+            }
+            Expr::Arithmetic(first, rest) => {
+                $visit(first);
+                for (_, _, part) in rest {
+                    $visit(part);
+                }
+            }
+            Expr::StringMatch(_, pair, _) | Expr::In(pair, _) | Expr::Index(pair, _) => {
+                $visit(&$($m)? pair.0);
+                $visit(&$($m)? pair.1);
+            }
+            Expr::Slice(object, from, to, _) => {
+                $visit(object);
+                for bound in [from, to].into_iter().flatten() {
+                    $visit(bound);
+                }
+            }
+            Expr::Case(case) => {
+                if let Some((subject, _)) = &$($m)? case.subject {
+                    $visit(subject);
+                }
+                for (tests, value) in &$($m)? case.arms {
+                    for test in tests {
+                        $visit(test);
+                    }
+                    $visit(value);
+                }
+                if let Some(value) = &$($m)? case.otherwise {
+                    $visit(value);
+                }
+            }
+            Expr::ListComprehension(comprehension) => {
+                $visit(&$($m)? comprehension.list);
+                if let Some(part) = &$($m)? comprehension.filter {
+                    $visit(part);
+                }
+                if let Some(part) = &$($m)? comprehension.body {
+                    $visit(part);
+                }
+            }
+            Expr::Quantified(quantified) => {
+                $visit(&$($m)? quantified.list);
+                $visit(&$($m)? quantified.predicate);
+            }
+            Expr::Reduce(reduce) => {
+                $visit(&$($m)? reduce.init);
+                $visit(&$($m)? reduce.list);
+                $visit(&$($m)? reduce.body);
+            }
+            Expr::MapProjection(projection) => {
+                $visit(&$($m)? projection.subject);
+                for item in &$($m)? projection.items {
+                    if let MapProjectionItem::Entry(_, value) = item {
+                        $visit(value);
+                    }
+                }
+            }
+            Expr::Subquery(subquery) => {
+                for (value, _) in &$($m)? subquery.imports {
+                    $visit(value);
+                }
+            }
+        }
+    };
+}
+
 impl Expr {
     /// A literal value.
     pub fn constant(value: impl Into<Value>) -> Expr {
@@ -297,84 +402,22 @@ impl Expr {
 
     /// Calls `visit` on every direct part.
     pub fn for_each_part(&mut self, visit: &mut dyn FnMut(&mut Expr)) {
-        match self {
-            Expr::Constant(_)
-            | Expr::Parameter(_)
-            | Expr::Slot(_)
-            | Expr::Local(_)
-            | Expr::Aggregate(_)
-            | Expr::Column(_)
-            | Expr::Path(_) => {}
-            Expr::List(parts)
-            | Expr::Or(parts, _)
-            | Expr::Xor(parts, _)
-            | Expr::And(parts, _)
-            | Expr::Call(_, parts, _) => {
-                parts.iter_mut().for_each(visit);
-            }
-            Expr::Map(entries) => entries.iter_mut().for_each(|(_, value)| visit(value)),
-            Expr::Not(part, _)
-            | Expr::Negate(part, _)
-            | Expr::IsNull(part, _)
-            | Expr::IsTyped(part, ..)
-            | Expr::HasLabels(part, ..)
-            | Expr::Property(part, ..) => visit(part),
-            Expr::Compare(first, rest) => {
-                visit(first);
-                rest.iter_mut().for_each(|(_, part)| visit(part));
-            }
-            Expr::Arithmetic(first, rest) => {
-                visit(first);
-                rest.iter_mut().for_each(|(_, _, part)| visit(part));
-            }
-            Expr::StringMatch(_, pair, _) | Expr::In(pair, _) | Expr::Index(pair, _) => {
-                visit(&mut pair.0);
-                visit(&mut pair.1);
-            }
-            Expr::Slice(object, from, to, _) => {
-                visit(object);
-                [from, to]
-                    .into_iter()
-                    .flatten()
-                    .for_each(|bound| visit(bound));
-            }
-            Expr::Case(case) => {
-                if let Some((subject, _)) = &mut case.subject {
-                    visit(subject);
-                }
-                for (tests, value) in &mut case.arms {
-                    tests.iter_mut().for_each(&mut *visit);
-                    visit(value);
-                }
-                case.otherwise.iter_mut().for_each(visit);
-            }
-            Expr::ListComprehension(comprehension) => {
-                visit(&mut comprehension.list);
-                comprehension.filter.iter_mut().for_each(&mut *visit);
-                comprehension.body.iter_mut().for_each(visit);
-            }
-            Expr::Quantified(quantified) => {
-                visit(&mut quantified.list);
-                visit(&mut quantified.predicate);
-            }
-            Expr::Reduce(reduce) => {
-                visit(&mut reduce.init);
-                visit(&mut reduce.list);
-                visit(&mut reduce.body);
-            }
-            Expr::MapProjection(projection) => {
-                visit(&mut projection.subject);
-                for item in &mut projection.items {
-                    if let MapProjectionItem::Entry(_, value) = item {
-                        visit(value);
-                    }
-                }
-            }
-            Expr::Subquery(subquery) => subquery
-                .imports
-                .iter_mut()
-                .for_each(|(value, _)| visit(value)),
+        visit_parts!(self, visit, mut);
+    }
+
+    /// Whether its evaluation may go on for long, with no bound but that of the data: it is to be interrupted then
+    /// ([`crate::operator::Context::advance`]).
+    pub fn may_take_long(&self) -> bool {
+        if matches!(
+            self,
+            Expr::ListComprehension(_) | Expr::Quantified(_) | Expr::Reduce(_) | Expr::Subquery(_)
+        ) {
+            return true;
         }
+        let mut found = false;
+        let mut visit = |part: &Expr| found = found || part.may_take_long();
+        visit_parts!(self, visit,);
+        found
     }
 
     /// Replaces parts from the outside in: where `replace` answers, its answer stands and is not looked into.

@@ -18,7 +18,8 @@ use quoit_graph::value::Value;
 use smallvec::SmallVec;
 
 use crate::expression::Expr;
-use crate::expression::evaluate::evaluate;
+use crate::expression::evaluate::value;
+use crate::expression::progress::Stop;
 use crate::operator::Context;
 
 /// Items that a function's list may have.
@@ -35,17 +36,17 @@ pub fn call(
     args: &[Expr],
     cx: &mut Context<'_>,
     row: &[Value],
-) -> Result<Value, Error> {
+) -> Result<Value, Stop> {
     if function == Function::Coalesce {
         for arg in args {
-            let value = evaluate(arg, cx, row)?;
+            let value = value(arg, cx, row)?;
             if !value.is_null() {
                 return Ok(value);
             }
         }
         return Ok(Value::Null);
     }
-    apply(function, &arguments(args, cx, row)?, cx)
+    Ok(apply(function, &arguments(args, cx, row)?, cx)?)
 }
 
 /// The values of a call's arguments.
@@ -56,10 +57,10 @@ pub fn arguments(
     args: &[Expr],
     cx: &mut Context<'_>,
     row: &[Value],
-) -> Result<SmallVec<[Value; 3]>, Error> {
+) -> Result<SmallVec<[Value; 3]>, Stop> {
     let mut values = SmallVec::new();
     for arg in args {
-        values.push(evaluate(arg, cx, row)?);
+        values.push(value(arg, cx, row)?);
     }
     Ok(values)
 }

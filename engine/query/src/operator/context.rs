@@ -19,18 +19,23 @@ use regex::Regex;
 
 use super::Running;
 use crate::expression::Place;
+use crate::expression::progress::{Key, Progress, Saved, Stop};
 
 /// Compiled regular expressions kept by one execution.
 const REGEXES_MAX: usize = 64;
 /// Bytes that a compiled regular expression may take.
 const REGEX_BYTES_MAX: usize = 1 << 20;
 
+/// Steps of loops within expressions between two looks at the clock.
+const TICKS: u32 = 64;
+
 /// What an execution keeps between steps.
 pub struct State {
     pub(crate) parameters: Rc<[Value]>,
     pub(crate) locals: Vec<Value>,
+    /// Operators of subqueries within expressions, built once and started again for each row.
+    subqueries: Vec<Option<Running>>,
     regexes: HashMap<Box<str>, Regex>,
-    pub(crate) subqueries: Vec<Option<Running>>,
     random: u64,
     /// When the statement began, since 1970-01-01T00:00Z.
     pub(crate) statement_time: Duration,
@@ -55,8 +60,8 @@ impl State {
         State {
             parameters,
             locals: vec![Value::Null; locals as usize],
-            regexes: HashMap::new(),
             subqueries: (0..subqueries).map(|_| None).collect(),
+            regexes: HashMap::new(),
             random: seed | 1,
             statement_time: now(),
             held_bytes: 0,
@@ -89,6 +94,12 @@ pub struct Context<'a> {
     should_yield: &'a dyn Fn() -> bool,
     /// Depth of plans that must run to their end: within them nothing yields.
     nested: u32,
+    /// Where the evaluation stands that is going on.
+    progress: Progress,
+    /// That evaluation may be interrupted.
+    interruptible: bool,
+    /// Steps of loops within expressions until the next look at the clock.
+    ticks: u32,
 }
 
 impl<'a> Context<'a> {
@@ -112,6 +123,9 @@ impl<'a> Context<'a> {
             state,
             should_yield,
             nested: 0,
+            progress: Progress::default(),
+            interruptible: false,
+            ticks: TICKS,
         }
     }
 
@@ -136,6 +150,89 @@ impl<'a> Context<'a> {
         let result = body(self);
         self.nested -= 1;
         result
+    }
+
+    /// Goes on with an evaluation that can be interrupted; `None`: the time slice is over, and the operator is to ask for the same again
+    /// before it hands its progress to another.
+    ///
+    /// # Errors
+    /// Those of the evaluation.
+    pub fn advance<T>(
+        &mut self,
+        progress: &mut Progress,
+        evaluation: impl FnOnce(&mut Self) -> Result<T, Stop>,
+    ) -> Result<Option<T>, Error> {
+        let outer = std::mem::replace(&mut self.progress, std::mem::take(progress));
+        let was_interruptible = std::mem::replace(&mut self.interruptible, true);
+        let result = evaluation(self);
+        self.interruptible = was_interruptible;
+        let reached = std::mem::replace(&mut self.progress, outer);
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(Stop::Failed(error)) => Err(error),
+            Err(Stop::Interrupted) => {
+                *progress = reached;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Runs operators within an evaluation: what they evaluate is theirs to interrupt.
+    pub(crate) fn apart<T>(&mut self, body: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = std::mem::take(&mut self.progress);
+        let was_interruptible = std::mem::replace(&mut self.interruptible, false);
+        let result = body(self);
+        self.interruptible = was_interruptible;
+        self.progress = outer;
+        result
+    }
+
+    /// Whether the evaluation that is going on can be interrupted.
+    pub(crate) fn is_interruptible(&self) -> bool {
+        self.interruptible && self.nested == 0
+    }
+
+    /// A step of a loop within an expression is done; whether it is interrupted here.
+    #[inline]
+    pub(crate) fn tick(&mut self) -> bool {
+        self.ticks -= 1;
+        if self.ticks > 0 {
+            return false;
+        }
+        self.ticks = TICKS;
+        self.is_interruptible() && (self.should_yield)()
+    }
+
+    /// What a part of the evaluation goes on with.
+    pub(crate) fn resume(&mut self, key: Key) -> Option<Saved> {
+        match self.progress.len() {
+            0 => None,
+            _ => self.progress.resume(key),
+        }
+    }
+
+    /// Keeps where a part of the evaluation stands.
+    pub(crate) fn save(&mut self, key: Key, saved: Saved) {
+        self.progress.push(key, saved);
+    }
+
+    /// Keeps the value of a part that is done, for the case that the evaluation is interrupted behind it.
+    pub(crate) fn keep_value(&mut self, key: Key, value: &Value) {
+        if self.is_interruptible() {
+            self.progress.push(key, Saved::Done(value.clone()));
+        }
+    }
+
+    /// Entries of the evaluation's progress.
+    pub(crate) fn progress_len(&self) -> usize {
+        self.progress.len()
+    }
+
+    /// Forgets all but the first entries of the evaluation's progress.
+    pub(crate) fn forget_progress(&mut self, mark: usize) {
+        if self.progress.len() > mark {
+            self.progress.truncate(mark);
+        }
     }
 
     /// Ends the clause: what was written is seen from here on.
@@ -202,12 +299,17 @@ impl<'a> Context<'a> {
         std::mem::take(&mut self.state.postponed)
     }
 
+    /// The value of a local.
+    pub(crate) fn local(&self, local: u32) -> Value {
+        self.locals[local as usize].clone()
+    }
+
     /// Sets a local.
     pub fn set_local(&mut self, local: u32, value: Value) {
         self.locals[local as usize] = value;
     }
 
-    /// The operators of a subquery, if it has run before. They must be put back.
+    /// The operators of a subquery, if it has run before. They are put back when it is done.
     pub(crate) fn take_subquery(&mut self, number: u32) -> Option<Running> {
         self.state.subqueries[number as usize].take()
     }

@@ -8,6 +8,7 @@ mod aggregate;
 mod apply;
 mod batch;
 mod column_aggregate;
+mod compute;
 mod context;
 mod expand;
 mod index_scan;
@@ -118,7 +119,7 @@ fn operator(op: &Op, inputs: Vec<Running>) -> Running {
         Op::Search(search) => Box::new(search::Search::new(search.clone(), input())),
         Op::BoundEdge(bound) => Box::new(expand::BoundEdge::new(bound.clone(), input())),
         Op::Filter(predicates) => Box::new(row::Filter::new(predicates.clone(), input())),
-        Op::Subqueries(items) => Box::new(subquery::Subqueries::new(items.clone(), input())),
+        Op::Compute(items) => Box::new(compute::Compute::new(items.clone(), input())),
         Op::Extend(items) => Box::new(row::Extend::new(items.clone(), input())),
         Op::Project(project) => Box::new(row::Project::new(project.clone(), input())),
         Op::Aggregate(aggregate) => Box::new(aggregate::Aggregate::new(aggregate.clone(), input())),

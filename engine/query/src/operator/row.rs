@@ -1,16 +1,15 @@
 //! Operators that look at one row at a time: leaves, filters, projections, `UNWIND`.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use quoit_cypher::error::{Detail, Error};
-use quoit_cypher::functions::Function;
 use quoit_graph::value::Value;
 
 use super::{Batch, Context, Operator, Pull, Running, next_rows, pull_rows};
+use crate::expression::elements::Elements;
 use crate::expression::evaluate::{evaluate, holds};
+use crate::expression::progress::Stop;
 use crate::expression::{Expr, Slot};
-use crate::function::{self, list::Range};
 use crate::plan;
 
 /// Gives one row: nulls, or what the enclosing operator set.
@@ -167,8 +166,7 @@ impl Operator for Project {
     }
 }
 
-/// A row for each element of a list. The numbers of a `range()` that stands there by itself are made as they are asked for, without a list;
-/// only within what cannot yield their number is bounded as a list's is.
+/// A row for each element of a list.
 pub struct Unwind {
     plan: Rc<plan::Unwind>,
     input: Running,
@@ -177,52 +175,6 @@ pub struct Unwind {
     at: usize,
     /// Those of its elements that are not out.
     elements: Option<Elements>,
-}
-
-/// What is left of the elements of one row.
-enum Elements {
-    /// A list, and how many of its elements are out.
-    List(Arc<Vec<Value>>, usize),
-    Range(Range),
-    /// What is no list is an element itself.
-    Single(Option<Value>),
-}
-
-impl Elements {
-    fn of(list: &Expr, cx: &mut Context<'_>, row: &[Value]) -> Result<Elements, Error> {
-        if let Expr::Call(Function::Range, args, place) = list {
-            let args = function::arguments(args, cx, row).map_err(|error| error.at(place.0))?;
-            // What cannot yield must not be endless.
-            let range = Range::new(&args).and_then(|range| match cx.may_yield() {
-                true => Ok(range),
-                false => range.bounded(),
-            });
-            return range
-                .map(Elements::Range)
-                .map_err(|error| error.at(place.0));
-        }
-        Ok(match evaluate(list, cx, row)? {
-            Value::Null => Elements::Single(None),
-            Value::List(items) => Elements::List(items, 0),
-            single => Elements::Single(Some(single)),
-        })
-    }
-}
-
-impl Iterator for Elements {
-    type Item = Value;
-
-    fn next(&mut self) -> Option<Value> {
-        match self {
-            Elements::List(items, done) => {
-                let item = items.get(*done)?.clone();
-                *done += 1;
-                Some(item)
-            }
-            Elements::Range(range) => range.next().map(Value::Int),
-            Elements::Single(single) => single.take(),
-        }
-    }
 }
 
 impl Unwind {
@@ -251,7 +203,8 @@ impl Operator for Unwind {
             let row = self.rows.row(self.at);
             let mut elements = match self.elements.take() {
                 Some(elements) => elements,
-                None => Elements::of(&self.plan.list, cx, row)?,
+                None => Elements::of(&self.plan.list, cx.may_yield(), cx, row)
+                    .map_err(Stop::into_error)?,
             };
             loop {
                 if out.is_full() {

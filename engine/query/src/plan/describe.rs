@@ -264,7 +264,7 @@ fn operator(op: &Op) -> String {
             )
         }
         Op::Filter(predicates) => format!("Filter ({} conditions)", predicates.len()),
-        Op::Subqueries(items) => format!("Subqueries ({} values)", items.len()),
+        Op::Compute(items) => format!("ComputeInTurns ({} values)", items.len()),
         Op::Extend(items) => format!("Compute ({} values)", items.len()),
         Op::Project(project) => format!("Project ({} values)", project.items.len()),
         Op::Aggregate(aggregate) => {

@@ -14,7 +14,7 @@ use quoit_cypher::ast::ComparisonOp;
 use quoit_cypher::functions::Function;
 use quoit_graph::{Direction, Order};
 
-use crate::expression::{Expr, LabelTest, NameRef, Place, Slot, Subquery};
+use crate::expression::{Expr, LabelTest, NameRef, Place, Slot};
 use crate::procedure::Procedure;
 
 /// Slots in the rows of a frame; final when planning is done.
@@ -60,8 +60,8 @@ pub enum Op {
     Filter(Rc<Vec<Expr>>),
     /// Computes values into slots of the same row.
     Extend(Rc<Vec<(Slot, Expr)>>),
-    /// Computes subqueries into slots of the same row, one after the other.
-    Subqueries(Rc<Vec<SubqueryPlan>>),
+    /// As `Extend`, for values that may take long: with others' turns in between.
+    Compute(Rc<Vec<(Slot, Expr)>>),
     /// New rows of computed values, in the order of the slots.
     Project(Rc<Project>),
     /// Groups and folds.
@@ -490,7 +490,7 @@ impl Create {
         }
     }
 
-    /// Whether nothing that is computed for it rests on what it creates, so that rows may be written together.
+    /// Whether nothing that is computed for it rests on what it creates or may take long, so that rows may be written together.
     pub fn is_independent(&self) -> bool {
         *self.independent.get_or_init(|| {
             let slots: Vec<Slot> = self.items.iter().map(CreateItem::slot).collect();
@@ -536,7 +536,7 @@ impl CreateItem {
         }
     }
 
-    /// Whether what is computed for it reads neither these slots nor the edges of the graph.
+    /// Whether what is computed for it reads neither these slots nor the edges of the graph, and takes no time to speak of.
     fn is_independent(&self, slots: &[Slot]) -> bool {
         let (properties, names) = match self {
             CreateItem::Vertex {
@@ -560,7 +560,7 @@ impl CreateItem {
             expr.clone().rewrite(&mut |part| {
                 rests |= match part {
                     Expr::Slot(slot) => slots.contains(slot),
-                    Expr::Path(_) | Expr::Subquery(_) => true,
+                    Expr::Path(_) => true,
                     Expr::Call(function, ..) => matches!(
                         function,
                         Function::Degree | Function::InDegree | Function::OutDegree
@@ -569,20 +569,9 @@ impl CreateItem {
                 };
                 None
             });
-            !rests
+            !rests && !expr.may_take_long()
         })
     }
-}
-
-/// A subquery that is computed in front of the expression it stood in.
-#[derive(Debug)]
-pub struct SubqueryPlan {
-    /// Where its value goes.
-    pub slot: Slot,
-    /// What it is.
-    pub subquery: Subquery,
-    /// It is not run, and its value null, if one of these is worth that: then the expression does not come to it.
-    pub unless: Vec<(Expr, bool)>,
 }
 
 /// A label or type to write.

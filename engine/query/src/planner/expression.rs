@@ -10,7 +10,7 @@ use quoit_graph::value::Value;
 
 use super::pattern::path_of;
 use super::scope::Scope;
-use super::{ParameterSource, Planner, unsupported, used};
+use super::{ParameterSource, Planner, long, unsupported, used};
 use crate::expression::{
     Case, Expr, LabelTest, ListComprehension, MapProjection, MapProjectionItem, NameRef, Place,
     Quantified, Reduce, Subquery, SubqueryKind,
@@ -505,7 +505,7 @@ impl Planner<'_> {
         let mut kind = kind;
         if let Some(value) = value {
             let slot = inner.hidden_slot();
-            plan = Plan::over(Op::Extend(Rc::new(vec![(slot, value)])), plan);
+            plan = long::extended(plan, vec![(slot, value)]);
             kind = SubqueryKind::Collect(slot);
         }
         self.subquery_depth += plan.depth;

@@ -9,12 +9,12 @@ mod conditions;
 mod estimate;
 mod expression;
 mod index;
+mod long;
 mod order;
 mod pattern;
 mod projection;
 mod scope;
 mod start;
-mod subquery;
 mod update;
 mod used;
 
@@ -313,7 +313,8 @@ impl Planner<'_> {
             ClauseKind::Match(matching) => self.match_clause(plan, matching, clause.span, scope),
             ClauseKind::Unwind { list, variable } => {
                 let place = Place(list.span);
-                let list = self.expr(list, scope)?;
+                let mut list = self.expr(list, scope)?;
+                let plan = self.with_long(plan, [&mut list], scope);
                 let slot = scope.bind(variable.id);
                 let estimate = plan.estimate * 10.0;
                 Ok(
@@ -370,10 +371,11 @@ impl Planner<'_> {
             self.procedures.find(&call.name).cloned().ok_or_else(|| {
                 Error::internal("a procedure is gone since the query was checked")
             })?;
-        let args = match &call.args {
+        let mut args = match &call.args {
             Some(args) => self.exprs(args, scope)?,
             None => Vec::new(),
         };
+        let plan = self.with_long(plan, &mut args, scope);
         let mut outputs = Vec::new();
         if let Yield::Items(items) = &call.yields {
             for (output, variable) in items {

@@ -179,7 +179,7 @@ fn keeps_order(op: &Op) -> bool {
     matches!(
         op,
         Op::Filter(_)
-            | Op::Subqueries(_)
+            | Op::Compute(_)
             | Op::Distinct(_)
             | Op::Skip(_)
             | Op::Limit(_)

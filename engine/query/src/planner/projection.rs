@@ -11,7 +11,7 @@ use quoit_cypher::error::{Detail, Error};
 use quoit_cypher::span::Span;
 
 use super::scope::Scope;
-use super::{Planner, columns, used};
+use super::{Planner, columns, long, used};
 use crate::expression::{Expr, Slot};
 use crate::plan::{Aggregate, Op, Plan, Project, Sort};
 
@@ -104,7 +104,7 @@ impl Planner<'_> {
                 plan.estimate.sqrt().max(1.0)
             };
             let args = calls.iter_mut().flat_map(|call| &mut call.args);
-            plan = self.with_subqueries(plan, keys.iter_mut().chain(args), scope);
+            plan = self.with_long(plan, keys.iter_mut().chain(args), scope);
             let node = Aggregate {
                 keys,
                 calls,
@@ -131,11 +131,7 @@ impl Planner<'_> {
                     }
                 });
             }
-            if !extended.is_empty() {
-                let computed = extended.iter_mut().map(|(_, expr)| expr);
-                plan = self.with_subqueries(plan, computed, &mut frame);
-                plan = Plan::over(Op::Extend(Rc::new(extended)), plan);
-            }
+            plan = long::extended(plan, extended);
             let filtered = filter.iter_mut().map(|(expr, _)| expr);
             for expr in order.iter_mut().map(|(expr, _)| expr).chain(filtered) {
                 expr.rewrite(&mut |expr| match expr {
@@ -143,7 +139,7 @@ impl Planner<'_> {
                     _ => None,
                 });
             }
-            plan = self.sort_and_cut(plan, order, projection, scope)?;
+            plan = self.sort_and_cut(plan, order, projection, &mut frame)?;
             if let Some((condition, _)) = filter {
                 let estimate = plan.estimate * 0.5;
                 plan = self.filtered(plan, vec![condition], estimate, &mut frame);
@@ -169,7 +165,7 @@ impl Planner<'_> {
                 into_frame(expr, &replace, key.expr.span)?;
             }
         }
-        plan = self.with_subqueries(plan, &mut items, &mut frame);
+        plan = self.with_long(plan, &mut items, &mut frame);
         plan = Plan::over(
             Op::Project(Rc::new(Project {
                 items,
@@ -181,7 +177,7 @@ impl Planner<'_> {
             plan = Plan::over(Op::Distinct(columns), plan);
         }
         if !sort_here {
-            plan = self.sort_and_cut(plan, order, projection, scope)?;
+            plan = self.sort_and_cut(plan, order, projection, &mut next)?;
         }
         *scope = next;
         match &projection.filter {
@@ -195,9 +191,9 @@ impl Planner<'_> {
         plan: Plan,
         order: Vec<(Expr, bool)>,
         projection: &Projection,
-        scope: &Scope,
+        scope: &mut Scope,
     ) -> Result<Plan, Error> {
-        let mut plan = plan;
+        let (mut plan, mut order) = (plan, order);
         // Counts see no variables of the query.
         let mut empty = scope.subquery();
         let skip = projection
@@ -216,6 +212,7 @@ impl Planner<'_> {
                 .flat_map(|limit| std::iter::once(limit).chain(&skip))
                 .cloned()
                 .collect();
+            plan = self.with_long(plan, order.iter_mut().map(|(key, _)| key), scope);
             plan = Plan::over(Op::Sort(Rc::new(Sort { keys: order, top })), plan);
         }
         if let Some(skip) = skip {

@@ -11,6 +11,7 @@ use quoit_graph::{NewEdge, NewVertex};
 use super::values::{Labels, Properties, label_ids, new_properties, type_id};
 use super::{Gather, gathered};
 use crate::expression::Place;
+use crate::expression::progress::{Progress, Stop};
 use crate::operator::{Batch, Context, Operator, Pull, Running, write_error};
 use crate::plan::{self, CreateItem};
 
@@ -21,6 +22,7 @@ const ROWS_AT_ONCE: usize = 1024;
 pub struct Create {
     plan: Rc<plan::Create>,
     gather: Gather,
+    creating: Creating,
 }
 
 impl Create {
@@ -28,6 +30,7 @@ impl Create {
         Create {
             plan,
             gather: Gather::new(input),
+            creating: Creating::default(),
         }
     }
 }
@@ -35,21 +38,28 @@ impl Create {
 impl Operator for Create {
     fn reset(&mut self, argument: &[Value]) {
         self.gather.reset(argument);
+        self.creating = Creating::default();
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
-        let Create { plan, gather } = self;
+        let Create {
+            plan,
+            gather,
+            creating,
+        } = self;
         gathered!(
             gather,
             cx,
             out,
-            gather.write(cx, ROWS_AT_ONCE, |rows, mut range, cx| {
-                if rows.len() > 1 && plan.is_independent() {
-                    create_rows(plan, cx, rows, range)
-                } else {
-                    range.try_for_each(|at| create(plan, cx, rows.row_mut(at)))
-                }
-            })
+            if gather.rows.len() > 1 && plan.is_independent() {
+                gather.write(cx, ROWS_AT_ONCE, |rows, range, cx| {
+                    create_rows(plan, cx, rows, range).map_err(Stop::into_error)
+                })
+            } else {
+                gather.write_each(cx, ROWS_AT_ONCE, |rows, at, cx| {
+                    creating.go_on(plan, cx, rows.row_mut(at))
+                })
+            }
         )
     }
 }
@@ -60,7 +70,7 @@ fn create_rows(
     cx: &mut Context<'_>,
     rows: &mut Batch,
     range: Range<usize>,
-) -> Result<(), Error> {
+) -> Result<(), Stop> {
     create_vertices(plan, cx, rows, range.clone())?;
     create_edges(plan, cx, rows, range)
 }
@@ -70,7 +80,7 @@ fn create_vertices(
     cx: &mut Context<'_>,
     rows: &mut Batch,
     range: Range<usize>,
-) -> Result<(), Error> {
+) -> Result<(), Stop> {
     let mut written: Vec<(Labels, Properties)> = Vec::new();
     let mut places: Vec<(usize, usize)> = Vec::new();
     for at in range {
@@ -108,7 +118,7 @@ fn create_edges(
     cx: &mut Context<'_>,
     rows: &mut Batch,
     range: Range<usize>,
-) -> Result<(), Error> {
+) -> Result<(), Stop> {
     let mut written: Vec<(VertexId, VertexId, TypeId, Properties)> = Vec::new();
     let mut places: Vec<(usize, usize)> = Vec::new();
     for at in range {
@@ -150,18 +160,38 @@ fn create_edges(
     Ok(())
 }
 
-/// Creates what a row asks for. Later items may read what earlier ones made.
-pub(super) fn create(
-    plan: &plan::Create,
-    cx: &mut Context<'_>,
-    row: &mut [Value],
-) -> Result<(), Error> {
-    plan.items
-        .iter()
-        .try_for_each(|item| cx.seeing_own_writes(|cx| create_item(item, cx, row)))
+/// How far what a row asks for is created. Later items may read what earlier ones made.
+#[derive(Default)]
+pub(super) struct Creating {
+    /// How many items are made, and how far the next is.
+    made: usize,
+    progress: Progress,
 }
 
-fn create_item(item: &CreateItem, cx: &mut Context<'_>, row: &mut [Value]) -> Result<(), Error> {
+impl Creating {
+    /// Goes on with a row; whether all is created.
+    pub(super) fn go_on(
+        &mut self,
+        plan: &plan::Create,
+        cx: &mut Context<'_>,
+        row: &mut [Value],
+    ) -> Result<bool, Error> {
+        while let Some(item) = plan.items.get(self.made) {
+            let progress = &mut self.progress;
+            let created =
+                cx.seeing_own_writes(|cx| cx.advance(progress, |cx| create_item(item, cx, row)));
+            if created?.is_none() {
+                return Ok(false);
+            }
+            self.made += 1;
+        }
+        self.made = 0;
+        Ok(true)
+    }
+}
+
+/// Creates one item. It is interrupted only before it writes.
+fn create_item(item: &CreateItem, cx: &mut Context<'_>, row: &mut [Value]) -> Result<(), Stop> {
     match item {
         CreateItem::Vertex {
             slot,

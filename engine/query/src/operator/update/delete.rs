@@ -16,7 +16,8 @@ use quoit_graph::value::{Edge, Value};
 
 use super::{Gather, ROWS_AT_ONCE, gathered};
 use crate::expression::Place;
-use crate::expression::evaluate::evaluate;
+use crate::expression::evaluate::value;
+use crate::expression::progress::{Progress, Stop};
 use crate::operator::{Batch, Context, Operator, Pull, Running, write_error};
 use crate::plan;
 
@@ -24,6 +25,8 @@ use crate::plan;
 pub struct Delete {
     plan: Rc<plan::Delete>,
     gather: Gather,
+    /// How far the targets of the row at work are computed.
+    progress: Progress,
 }
 
 #[derive(Default)]
@@ -72,25 +75,35 @@ impl Delete {
         Delete {
             plan,
             gather: Gather::new(input),
+            progress: Progress::default(),
         }
     }
 }
 
-/// Deletes what some rows name.
-fn delete(
+/// What some rows name.
+fn doomed(
     plan: &plan::Delete,
     rows: &Batch,
     range: Range<usize>,
     cx: &mut Context<'_>,
-) -> Result<(), Error> {
-    let is_last = range.end == rows.len();
+) -> Result<Doomed, Stop> {
     let mut doomed = Doomed::default();
     for at in range {
         for (target, place) in &plan.targets {
-            let value = evaluate(target, cx, rows.row(at))?;
+            let value = value(target, cx, rows.row(at))?;
             doomed.add(&value).map_err(|error| error.at(place.0))?;
         }
     }
+    Ok(doomed)
+}
+
+/// Deletes what some rows name; `is_last`: no rows come behind them.
+fn delete(
+    plan: &plan::Delete,
+    doomed: Doomed,
+    is_last: bool,
+    cx: &mut Context<'_>,
+) -> Result<(), Error> {
     // What an earlier clause deleted is gone already; naming it again is no error.
     for edge in doomed.edges {
         if cx.view.edge_at(edge).is_some() {
@@ -133,17 +146,39 @@ fn delete_or_postpone(vertex: VertexId, place: Place, cx: &mut Context<'_>) -> R
 impl Operator for Delete {
     fn reset(&mut self, argument: &[Value]) {
         self.gather.reset(argument);
+        self.progress.clear();
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
-        let Delete { plan, gather } = self;
+        let Delete {
+            plan,
+            gather,
+            progress,
+        } = self;
+        let may_take_long = plan
+            .targets
+            .iter()
+            .any(|(target, _)| target.may_take_long());
         gathered!(
             gather,
             cx,
             out,
-            gather.write(cx, ROWS_AT_ONCE, |rows, range, cx| {
-                delete(plan, rows, range, cx)
-            })
+            if may_take_long {
+                gather.write_each(cx, ROWS_AT_ONCE, |rows, at, cx| {
+                    let found = cx.advance(progress, |cx| doomed(plan, rows, at..at + 1, cx))?;
+                    let is_last = at + 1 == rows.len();
+                    match found {
+                        Some(found) => delete(plan, found, is_last, cx).map(|()| true),
+                        None => Ok(false),
+                    }
+                })
+            } else {
+                gather.write(cx, ROWS_AT_ONCE, |rows, range, cx| {
+                    let is_last = range.end == rows.len();
+                    let found = doomed(plan, rows, range, cx).map_err(Stop::into_error)?;
+                    delete(plan, found, is_last, cx)
+                })
+            }
         )
     }
 }

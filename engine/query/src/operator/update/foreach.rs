@@ -6,7 +6,8 @@ use quoit_cypher::error::{Detail, Error};
 use quoit_graph::value::Value;
 
 use super::{Gather, gathered};
-use crate::expression::evaluate::evaluate;
+use crate::expression::evaluate::value;
+use crate::expression::progress::Progress;
 use crate::operator::{Batch, Context, Operator, Pull, Running};
 use crate::plan;
 
@@ -24,6 +25,8 @@ struct Each {
     /// The elements of the row at work, and how many of them have begun.
     items: Option<(Value, usize)>,
     row: Vec<Value>,
+    /// How far the list is computed.
+    progress: Progress,
 }
 
 impl Foreach {
@@ -36,6 +39,7 @@ impl Foreach {
                 scratch: Batch::new(),
                 items: None,
                 row: Vec::new(),
+                progress: Progress::default(),
             },
         }
     }
@@ -45,7 +49,10 @@ impl Each {
     /// Goes on with a row; whether it is done. The body may look for things, so others have their turns within a row too.
     fn run(&mut self, row: &[Value], cx: &mut Context<'_>) -> Result<bool, Error> {
         if self.items.is_none() {
-            let items = evaluate(&self.plan.list, cx, row)?;
+            let list = &self.plan.list;
+            let Some(items) = cx.advance(&mut self.progress, |cx| value(list, cx, row))? else {
+                return Ok(false);
+            };
             match items {
                 Value::Null => return Ok(true),
                 Value::List(_) => self.items = Some((items, 0)),
@@ -97,6 +104,7 @@ impl Operator for Foreach {
     fn reset(&mut self, argument: &[Value]) {
         self.gather.reset(argument);
         self.each.items = None;
+        self.each.progress.clear();
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
@@ -105,7 +113,7 @@ impl Operator for Foreach {
             gather,
             cx,
             out,
-            gather.write_each(cx, |rows, at, cx| each.run(rows.row(at), cx))
+            gather.write_each(cx, 1, |rows, at, cx| each.run(rows.row(at), cx))
         )
     }
 }

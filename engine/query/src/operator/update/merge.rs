@@ -11,9 +11,10 @@ use quoit_graph::Entity;
 use quoit_graph::value::Value;
 
 use super::Gather;
-use super::create::create;
-use super::set::set;
-use crate::expression::evaluate::evaluate;
+use super::create::Creating;
+use super::set::Setting;
+use crate::expression::evaluate::{evaluate, value};
+use crate::expression::progress::{Progress, Stop};
 use crate::operator::{Batch, Context, Operator, Pull, Running, write_error};
 use crate::plan;
 
@@ -32,6 +33,10 @@ struct Merging {
     results: Batch,
     /// Where the row at work stands.
     stage: Stage,
+    /// How far its values are computed, its pattern created, its changes made.
+    progress: Progress,
+    creating: Creating,
+    setting: Setting,
 }
 
 /// How far a row is. Looking may take long, so others have their turns while it goes on.
@@ -40,8 +45,12 @@ enum Stage {
     New,
     /// It is looked for among what this transaction sees; its results begin at that number.
     Seeks(usize),
+    /// Nothing was found; it is created as the result of that number, the last.
+    Creates(usize),
     /// It has been created, as the result of that number, if that went well; what others have is looked through.
     Checks(usize, Result<(), Error>),
+    /// Its results, beginning at that number, are there; those up to the second are changed as asked. Whether it was created.
+    Finishes(usize, usize, bool),
 }
 
 impl Merge {
@@ -54,6 +63,9 @@ impl Merge {
                 matched: Batch::new(),
                 results: Batch::new(),
                 stage: Stage::New,
+                progress: Progress::default(),
+                creating: Creating::default(),
+                setting: Setting::default(),
             },
             next: 0,
         }
@@ -67,7 +79,11 @@ impl Merging {
         loop {
             match std::mem::replace(&mut self.stage, Stage::New) {
                 Stage::New => {
-                    seek(&plan, rows, at, cx)?;
+                    let progress = &mut self.progress;
+                    let sought = cx.advance(progress, |cx| seek(&plan, rows, at, cx))?;
+                    if sought.is_none() {
+                        return Ok(false);
+                    }
                     self.matching.reset(rows.row(at));
                     self.stage = Stage::Seeks(self.results.len());
                 }
@@ -86,14 +102,24 @@ impl Merging {
                             return Ok(false);
                         }
                         Pull::End if self.results.len() > first => {
-                            self.finish(first, &plan.on_match, cx)?;
-                            return Ok(true);
+                            self.stage = Stage::Finishes(first, first, false);
                         }
                         Pull::End => {
-                            let row = rows.row(at);
-                            let created = create(&plan.create, cx, self.results.push(row));
-                            self.matching.reset(row);
-                            self.stage = Stage::Checks(first, created);
+                            self.results.push(rows.row(at));
+                            self.stage = Stage::Creates(first);
+                        }
+                    }
+                }
+                Stage::Creates(first) => {
+                    let new = self.results.row_mut(first);
+                    match self.creating.go_on(&plan.create, cx, new) {
+                        Ok(false) => {
+                            self.stage = Stage::Creates(first);
+                            return Ok(false);
+                        }
+                        created => {
+                            self.matching.reset(rows.row(at));
+                            self.stage = Stage::Checks(first, created.map(|_| ()));
                         }
                     }
                 }
@@ -120,50 +146,46 @@ impl Merging {
                         }
                         Pull::End => {
                             created?;
-                            self.finish(first, &plan.on_create, cx)?;
-                            return Ok(true);
+                            self.stage = Stage::Finishes(first, first, true);
                         }
                     }
+                }
+                Stage::Finishes(first, mut done, created) => {
+                    let items = match created {
+                        true => &plan.on_create,
+                        false => &plan.on_match,
+                    };
+                    while done < self.results.len() {
+                        let row = self.results.row_mut(done);
+                        if !self.setting.go_on(items, cx, row)? {
+                            self.stage = Stage::Finishes(first, done, created);
+                            return Ok(false);
+                        }
+                        for (slot, expr) in &plan.extend {
+                            row[*slot as usize] = evaluate(expr, cx, row)?;
+                        }
+                        done += 1;
+                    }
+                    return Ok(true);
                 }
             }
         }
     }
-
-    /// What is left to be done for the results of a row.
-    fn finish(
-        &mut self,
-        first: usize,
-        items: &[plan::SetItem],
-        cx: &mut Context<'_>,
-    ) -> Result<(), Error> {
-        for result in first..self.results.len() {
-            let row = self.results.row_mut(result);
-            set(items, cx, row)?;
-            for (slot, expr) in &self.plan.extend {
-                row[*slot as usize] = evaluate(expr, cx, row)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Computes what is looked for.
-fn seek(
-    plan: &plan::Merge,
-    rows: &mut Batch,
-    at: usize,
-    cx: &mut Context<'_>,
-) -> Result<(), Error> {
+fn seek(plan: &plan::Merge, rows: &mut Batch, at: usize, cx: &mut Context<'_>) -> Result<(), Stop> {
     for sought in &plan.sought {
         let row = rows.row(at);
-        let value = cx.seeing_own_writes(|cx| evaluate(&sought.value, cx, row))?;
+        let value = cx.seeing_own_writes(|cx| value(&sought.value, cx, row))?;
         if value.is_null() {
             return Err(Error::runtime(
                 ErrorKind::SemanticError,
                 Detail::MergeReadOwnWrites,
                 format!("MERGE cannot look for a null property `{}`", sought.name),
             )
-            .at(sought.place.0));
+            .at(sought.place.0)
+            .into());
         }
         if let Some(slot) = sought.slot {
             rows.row_mut(at)[slot as usize] = value;
@@ -192,6 +214,9 @@ impl Operator for Merge {
         self.gather.reset(argument);
         self.merging.results.clear();
         self.merging.stage = Stage::New;
+        self.merging.progress.clear();
+        self.merging.creating = Creating::default();
+        self.merging.setting.reset();
         self.next = 0;
     }
 
@@ -203,7 +228,7 @@ impl Operator for Merge {
         let Merge {
             gather, merging, ..
         } = self;
-        let is_written = gather.write_each(cx, |rows, at, cx| merging.merge(rows, at, cx))?;
+        let is_written = gather.write_each(cx, 1, |rows, at, cx| merging.merge(rows, at, cx))?;
         if !is_written {
             return Ok(Pull::Yield);
         }

@@ -113,11 +113,12 @@ impl Gather {
         Ok(true)
     }
 
-    /// As [`Gather::write`], for changes that look for something first and so may take long for one row: `change` answers whether it is
-    /// done with it, and is called again for the same row if not.
+    /// As [`Gather::write`], for changes that look for something first or compute something, and so may take long for one row: `change` answers
+    /// whether it is done with it, and is called again for the same row if not. The clock is looked at every `at_once` rows too.
     fn write_each(
         &mut self,
         cx: &mut Context<'_>,
+        at_once: usize,
         mut change: impl FnMut(&mut Batch, usize, &mut Context<'_>) -> Result<bool, Error>,
     ) -> Result<bool, Error> {
         if self.ended {
@@ -128,7 +129,8 @@ impl Gather {
                 return Ok(false);
             }
             self.written += 1;
-            if self.written < self.rows.len() && cx.should_yield() {
+            let is_time = self.written.is_multiple_of(at_once);
+            if is_time && self.written < self.rows.len() && cx.should_yield() {
                 return Ok(false);
             }
         }

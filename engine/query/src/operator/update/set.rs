@@ -9,7 +9,8 @@ use quoit_graph::value::{Edge, Value};
 
 use super::values::{entries_of, key, label_ids, names_of, storable};
 use super::{Gather, ROWS_AT_ONCE, gathered};
-use crate::expression::evaluate::evaluate;
+use crate::expression::evaluate::value as value_of;
+use crate::expression::progress::{Progress, Stop};
 use crate::expression::{Expr, Place};
 use crate::operator::{Batch, Context, Operator, Pull, Running, write_error};
 use crate::plan::{NameSource, SetItem};
@@ -18,6 +19,7 @@ use crate::plan::{NameSource, SetItem};
 pub struct Set {
     items: Rc<Vec<SetItem>>,
     gather: Gather,
+    setting: Setting,
 }
 
 impl Set {
@@ -25,6 +27,7 @@ impl Set {
         Set {
             items,
             gather: Gather::new(input),
+            setting: Setting::default(),
         }
     }
 }
@@ -32,29 +35,63 @@ impl Set {
 impl Operator for Set {
     fn reset(&mut self, argument: &[Value]) {
         self.gather.reset(argument);
+        self.setting.reset();
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
-        let Set { items, gather } = self;
+        let Set {
+            items,
+            setting,
+            gather,
+        } = self;
         gathered!(
             gather,
             cx,
             out,
-            gather.write(cx, ROWS_AT_ONCE, |rows, mut range, cx| {
-                range.try_for_each(|at| set(items, cx, rows.row(at)))
+            gather.write_each(cx, ROWS_AT_ONCE, |rows, at, cx| {
+                setting.go_on(items, cx, rows.row(at))
             })
         )
     }
 }
 
-/// Makes changes for a row, in order; each sees those before it.
-pub(super) fn set(items: &[SetItem], cx: &mut Context<'_>, row: &[Value]) -> Result<(), Error> {
-    items
-        .iter()
-        .try_for_each(|item| cx.seeing_own_writes(|cx| set_item(item, cx, row)))
+/// How far the changes for a row are; each sees those before it.
+#[derive(Default)]
+pub(super) struct Setting {
+    /// How many are made, and how far the next is.
+    made: usize,
+    progress: Progress,
 }
 
-fn set_item(item: &SetItem, cx: &mut Context<'_>, row: &[Value]) -> Result<(), Error> {
+impl Setting {
+    /// Begins with another row.
+    pub(super) fn reset(&mut self) {
+        self.made = 0;
+        self.progress.clear();
+    }
+
+    /// Goes on with a row; whether all changes are made.
+    pub(super) fn go_on(
+        &mut self,
+        items: &[SetItem],
+        cx: &mut Context<'_>,
+        row: &[Value],
+    ) -> Result<bool, Error> {
+        while let Some(item) = items.get(self.made) {
+            let progress = &mut self.progress;
+            let set = cx.seeing_own_writes(|cx| cx.advance(progress, |cx| set_item(item, cx, row)));
+            if set?.is_none() {
+                return Ok(false);
+            }
+            self.made += 1;
+        }
+        self.made = 0;
+        Ok(true)
+    }
+}
+
+/// Makes one change. It is interrupted only before it writes.
+fn set_item(item: &SetItem, cx: &mut Context<'_>, row: &[Value]) -> Result<(), Stop> {
     match item {
         SetItem::Property {
             target,
@@ -63,9 +100,9 @@ fn set_item(item: &SetItem, cx: &mut Context<'_>, row: &[Value]) -> Result<(), E
             place,
         } => {
             let owner = Owner::of(target, *place, cx, row)?;
-            let value = storable(evaluate(value, cx, row)?).map_err(|error| error.at(place.0))?;
+            let value = storable(value_of(value, cx, row)?).map_err(|error| error.at(place.0))?;
             let key = key(name, cx)?;
-            owner.set(&[(key, value)], *place, cx)
+            Ok(owner.set(&[(key, value)], *place, cx)?)
         }
         SetItem::DynamicProperty {
             target,
@@ -74,7 +111,7 @@ fn set_item(item: &SetItem, cx: &mut Context<'_>, row: &[Value]) -> Result<(), E
             place,
         } => {
             let owner = Owner::of(target, *place, cx, row)?;
-            let key = match evaluate(key, cx, row)? {
+            let key = match value_of(key, cx, row)? {
                 Value::String(name) => cx.txn.key(&name).map_err(write_error)?,
                 other => {
                     return Err(Error::type_error(
@@ -84,11 +121,12 @@ fn set_item(item: &SetItem, cx: &mut Context<'_>, row: &[Value]) -> Result<(), E
                             other.type_name()
                         ),
                     )
-                    .at(place.0));
+                    .at(place.0)
+                    .into());
                 }
             };
-            let value = storable(evaluate(value, cx, row)?).map_err(|error| error.at(place.0))?;
-            owner.set(&[(key, value)], *place, cx)
+            let value = storable(value_of(value, cx, row)?).map_err(|error| error.at(place.0))?;
+            Ok(owner.set(&[(key, value)], *place, cx)?)
         }
         SetItem::Replace {
             target,
@@ -96,9 +134,9 @@ fn set_item(item: &SetItem, cx: &mut Context<'_>, row: &[Value]) -> Result<(), E
             place,
         } => {
             let owner = Owner::of(target, *place, cx, row)?;
-            let value = evaluate(value, cx, row)?;
+            let value = value_of(value, cx, row)?;
             let properties = entries_of(&value, cx, false).map_err(|error| error.at(place.0))?;
-            owner.replace(&properties, *place, cx)
+            Ok(owner.replace(&properties, *place, cx)?)
         }
         SetItem::Merge {
             target,
@@ -106,16 +144,16 @@ fn set_item(item: &SetItem, cx: &mut Context<'_>, row: &[Value]) -> Result<(), E
             place,
         } => {
             let owner = Owner::of(target, *place, cx, row)?;
-            let value = evaluate(value, cx, row)?;
+            let value = value_of(value, cx, row)?;
             let changes = entries_of(&value, cx, true).map_err(|error| error.at(place.0))?;
-            owner.set(&changes, *place, cx)
+            Ok(owner.set(&changes, *place, cx)?)
         }
         SetItem::Labels {
             target,
             labels,
             remove,
             place,
-        } => match evaluate(target, cx, row)? {
+        } => match value_of(target, cx, row)? {
             Value::Null => Ok(()),
             Value::Vertex(vertex) if *remove => remove_labels(vertex, labels, cx, row),
             Value::Vertex(vertex) => {
@@ -130,7 +168,8 @@ fn set_item(item: &SetItem, cx: &mut Context<'_>, row: &[Value]) -> Result<(), E
                 Detail::InvalidArgumentType,
                 format!("a {} has no labels that can be set", other.type_name()),
             )
-            .at(place.0)),
+            .at(place.0)
+            .into()),
         },
     }
 }
@@ -140,7 +179,7 @@ fn remove_labels(
     labels: &[NameSource],
     cx: &mut Context<'_>,
     row: &[Value],
-) -> Result<(), Error> {
+) -> Result<(), Stop> {
     for source in labels {
         for name in names_of(source, cx, row)? {
             if let Some(label) = cx.label_id(&name) {
@@ -162,13 +201,8 @@ enum Owner {
 }
 
 impl Owner {
-    fn of(
-        target: &Expr,
-        place: Place,
-        cx: &mut Context<'_>,
-        row: &[Value],
-    ) -> Result<Owner, Error> {
-        match evaluate(target, cx, row)? {
+    fn of(target: &Expr, place: Place, cx: &mut Context<'_>, row: &[Value]) -> Result<Owner, Stop> {
+        match value_of(target, cx, row)? {
             Value::Null => Ok(Owner::Nothing),
             Value::Vertex(vertex) => Ok(Owner::Vertex(vertex)),
             Value::Edge(edge) => Ok(Owner::Edge(edge)),
@@ -176,7 +210,8 @@ impl Owner {
                 Detail::InvalidArgumentType,
                 format!("a {} has no properties that can be set", other.type_name()),
             )
-            .at(place.0)),
+            .at(place.0)
+            .into()),
         }
     }
 

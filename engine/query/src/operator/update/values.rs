@@ -1,6 +1,6 @@
 //! What is to be written, evaluated: properties, labels, types.
 //!
-//! Called by the updating operators. What always holds: what comes out can be stored, and its names have ids.
+//! Called by the updating operators, which may be interrupted here. What always holds: what comes out can be stored, and its names have ids.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use quoit_graph::ids::{KeyId, LabelId, TypeId};
 use quoit_graph::value::Value;
 use smallvec::SmallVec;
 
-use crate::expression::evaluate::evaluate;
+use crate::expression::evaluate::value;
+use crate::expression::progress::Stop;
 use crate::expression::{Expr, NameRef, Place};
 use crate::function::graph::properties_of;
 use crate::operator::{Context, write_error};
@@ -26,18 +27,18 @@ pub(super) fn new_properties(
     source: &PropertySource,
     cx: &mut Context<'_>,
     row: &[Value],
-) -> Result<Properties, Error> {
+) -> Result<Properties, Stop> {
     let mut properties = Properties::new();
     match source {
         PropertySource::Entries(entries) => {
             for (name, expr) in entries {
-                let value = evaluate(expr, cx, row)?;
+                let value = value(expr, cx, row)?;
                 if !value.is_null() {
                     properties.push((key(name, cx)?, storable(value)?));
                 }
             }
         }
-        PropertySource::Map(expr, place) => match evaluate(expr, cx, row)? {
+        PropertySource::Map(expr, place) => match value(expr, cx, row)? {
             Value::Null => {}
             value => {
                 properties = entries_of(&value, cx, false).map_err(|error| error.at(place.0))?
@@ -104,7 +105,7 @@ pub(super) fn names_of(
     source: &NameSource,
     cx: &mut Context<'_>,
     row: &[Value],
-) -> Result<SmallVec<[Arc<str>; 2]>, Error> {
+) -> Result<SmallVec<[Arc<str>; 2]>, Stop> {
     match source {
         NameSource::Static(name) => Ok(SmallVec::from_elem(name.name.clone(), 1)),
         NameSource::Dynamic(expr, place) => computed_names(expr, *place, cx, row),
@@ -116,7 +117,7 @@ fn computed_names(
     place: Place,
     cx: &mut Context<'_>,
     row: &[Value],
-) -> Result<SmallVec<[Arc<str>; 2]>, Error> {
+) -> Result<SmallVec<[Arc<str>; 2]>, Stop> {
     let wrong = |value: &Value| {
         Error::type_error(
             Detail::InvalidArgumentType,
@@ -124,16 +125,16 @@ fn computed_names(
         )
         .at(place.0)
     };
-    match evaluate(expr, cx, row)? {
+    match value(expr, cx, row)? {
         Value::String(name) => Ok(SmallVec::from_elem(name, 1)),
         Value::List(items) => items
             .iter()
             .map(|item| match item {
                 Value::String(name) => Ok(name.clone()),
-                other => Err(wrong(other)),
+                other => Err(wrong(other).into()),
             })
             .collect(),
-        other => Err(wrong(&other)),
+        other => Err(wrong(&other).into()),
     }
 }
 
@@ -142,7 +143,7 @@ pub(super) fn label_ids(
     sources: &[NameSource],
     cx: &mut Context<'_>,
     row: &[Value],
-) -> Result<Labels, Error> {
+) -> Result<Labels, Stop> {
     let mut labels = Labels::new();
     let mut add = |label: LabelId| {
         if !labels.contains(&label) {
@@ -167,21 +168,22 @@ pub(super) fn type_id(
     source: &NameSource,
     cx: &mut Context<'_>,
     row: &[Value],
-) -> Result<TypeId, Error> {
+) -> Result<TypeId, Stop> {
     let names = match source {
         NameSource::Static(name) => {
             return match name.id(|name| cx.type_id(name)) {
                 Some(id) => Ok(TypeId(id)),
-                None => cx.txn.edge_type(&name.name).map_err(write_error),
+                None => Ok(cx.txn.edge_type(&name.name).map_err(write_error)?),
             };
         }
         NameSource::Dynamic(expr, place) => computed_names(expr, *place, cx, row)?,
     };
     match names.as_slice() {
-        [name] => cx.txn.edge_type(name).map_err(write_error),
+        [name] => Ok(cx.txn.edge_type(name).map_err(write_error)?),
         names => Err(Error::argument(
             Detail::InvalidArgumentValue,
             format!("a relationship needs one type, not {}", names.len()),
-        )),
+        )
+        .into()),
     }
 }
