@@ -367,7 +367,6 @@ fn what_cannot_be_done_yet_is_refused_by_name_and_place() {
             "CREATE CONSTRAINT FOR ()-[r:A]-() REQUIRE r.b IS UNIQUE",
             "on relationships",
         ),
-        ("MATCH (a)-[*$n]->(b) RETURN b", "computed bound"),
     ] {
         let error = db.error(text);
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{text}: {error:?}");
