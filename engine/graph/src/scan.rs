@@ -9,7 +9,7 @@ use crate::column::encoding::Column;
 use crate::column::kernel::{self, Summary};
 use crate::column::table::Table;
 use crate::column::{Bits, WORDS, has, slots};
-use crate::ids::{KeyId, LabelId, LabelSetId, PageId, VertexId};
+use crate::ids::{KeyId, LabelId, LabelSetId, PAGE_SLOTS, PageId, VertexId};
 use crate::long::{self, LongList, LongValue};
 use crate::page::Page;
 use crate::state::State;
@@ -129,6 +129,15 @@ impl<'e> PageView<'e> {
             }
         }
         Selection { settled, recent }
+    }
+
+    /// Clears the bits of slots whose vertex does not have the label, or does not exist for this transaction.
+    pub fn keep_labelled(&self, slots: &mut [u64; PAGE_SLOTS / 64], label: LabelId) {
+        let Selection { settled, recent } = self.select(Some(label));
+        let words = settled.iter().zip(&recent);
+        for (word, (settled, recent)) in slots.iter_mut().zip(words) {
+            *word &= settled | recent;
+        }
     }
 
     fn state(&self, slot: usize) -> Option<State<'e>> {

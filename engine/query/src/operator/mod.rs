@@ -14,6 +14,7 @@ mod expand;
 mod index_scan;
 mod measure;
 mod procedure;
+mod reach;
 mod row;
 mod scan;
 mod search;
@@ -116,6 +117,7 @@ fn operator(op: &Op, inputs: Vec<Running>) -> Running {
         Op::IdSeek(seek) => Box::new(scan::IdSeek::new(seek.clone(), input())),
         Op::Expand(expand) => Box::new(expand::Expand::new(expand.clone(), input())),
         Op::VarExpand(expand) => Box::new(var_expand::VarExpand::new(expand.clone(), input())),
+        Op::Reach(reach) => Box::new(reach::Reach::new(reach.clone(), input())),
         Op::Search(search) => Box::new(search::Search::new(search.clone(), input())),
         Op::BoundEdge(bound) => Box::new(expand::BoundEdge::new(bound.clone(), input())),
         Op::Filter(predicates) => Box::new(row::Filter::new(predicates.clone(), input())),

@@ -231,6 +231,28 @@ fn operator(op: &Op) -> String {
                 expand.to
             )
         }
+        Op::Reach(reach) => {
+            let hops = reach.segments.iter().map(|segment| {
+                let range = match (segment.min, segment.max) {
+                    (1, 1) => String::new(),
+                    (min, u64::MAX) => format!("*{min}.."),
+                    (min, max) => format!("*{min}..{max}"),
+                };
+                hop(segment.direction, &segment.types, &range)
+            });
+            let name = match reach.into {
+                true => "ExpandDistinctInto",
+                false => "ExpandDistinct",
+            };
+            let labels = reach.labels.iter().map(|label| format!(" :{}", label.name));
+            format!(
+                "{name} (#{}){}(#{}{})",
+                reach.from,
+                hops.collect::<Vec<_>>().join("()"),
+                reach.to,
+                labels.collect::<String>()
+            )
+        }
         Op::Search(search) => {
             let name = match (&search.which, &search.weight) {
                 (Which::Nearest { all: false }, None) => "BFSExpand",

@@ -10,7 +10,7 @@ use quoit_graph::value::Value;
 
 use super::pattern::path_of;
 use super::scope::Scope;
-use super::{ParameterSource, Planner, long, unsupported, used};
+use super::{ParameterSource, Planner, long, reach, unsupported, used};
 use crate::expression::{
     Case, Expr, LabelTest, ListComprehension, MapProjection, MapProjectionItem, NameRef, Place,
     Quantified, Reduce, Subquery, SubqueryKind,
@@ -508,6 +508,9 @@ impl Planner<'_> {
             plan = long::extended(plan, vec![(slot, value)]);
             kind = SubqueryKind::Collect(slot);
         }
+        if !self.is_volatile {
+            plan = reach::improve_subquery(plan, kind);
+        }
         self.subquery_depth += plan.depth;
         Ok(Expr::Subquery(Subquery {
             kind,
@@ -526,7 +529,10 @@ impl Planner<'_> {
         let mut mentioned = used::Variables::new();
         used::in_query(query, &mut mentioned);
         let (inner, imports) = self.enter(&mentioned, scope);
-        let (plan, _) = self.query(query, &inner)?;
+        let (mut plan, _) = self.query(query, &inner)?;
+        if !self.is_volatile {
+            plan = reach::improve_subquery(plan, kind);
+        }
         if plan.writes() {
             return Err(Error::syntax(
                 Detail::InvalidClauseComposition,

@@ -13,6 +13,7 @@ mod long;
 mod order;
 mod pattern;
 mod projection;
+mod reach;
 mod scope;
 mod start;
 mod update;
@@ -162,6 +163,9 @@ pub fn plan_query(
         plan = Plan::over(Op::Consume, plan);
     } else if plan.writes() && matches!(plan.op, Op::Union) {
         plan = Plan::over(Op::Eager, plan);
+    }
+    if !planner.is_volatile {
+        plan = reach::improve(plan);
     }
     Ok(PlannedQuery {
         plan,
