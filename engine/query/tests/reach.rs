@@ -288,7 +288,7 @@ fn a_chain_counts_the_memory_that_it_keeps() {
         Ok::<_, quoit_cypher::error::Error>(rows.0)
     };
     assert!(db.explain(text).contains("ExpandDistinct"));
-    let error = run(20_000).err().expect("it is too much");
+    let error = run(20_000).expect_err("it is too much");
     assert!(error.to_string().contains("20000 bytes"), "{error}");
     assert_eq!(run(100_000_000).unwrap(), [[Value::Int(5000)]]);
 }

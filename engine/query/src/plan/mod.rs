@@ -239,6 +239,18 @@ pub struct ComputedBounds {
     pub max: Option<(Expr, Place)>,
 }
 
+impl ComputedBounds {
+    /// What is computed.
+    pub fn exprs(&self) -> impl Iterator<Item = &Expr> {
+        self.min.iter().chain(&self.max).map(|(expr, _)| expr)
+    }
+
+    /// Whether anything is.
+    pub fn are_any(&self) -> bool {
+        self.exprs().next().is_some()
+    }
+}
+
 /// See [`Op::VarExpand`].
 #[derive(Debug)]
 pub struct VarExpand {

@@ -136,13 +136,24 @@ fn reads_of(op: &Op) -> Option<Slots> {
         Op::VarExpand(expand) => {
             others(&expand.unique, &[expand.from]);
             read.extend(expand.into.then_some(expand.to));
-            let properties = expand.properties.iter().map(|(_, expr)| expr);
+            let computed = expand.computed.exprs();
+            let properties = expand
+                .properties
+                .iter()
+                .map(|(_, expr)| expr)
+                .chain(computed);
             let filter = expand.filter.iter().map(|filter| &filter.body);
             properties
                 .chain(filter)
                 .for_each(|expr| reads(expr, &mut read));
         }
-        Op::BoundEdge(bound) => others(&bound.unique, &[bound.edge, bound.from, bound.to]),
+        Op::BoundEdge(bound) => {
+            others(&bound.unique, &[bound.edge, bound.from, bound.to]);
+            bound
+                .computed
+                .exprs()
+                .for_each(|expr| reads(expr, &mut read));
+        }
         Op::Reach(reach) => {
             others(&reach.excluded, &[reach.from]);
             read.extend(reach.into.then_some(reach.to));
@@ -229,7 +240,11 @@ impl<'a> Link<'a> {
     fn of(op: &'a Op) -> Option<Link<'a>> {
         match op {
             Op::Expand(expand) if !expand.into => Some(Link::Single(expand)),
-            Op::VarExpand(expand) if expand.properties.is_empty() && expand.filter.is_none() => {
+            Op::VarExpand(expand)
+                if expand.properties.is_empty()
+                    && expand.filter.is_none()
+                    && !expand.computed.are_any() =>
+            {
                 Some(Link::Variable(expand))
             }
             _ => None,
