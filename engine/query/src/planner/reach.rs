@@ -119,15 +119,8 @@ fn reads_of(op: &Op) -> Option<Slots> {
     };
     match op {
         Op::Filter(conditions) => conditions.iter().for_each(|expr| reads(expr, &mut read)),
-        Op::Extend(items) => items.iter().for_each(|(_, expr)| reads(expr, &mut read)),
-        Op::Subqueries(items) => {
-            for item in items.iter() {
-                let imports = item.subquery.imports.iter().map(|(expr, _)| expr);
-                let unless = item.unless.iter().map(|(expr, _)| expr);
-                imports
-                    .chain(unless)
-                    .for_each(|expr| reads(expr, &mut read));
-            }
+        Op::Extend(items) | Op::Compute(items) => {
+            items.iter().for_each(|(_, expr)| reads(expr, &mut read));
         }
         Op::Expand(expand) => {
             others(&expand.unique, &[expand.from]);
@@ -568,8 +561,9 @@ fn share(operators: &mut [Plan], wanted: &Slots) {
 /// Adds the slots that an operator of a frame sets.
 fn writes_of(op: &Op, out: &mut Slots) {
     match op {
-        Op::Extend(items) => out.extend(items.iter().map(|(slot, _)| *slot)),
-        Op::Subqueries(items) => out.extend(items.iter().map(|item| item.slot)),
+        Op::Extend(items) | Op::Compute(items) => {
+            out.extend(items.iter().map(|(slot, _)| *slot));
+        }
         Op::Expand(expand) => {
             out.insert(expand.edge);
             out.extend((!expand.into).then_some(expand.to));
