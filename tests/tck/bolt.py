@@ -12,7 +12,7 @@ from value import Node, Path, Relationship
 
 MAGIC = bytes.fromhex("6060b017")
 SUCCESS, RECORD, IGNORED, FAILURE = 0x70, 0x71, 0x7E, 0x7F
-HELLO, RESET, RUN, PULL, LOGON = 0x01, 0x0F, 0x10, 0x3F, 0x6A
+HELLO, RESET, RUN, BEGIN, ROLLBACK, PULL, LOGON = 0x01, 0x0F, 0x10, 0x11, 0x13, 0x3F, 0x6A
 
 
 class Failure(Exception):
@@ -142,7 +142,7 @@ class Connection:
         self.socket.sendall(MAGIC + bytes.fromhex("00000705") + bytes(12))
         if self.take(4) != bytes.fromhex("00000705"):
             raise ConnectionError("the server does not speak Bolt 5.7")
-        self.send((HELLO, {"user_agent": "quoit-tck/1"}), (LOGON, {"scheme": "none"}))
+        self.send((HELLO, {"user_agent": "quoit-tck/1", "bolt_agent": {"product": "quoit-tck/1"}}), (LOGON, {"scheme": "none"}))
         self.success(), self.success()
 
     def take(self, count):
@@ -207,6 +207,15 @@ class Connection:
             else:
                 self.reset()
                 raise Failure(fields[0] if fields else {})
+
+    def begin(self):
+        """An explicit transaction: `run` is in it until `rollback`, or until a failure, whose RESET ends it."""
+        self.send((BEGIN, {}))
+        self.success()
+
+    def rollback(self):
+        self.send((ROLLBACK,))
+        self.success()
 
     def reset(self):
         self.send((RESET,))

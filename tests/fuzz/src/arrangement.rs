@@ -1,0 +1,130 @@
+//! One graph in several arrangements: what differs between them must not be seen in an answer.
+
+use std::cell::Cell;
+use std::sync::Arc;
+
+use quoit_cypher::error::Error;
+use quoit_graph::door::NullJournal;
+use quoit_graph::value::Value;
+use quoit_graph::{Access, Core, Graph, GraphConfig, Isolation, View};
+use quoit_query::{Demand, Execution, Parameters, QueryCore, QueryOptions, RowSink, Step};
+
+use crate::graph::{KEYS, LABELS};
+
+/// How a query is driven.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Drive {
+    /// All rows at once, without a pause.
+    Through,
+    /// A row at a time, and others have their turn whenever that is asked.
+    Bit,
+}
+
+/// A graph with an engine on it.
+pub struct Arrangement {
+    pub name: &'static str,
+    core: Core,
+    engine: QueryCore,
+    drive: Drive,
+}
+
+#[derive(Default)]
+struct Rows(Vec<Vec<Value>>);
+
+impl RowSink for Rows {
+    fn row(&mut self, row: &[Value], _: &View<'_>) -> Result<(), Error> {
+        self.0.push(row.to_vec());
+        Ok(())
+    }
+}
+
+impl Arrangement {
+    fn new(name: &'static str, shards: u16, drive: Drive, options: QueryOptions) -> Arrangement {
+        let graph = Graph::new(GraphConfig {
+            shards,
+            cores: 1,
+            journal: Arc::new(NullJournal::default()),
+        });
+        Arrangement {
+            name,
+            core: graph.core(0),
+            engine: QueryCore::new(options),
+            drive,
+        }
+    }
+
+    /// Every arrangement of the graph that `statements` make; the first is the plainest.
+    pub fn all(statements: &[String]) -> Vec<Arrangement> {
+        let arrangements = vec![
+            Arrangement::new("one shard", 1, Drive::Through, QueryOptions::default()),
+            Arrangement::new("indexes", 1, Drive::Through, QueryOptions::default()),
+            Arrangement::new(
+                "three shards and indexes, bit by bit",
+                3,
+                Drive::Bit,
+                QueryOptions::default(),
+            ),
+            Arrangement::new(
+                "two shards, bit by bit",
+                2,
+                Drive::Bit,
+                QueryOptions::default(),
+            ),
+        ];
+        for arrangement in &arrangements {
+            for statement in statements {
+                arrangement.must(statement);
+            }
+            if arrangement.name.contains("indexes") {
+                arrangement.index();
+            }
+        }
+        arrangements
+    }
+
+    fn index(&self) {
+        for label in LABELS {
+            self.must(&format!("CREATE INDEX ON :{label}"));
+            self.must(&format!("CREATE INDEX ON :{label}(id)"));
+            for (key, _) in KEYS {
+                self.must(&format!("CREATE INDEX ON :{label}({key})"));
+            }
+        }
+        self.must("ANALYZE GRAPH");
+    }
+
+    fn must(&self, text: &str) {
+        if let Err(error) = self.run(text) {
+            panic!("{}: {text}: {error:?}", self.name);
+        }
+    }
+
+    /// The rows of a statement, or its error. A text that was seen before is answered with the plan that was made then.
+    pub fn run(&self, text: &str) -> Result<Vec<Vec<Value>>, Error> {
+        let prepared = self.engine.prepare(text, &self.core)?;
+        let mut txn = match prepared.writes() {
+            true => self.core.begin_auto_commit_write(Isolation::Snapshot),
+            false => self.core.begin(Access::Read, Isolation::Snapshot),
+        };
+        let mut execution = Execution::new(prepared, &Parameters::new())?;
+        let (mut rows, asked) = (Rows::default(), Cell::new(0_u32));
+        let should_yield = || {
+            asked.set(asked.get() + 1);
+            self.drive == Drive::Bit && asked.get() % 2 == 1
+        };
+        let demand = || match self.drive {
+            Drive::Through => Demand::All,
+            Drive::Bit => Demand::Rows(1),
+        };
+        execution.request(demand());
+        loop {
+            match execution.step(&mut txn, &self.core, &should_yield, &mut rows)? {
+                Step::Done => break,
+                Step::Rows => execution.request(demand()),
+                Step::Yield => {}
+            }
+        }
+        txn.commit().expect("the null journal takes everything");
+        Ok(rows.0)
+    }
+}
