@@ -1,6 +1,6 @@
 //! The few things the tools ask of the kernel that the standard library has no words for.
 //!
-//! Called by the load tool (pinning, clock ticks) and the cluster tool (signals, children that end
+//! Called by the load tool (pinning, CPU clocks) and the cluster tool (signals, children that end
 //! with their parent). All `unsafe` of this crate is here; each function is a thin, checked wrapper.
 #![allow(unsafe_code)]
 
@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 /// Pins the calling thread to one CPU. Fails if the CPU does not exist or is not allowed.
 pub fn pin_to_cpu(cpu: usize) -> io::Result<()> {
@@ -29,12 +30,31 @@ pub fn pin_to_cpu(cpu: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Units of CPU time a second in /proc/PID/stat.
-pub fn clock_ticks_per_second() -> u64 {
-    // SAFETY: sysconf takes no pointers and may be called at any time.
-    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
-    // 100 is the value of every Linux ABI Rust runs on, should the call ever say nothing.
-    u64::try_from(ticks).ok().filter(|t| *t > 0).unwrap_or(100)
+/// User and system time that a process has used so far, all its threads, also those that have ended; in nanoseconds.
+/// Source: clock_getcpuclockid(3). Fails if there is no such process.
+pub fn cpu_time(pid: u32) -> io::Result<Duration> {
+    let missing = || io::Error::from_raw_os_error(libc::ESRCH);
+    // Process 0 would be the caller.
+    let pid = libc::pid_t::try_from(pid).map_err(|_| missing())?;
+    if pid == 0 {
+        return Err(missing());
+    }
+    // SAFETY: the calls write one clock id and one timespec into live locals.
+    let time = unsafe {
+        let mut clock: libc::clockid_t = 0;
+        match libc::clock_getcpuclockid(pid, &mut clock) {
+            0 => {}
+            error => return Err(io::Error::from_raw_os_error(error)),
+        }
+        let mut time: libc::timespec = std::mem::zeroed();
+        if libc::clock_gettime(clock, &mut time) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        time
+    };
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or_default();
+    Ok(Duration::new(seconds, nanoseconds))
 }
 
 /// The user this process runs as.

@@ -12,6 +12,7 @@ pub mod random;
 pub mod report;
 pub mod schedule;
 pub mod target;
+mod template;
 pub mod wire;
 pub mod workload;
 

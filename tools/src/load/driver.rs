@@ -4,6 +4,8 @@
 //! cost far less than what it measures. A closed loop sends a request for each that was answered; an
 //! open loop sends when its [`Schedule`] says, whatever the server does.
 //!
+//! Connections that a query has for itself come first and are in a closed loop, whatever the others do.
+//!
 //! Always holds: a connection has at most `depth` requests in flight; latency counts from the intended
 //! start; a request belongs to the measurement if it was meant to start inside of the window, and is
 //! waited for after the window's end.
@@ -63,6 +65,8 @@ struct Connection {
     sent: usize,
     in_flight: VecDeque<InFlight>,
     alive: bool,
+    /// The query that this connection asks, and no other: always in a closed loop.
+    own: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +90,7 @@ const WAIT_STEP: Duration = Duration::from_millis(1);
 const WAIT_MAX: Duration = Duration::from_millis(5);
 
 /// Drives `connections` (each after its login) through `plan`. `edge` is called as the window begins
-/// and ends. Fails if epoll does, or if every connection is lost.
+/// and ends. Fails if epoll does, if every connection is lost, or if the queries have more connections for themselves than there are.
 pub fn drive(
     connections: Vec<(std::net::TcpStream, Wire)>,
     workload: &mut Workload,
@@ -95,6 +99,7 @@ pub fn drive(
     edge: &mut dyn FnMut(Edge),
 ) -> io::Result<Measurement> {
     let poll = Poll::new()?;
+    let owners = owners(workload, connections.len())?;
     let mut list = Vec::with_capacity(connections.len());
     for (index, (stream, wire)) in connections.into_iter().enumerate() {
         stream.set_nonblocking(true)?;
@@ -109,12 +114,13 @@ pub fn drive(
             sent: 0,
             in_flight: VecDeque::new(),
             alive: true,
+            own: owners.get(index).copied(),
         });
     }
     let names = workload.queries.iter().map(|q| q.name.clone()).collect();
     Driver {
         poll,
-        free: (0..list.len()).collect(),
+        free: (owners.len()..list.len()).collect(),
         connections: list,
         random: Random::new(seed),
         measurement: Measurement::new(names),
@@ -130,6 +136,24 @@ pub fn drive(
         input: vec![0; INPUT_BYTES],
     }
     .run(edge)
+}
+
+/// The query of each connection that asks only one, those connections first.
+fn owners(workload: &Workload, connections: usize) -> io::Result<Vec<usize>> {
+    let owners: Vec<usize> = workload
+        .queries
+        .iter()
+        .enumerate()
+        .flat_map(|(index, query)| std::iter::repeat_n(index, query.connections as usize))
+        .collect();
+    let reason = match owners.len() {
+        own if own > connections => "fewer connections than queries have for themselves",
+        own if own < connections && !workload.has_mix() => {
+            "more connections than queries have for themselves"
+        }
+        _ => return Ok(owners),
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, reason))
 }
 
 struct Driver<'w> {
@@ -155,9 +179,9 @@ impl Driver<'_> {
     fn run(mut self, edge: &mut dyn FnMut(Edge)) -> io::Result<Measurement> {
         let mut events = Events::with_capacity(1024);
         self.begin_window_if_due(edge);
-        if let Pace::Closed = self.plan.pace {
-            let now_ns = self.now_ns();
-            for index in 0..self.connections.len() {
+        let now_ns = self.now_ns();
+        for index in 0..self.connections.len() {
+            if self.is_closed_loop(index) {
                 self.fill(index, now_ns);
                 self.flush(index);
             }
@@ -227,6 +251,10 @@ impl Driver<'_> {
         self.connections.iter().map(|c| c.in_flight.len()).sum()
     }
 
+    fn is_closed_loop(&self, index: usize) -> bool {
+        matches!(self.plan.pace, Pace::Closed) || self.connections[index].own.is_some()
+    }
+
     /// Open loop: gives every request whose time has come to a connection with room.
     fn send_what_is_due(&mut self, now_ns: u64) {
         while let Some(&index) = self.free.front() {
@@ -264,7 +292,10 @@ impl Driver<'_> {
     }
 
     fn issue(&mut self, index: usize, intended_ns: u64) {
-        let query = self.workload.choose(&mut self.random);
+        let query = match self.connections[index].own {
+            Some(query) => query,
+            None => self.workload.choose(&mut self.random),
+        };
         self.workload
             .next_parameters(query, &mut self.random, &mut self.values);
         let connection = &mut self.connections[index];
@@ -344,7 +375,8 @@ impl Driver<'_> {
             let Some(request) = connection.in_flight.pop_front() else {
                 return self.lose(index, "an answer to nothing");
             };
-            if full && matches!(self.plan.pace, Pace::Open(_)) {
+            let closed_loop = matches!(self.plan.pace, Pace::Closed) || connection.own.is_some();
+            if full && !closed_loop {
                 self.free.push_back(index);
             }
             let in_window = self.phase != Phase::Warmup
@@ -359,7 +391,7 @@ impl Driver<'_> {
             );
         }
         self.replies = replies;
-        if let Pace::Closed = self.plan.pace {
+        if self.is_closed_loop(index) {
             self.fill(index, now_ns);
         }
     }
@@ -473,6 +505,35 @@ mod tests {
         let sent = total.latency_ns.len() + measured.unsent;
         assert!((299..=320).contains(&sent), "{sent}");
         assert_eq!(total.failed, 0);
+    }
+
+    #[test]
+    fn a_query_with_connections_of_its_own_leaves_the_others_their_pace() {
+        let workload = "[[query]]\nname = 'own'\ntext = 'x'\nconnections = 1\n[[query]]\nname = 'mix'\ntext = 'y'";
+        let mut workload = Workload::parse(workload).unwrap();
+        let pace = || Pace::Open(Schedule::even(1000.0));
+        let measured = drive(
+            echo(3, usize::MAX),
+            &mut workload,
+            1,
+            plan(pace(), None),
+            &mut |_| {},
+        )
+        .unwrap();
+        let [own, mix] = measured.queries.as_slice() else {
+            panic!()
+        };
+        assert!((299..=320).contains(&(mix.latency_ns.len() + measured.unsent)));
+        assert!(own.completed > 0 && own.failed == 0);
+        workload.queries[0].connections = 4;
+        let few = drive(
+            echo(3, 0),
+            &mut workload,
+            1,
+            plan(pace(), None),
+            &mut |_| {},
+        );
+        assert_eq!(few.unwrap_err().kind(), io::ErrorKind::InvalidInput);
     }
 
     #[test]

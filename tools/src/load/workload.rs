@@ -19,12 +19,19 @@
 //! l = { list = { of = { uniform = [1, 9] }, length = 100 } }
 //! m = { map = { id = { sequence = { from = 1, step = 1 } } } }
 //! k = 42                                     # anything else is a constant
+//!
+//! [[query]]
+//! name = "never_the_same_text"
+//! text = "MATCH (n%v%:User {id: 1}) RETURN n%v%"
+//! connections = 2                            # so many connections ask only this, in a closed loop
+//! words.v = { sequence = { from = 1 } }      # integer or text that stands in place of each %v%
 //! ```
 //!
 //! Always holds: the same file and seed give the same requests in the same order. Left to others: how
 //! a request looks on the wire ([`super::wire`]).
 
 use super::random::Random;
+use super::template::Template;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -44,14 +51,18 @@ pub enum Literal {
 #[derive(Clone, Debug)]
 pub struct Query {
     pub name: String,
+    /// The text of the next request: of a text with words, as [`Workload::next_parameters`] left it.
     pub text: String,
-    /// How often it is chosen, relative to the others.
+    /// How often it is chosen, relative to the others; 0 if it has connections of its own.
     pub weight: u32,
+    /// Connections that ask only this.
+    pub connections: u32,
     /// Rows that every answer must have.
     pub rows: Option<u64>,
     /// Whether it is sent as a read.
     pub read: bool,
     parameters: Vec<(String, Generator)>,
+    template: Option<Template>,
 }
 
 /// A mix of queries and the statements that prepare for it.
@@ -64,7 +75,7 @@ pub struct Workload {
 
 /// Makes a parameter's values.
 #[derive(Clone, Debug)]
-enum Generator {
+pub(super) enum Generator {
     Constant(Literal),
     Uniform { low: i64, high: i64 },
     UniformFloat { low: f64, high: f64 },
@@ -86,6 +97,14 @@ pub enum WorkloadError {
         parameter: String,
         reason: String,
     },
+    #[error("query '{query}', word '{word}': {reason}")]
+    Word {
+        query: String,
+        word: String,
+        reason: String,
+    },
+    #[error("query '{0}' has connections of its own, so it takes no weight")]
+    OwnConnections(String),
     #[error("query '{0}' has a weight of 0")]
     Weight(String),
     #[error("two queries are named '{0}'")]
@@ -111,17 +130,16 @@ struct File {
 struct FileQuery {
     name: Option<String>,
     text: String,
-    #[serde(default = "one")]
-    weight: u32,
+    weight: Option<u32>,
+    #[serde(default)]
+    connections: u32,
     rows: Option<u64>,
     #[serde(default)]
     read: bool,
     #[serde(default)]
     parameters: BTreeMap<String, toml::Value>,
-}
-
-fn one() -> u32 {
-    1
+    #[serde(default)]
+    words: BTreeMap<String, toml::Value>,
 }
 
 impl Workload {
@@ -133,9 +151,12 @@ impl Workload {
             let name = query
                 .name
                 .unwrap_or_else(|| format!("query {}", position + 1));
-            if query.weight == 0 {
-                return Err(WorkloadError::Weight(name));
-            }
+            let weight = match (query.weight, query.connections) {
+                (Some(0), _) => return Err(WorkloadError::Weight(name)),
+                (Some(_), 1..) => return Err(WorkloadError::OwnConnections(name)),
+                (None, 1..) => 0,
+                (weight, 0) => weight.unwrap_or(1),
+            };
             if queries.iter().any(|other| other.name == name) {
                 return Err(WorkloadError::Name(name));
             }
@@ -152,13 +173,16 @@ impl Workload {
                     }
                 }
             }
+            let template = template(&name, &query.text, query.words)?;
             queries.push(Query {
                 name,
                 text: query.text,
-                weight: query.weight,
+                weight,
+                connections: query.connections,
                 rows: query.rows,
                 read: query.read,
                 parameters,
+                template,
             });
         }
         Workload::new(file.setup, queries)
@@ -170,9 +194,11 @@ impl Workload {
             name: "query".to_owned(),
             text: text.to_owned(),
             weight: 1,
+            connections: 0,
             rows: None,
             read: false,
             parameters: Vec::new(),
+            template: None,
         };
         Workload {
             setup: Vec::new(),
@@ -192,7 +218,12 @@ impl Workload {
         })
     }
 
-    /// Chooses a query by weight; its index.
+    /// Whether there is a query for connections that no query has for itself.
+    pub fn has_mix(&self) -> bool {
+        self.weight_total > 0
+    }
+
+    /// Chooses a query by weight; its index. Only for a workload that has a mix.
     pub fn choose(&self, random: &mut Random) -> usize {
         if self.queries.len() == 1 {
             return 0;
@@ -209,7 +240,7 @@ impl Workload {
     }
 
     /// The parameters of the next request of query `index`, into `values` (names as in
-    /// [`Query::parameter_names`]).
+    /// [`Query::parameter_names`]), and its text, if that changes.
     pub fn next_parameters(
         &mut self,
         index: usize,
@@ -217,8 +248,12 @@ impl Workload {
         values: &mut Vec<Literal>,
     ) {
         values.clear();
-        for (_, generator) in &mut self.queries[index].parameters {
+        let query = &mut self.queries[index];
+        for (_, generator) in &mut query.parameters {
             values.push(generator.next(random));
+        }
+        if let Some(template) = &mut query.template {
+            template.write(random, &mut query.text);
         }
     }
 }
@@ -230,8 +265,49 @@ impl Query {
     }
 }
 
+/// The changing text of a query with words.
+fn template(
+    query: &str,
+    text: &str,
+    words: BTreeMap<String, toml::Value>,
+) -> Result<Option<Template>, WorkloadError> {
+    if words.is_empty() {
+        return Ok(None);
+    }
+    let mut generators = Vec::with_capacity(words.len());
+    for (word, value) in words {
+        let made = generator(&value).and_then(|generator| {
+            let placeholder = format!("%{word}%");
+            if !generator.makes_words() {
+                return Err("a word is an integer or a text".to_owned());
+            }
+            match text.contains(&placeholder) {
+                true => Ok((placeholder, generator)),
+                false => Err(format!("the text has no {placeholder}")),
+            }
+        });
+        generators.push(made.map_err(|reason| WorkloadError::Word {
+            query: query.to_owned(),
+            word,
+            reason,
+        })?);
+    }
+    Ok(Some(Template::new(text, generators)))
+}
+
 impl Generator {
-    fn next(&mut self, random: &mut Random) -> Literal {
+    /// Whether all its values are integers or texts.
+    fn makes_words(&self) -> bool {
+        let is_word = |literal: &Literal| matches!(literal, Literal::Int(_) | Literal::String(_));
+        match self {
+            Generator::Constant(literal) => is_word(literal),
+            Generator::Choice(literals) => literals.iter().all(is_word),
+            Generator::Uniform { .. } | Generator::Sequence { .. } | Generator::Text { .. } => true,
+            _ => false,
+        }
+    }
+
+    pub(super) fn next(&mut self, random: &mut Random) -> Literal {
         match self {
             Generator::Constant(literal) => literal.clone(),
             Generator::Uniform { low, high } => Literal::Int(random.between(*low, *high)),
@@ -468,6 +544,30 @@ mod tests {
     }
 
     #[test]
+    fn words_change_the_text_from_request_to_request() {
+        let mut workload = Workload::parse(
+            "[[query]]\ntext = \"MATCH (n%v%) RETURN n%v%, '%w%'\"\nwords.v = { sequence = { from = 8 } }\nwords.w = 'x'",
+        )
+        .unwrap();
+        let mut random = Random::new(1);
+        for number in [8, 9, 10] {
+            workload.next_parameters(0, &mut random, &mut Vec::new());
+            let text = format!("MATCH (n{number}) RETURN n{number}, 'x'");
+            assert_eq!(workload.queries[0].text, text);
+        }
+    }
+
+    #[test]
+    fn a_query_with_connections_of_its_own_is_not_in_the_mix() {
+        let own = "[[query]]\nname = 'own'\ntext = 'x'\nconnections = 2\n";
+        let alone = Workload::parse(own).unwrap();
+        assert!(!alone.has_mix());
+        let workload = Workload::parse(&format!("{own}[[query]]\ntext = 'y'")).unwrap();
+        let mut random = Random::new(1);
+        assert!((0..1_000).all(|_| workload.choose(&mut random) == 1));
+    }
+
+    #[test]
     fn the_same_seed_gives_the_same_requests() {
         let run = || {
             let mut workload = Workload::parse(MIXED).unwrap();
@@ -491,6 +591,11 @@ mod tests {
         assert!(error("[[query]]\ntext = 1").contains("line 2"));
         assert!(error("[[query]]\ntext = 'x'\nwieght = 2").contains("wieght"));
         assert!(error("[[query]]\ntext = 'x'\nweight = 0").contains("weight of 0"));
+        assert!(
+            error("[[query]]\ntext = 'x'\nweight = 2\nconnections = 1").contains("takes no weight")
+        );
+        assert!(error("[[query]]\ntext = 'x'\nwords.v = 1").contains("has no %v%"));
+        assert!(error("[[query]]\ntext = '%v%'\nwords.v = 1.5").contains("an integer or a text"));
         let parameter = |p: &str| error(&format!("[[query]]\ntext = 'x'\nparameters.a = {p}"));
         assert!(parameter("{ uniform = [2, 1] }").contains("'a': uniform wants"));
         assert!(parameter("{ unifrom = [1, 2] }").contains("no generator is named 'unifrom'"));
