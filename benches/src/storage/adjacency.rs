@@ -4,6 +4,7 @@
 //! at once, housekeeping between them; reads check visibility. The array is a CSR of the same graph, read in the same process by turns.
 
 use super::{Numbers, Report, least, resident_bytes};
+use crate::csr::{Csr, Levels, Seen};
 use crate::pokec::{Pokec, Size};
 use quoit_graph::door::NullJournal;
 use quoit_graph::ids::{TypeId, VertexId};
@@ -18,32 +19,6 @@ const BATCH: usize = 500;
 const ROUNDS: usize = 9;
 const HUB_EDGES: usize = 1_000_000;
 const SEED: u64 = 7;
-
-/// Neighbours of all vertices in one array.
-struct Csr {
-    starts: Vec<u32>,
-    targets: Vec<u32>,
-}
-
-impl Csr {
-    fn new(graph: &Pokec) -> Csr {
-        let mut starts = vec![0_u32; graph.vertices + 1];
-        for &(source, _) in &graph.edges {
-            starts[source as usize + 1] += 1;
-        }
-        for at in 0..graph.vertices {
-            starts[at + 1] += starts[at];
-        }
-        // The edges ascend by (source, target).
-        let targets = graph.edges.iter().map(|&(_, target)| target).collect();
-        Csr { starts, targets }
-    }
-
-    fn of(&self, vertex: u32) -> &[u32] {
-        let vertex = vertex as usize;
-        &self.targets[self.starts[vertex] as usize..self.starts[vertex + 1] as usize]
-    }
-}
 
 /// A graph in the engine, on one core and `shards` shards.
 struct Loaded {
@@ -137,49 +112,12 @@ fn wait_for_the_allocator() {
     }
 }
 
-/// Vertices met, by the number of the search that met them last.
-struct Seen {
-    last: Vec<u32>,
-    search: u32,
-}
-
-impl Seen {
-    fn new(vertices: usize) -> Seen {
-        Seen {
-            last: vec![0; vertices],
-            search: 0,
-        }
-    }
-
-    #[inline]
-    fn is_new(&mut self, vertex: usize) -> bool {
-        let last = &mut self.last[vertex];
-        let new = *last != self.search;
-        *last = self.search;
-        new
-    }
-}
-
 /// Distinct ends of `hops` hops from each of `starts`, by the array; seconds.
 fn hops_csr(csr: &Csr, starts: &[u32], hops: usize, seen: &mut Seen, found: &mut u64) -> f64 {
-    let (mut level, mut next) = (Vec::new(), Vec::new());
+    let mut levels = Levels::default();
     let start = Instant::now();
     for &first in starts {
-        level.clear();
-        level.push(first);
-        for _ in 0..hops {
-            seen.search += 1;
-            next.clear();
-            for &vertex in &level {
-                for &target in csr.of(vertex) {
-                    if seen.is_new(target as usize) {
-                        next.push(target);
-                    }
-                }
-            }
-            std::mem::swap(&mut level, &mut next);
-        }
-        *found += level.len() as u64;
+        *found += levels.search(csr, first, hops, seen).len() as u64;
     }
     start.elapsed().as_secs_f64()
 }
@@ -198,7 +136,7 @@ fn hops_engine(
         level.clear();
         level.push(VertexId(u64::from(first)));
         for _ in 0..hops {
-            seen.search += 1;
+            seen.begin();
             next.clear();
             view.expand(&level, Direction::Out, &[], |_, target| {
                 if seen.is_new(target.0 as usize) {
@@ -253,7 +191,7 @@ fn scan_ratio(loaded: &Loaded, csr: &Csr) -> (f64, f64) {
 /// Every figure about edges.
 pub fn adjacency(report: &mut Report) {
     let pokec = Pokec::new(Size::Medium, SEED);
-    let csr = Csr::new(&pokec);
+    let csr = Csr::new(pokec.vertices, &pokec.edges);
     let shuffled = pokec.shuffled(SEED);
     let edges = pokec.edges.len() as f64;
     let about = format!(
