@@ -100,7 +100,8 @@ class Bench:
         if isinstance(server, Ladybug):
             reply = server.request({"text": question.text_for(name), "parameters": drawn(question, self.graph.vertices, seed, requests)})
             return reply["seconds"] * 1e6 / requests, reply["cpu"] * 1e6 / requests, None
-        report = self.load(server, workload_of(question, name, self.graph.vertices), connections, "-n", requests, "--seed", seed)
+        report = self.load(server, workload_of(question, name, self.graph.vertices), connections, "-n", requests, "--seed", seed,
+                           *(["--spin"] if connections == 1 else []))
         total = report["total"]
         return 1e6 / total["per_second"], report["server_cpu_us_per_request"], total["rows"] / total["requests"]
 
@@ -307,7 +308,7 @@ def main():
         "Server on core 0, client on core 1, the same requests for all, medians of the rounds. µs: time a request by the clock (of all connections "
         "together), and of server CPU; ratio: their time to Quoit's, unless it says otherwise. Every answer was checked against the arrays before. "
         "Quoit writes no log here, FalkorDB does not persist, Ladybug is in memory, on one thread, and its time is without planning and without "
-        "reading rows. At one connection Quoit's CPU includes waiting awake for the next request.",
+        "reading rows. At one connection the client waits for answers awake, and Quoit's CPU includes waiting awake for the next request.",
         "",
         Table.HEAD, *table.rows, "",
         f"{table.failed} of {sum(' yes |' in r or '**no**' in r for r in table.rows)} do not hold."])

@@ -86,6 +86,10 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 
+    /// Wait for answers awake: latencies hold no wake-up of this tool, which wants a CPU of its own
+    #[arg(long)]
+    pub spin: bool,
+
     /// Run on this CPU only
     #[arg(long, value_name = "CPU")]
     pub pin: Option<usize>,
@@ -177,6 +181,7 @@ pub fn run(args: &LoadArgs) -> Outcome {
         },
         requests_max: args.requests,
         drain: DRAIN,
+        spin: args.spin,
     };
     let mut clocks = CpuClocks::new(&args.server_pid);
     let measured = driver::drive(connections, &mut workload, args.seed, plan, &mut |edge| {

@@ -47,6 +47,8 @@ pub struct Plan {
     pub requests_max: Option<u64>,
     /// How long answers are waited for after the last request.
     pub drain: Duration,
+    /// Whether answers are waited for awake, so that no latency holds the time this thread takes to wake up.
+    pub spin: bool,
 }
 
 /// An edge of the measured window, told to the caller so that it can read CPU times.
@@ -312,6 +314,7 @@ impl Driver<'_> {
 
     fn poll_once(&mut self, events: &mut Events) -> io::Result<()> {
         let timeout = match (&self.plan.pace, self.phase) {
+            _ if self.plan.spin => Duration::ZERO,
             (Pace::Open(schedule), Phase::Warmup | Phase::Window) if !self.free.is_empty() => {
                 let ahead_ns = schedule.next_ns().saturating_sub(self.now_ns());
                 let ahead = Duration::from_nanos(ahead_ns);
@@ -470,6 +473,7 @@ mod tests {
             window: Duration::from_millis(300),
             requests_max,
             drain: Duration::from_secs(5),
+            spin: false,
         }
     }
 
@@ -505,6 +509,18 @@ mod tests {
         let sent = total.latency_ns.len() + measured.unsent;
         assert!((299..=320).contains(&sent), "{sent}");
         assert_eq!(total.failed, 0);
+    }
+
+    #[test]
+    fn waiting_awake_answers_the_same_requests() {
+        let plan = Plan {
+            spin: true,
+            ..plan(Pace::Closed, Some(100))
+        };
+        let connections = echo(2, usize::MAX);
+        let mut workload = Workload::single("x");
+        let measured = drive(connections, &mut workload, 1, plan, &mut |_| {}).unwrap();
+        assert_eq!(measured.total().completed, 100);
     }
 
     #[test]
