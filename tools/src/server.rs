@@ -37,6 +37,7 @@ fn options(args: ServerArgs) -> Options {
             SocketBackend::Ring => quoit_rt::SocketBackend::OwnRing,
             SocketBackend::Glommio => quoit_rt::SocketBackend::Glommio,
         },
+        spin_max: Duration::from_micros(args.spin_us),
         replica_timeout: args.replica_timeout,
         query_timeout: Duration::from_secs(args.query_execution_timeout_sec),
         memory_limit: (args.memory_limit > 0).then(|| args.memory_limit.saturating_mul(1 << 20)),

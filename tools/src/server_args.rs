@@ -63,6 +63,11 @@ pub struct ServerArgs {
     #[arg(long, env = "QUOIT_SOCKET_BACKEND", value_name = "BACKEND", value_enum, default_value_t = SocketBackend::Ring)]
     pub socket_backend: SocketBackend,
 
+    /// Microseconds an idle core waits awake for the next request, while that pays and other CPUs are left to clients; 0: never
+    #[arg(long, env = "QUOIT_SPIN_US", value_name = "US", default_value_t = 50,
+          value_parser = clap::value_parser!(u64).range(..=1_000))]
+    pub spin_us: u64,
+
     /// Seconds without progress after which a SYNC replica is given up until it has caught up
     #[arg(long, env = "QUOIT_REPLICA_TIMEOUT", value_name = "SECONDS", default_value = "5",
           value_parser = positive_seconds)]

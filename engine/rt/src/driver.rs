@@ -234,7 +234,8 @@ impl Spin {
                 self.vain.set(0);
                 return true;
             }
-            std::hint::spin_loop();
+            // Whoever else wants this CPU gets it, and then this spin was in vain.
+            std::thread::yield_now();
             visits.requeue().await;
         }
         self.vain.set((self.vain.get() + 1).min(VAIN_MAX));

@@ -126,6 +126,23 @@ pub(crate) fn usable_cpus() -> Vec<usize> {
     }
 }
 
+/// How many CPUs the machine has, whoever may use them; `None` when that cannot be told.
+pub(crate) fn machine_cpus() -> Option<usize> {
+    count_of_ranges(&std::fs::read_to_string("/sys/devices/system/cpu/online").ok()?)
+}
+
+/// How many numbers a list such as `0-3,8` names.
+fn count_of_ranges(list: &str) -> Option<usize> {
+    list.trim()
+        .split(',')
+        .map(|range| {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            let (first, last) = (first.parse::<usize>().ok()?, last.parse::<usize>().ok()?);
+            last.checked_sub(first)?.checked_add(1)
+        })
+        .sum()
+}
+
 /// glommio asks for 512 KiB an executor and checks the limit, which is the user's in all processes together only
 /// where the kernel still charges rings to it (before 5.12).
 fn memlock_shortage(cores: usize) -> Option<(u64, u64)> {
@@ -194,5 +211,19 @@ pub(crate) fn check_before_start(backend: SocketBackend, cores: usize) -> Result
             what: "make a trial ring",
             source,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpus_are_counted_from_the_kernels_list() {
+        assert_eq!(count_of_ranges("0\n"), Some(1));
+        assert_eq!(count_of_ranges("0-3,8,10-11\n"), Some(7));
+        assert_eq!(count_of_ranges("3-1"), None);
+        assert_eq!(count_of_ranges(""), None);
+        assert!(machine_cpus().is_none_or(|machine| machine >= usable_cpus().len()));
     }
 }

@@ -58,7 +58,7 @@ pub struct Config {
     /// What carries sockets and file data.
     pub backend: SocketBackend,
     /// How long an idle core may spin for work before it parks, 50 µs at most being useful; zero: never. The runtime
-    /// spins only while that pays, and not at all when cores share CPUs.
+    /// spins only while that pays, and not at all when cores share CPUs or leave none of the machine's to clients.
     pub spin_max: Duration,
     /// Receive buffers of a core, of 4 KiB each; a power of two up to 32,768.
     pub recv_buffers: u16,
@@ -265,7 +265,7 @@ where
     let placed = place(&config.cpus)?;
     probe::check_before_start(config.backend, placed.cpus.len())?;
     let config = Config {
-        spin_max: if placed.shared {
+        spin_max: if placed.shared || !placed.leaves_a_cpu() {
             Duration::ZERO
         } else {
             config.spin_max
@@ -434,6 +434,13 @@ struct Placed {
     /// Some CPU carries more than one core.
     shared: bool,
     pinned: bool,
+}
+
+impl Placed {
+    /// Whether the machine has a CPU that no core runs on.
+    fn leaves_a_cpu(&self) -> bool {
+        probe::machine_cpus().is_some_and(|machine| machine > self.cpus.len())
+    }
 }
 
 fn place(cpus: &Cpus) -> Result<Placed, StartError> {

@@ -28,6 +28,9 @@ pub struct Options {
     pub isolation: Isolation,
     /// What carries sockets.
     pub socket_backend: SocketBackend,
+    /// How long an idle core waits awake for the next request before it sleeps, where that pays and the machine has CPUs
+    /// that the server does not use; zero: never.
+    pub spin_max: Duration,
     /// How long a SYNC replica may make no progress while work is outstanding.
     pub replica_timeout: Duration,
     /// Longest run time of a query unless its client asks for another; zero: no limit.
@@ -55,6 +58,7 @@ impl Default for Options {
             durability: Durability::Commit,
             isolation: Isolation::Snapshot,
             socket_backend: SocketBackend::OwnRing,
+            spin_max: Duration::from_micros(50),
             replica_timeout: Duration::from_secs(5),
             query_timeout: Duration::from_secs(600),
             memory_limit: None,

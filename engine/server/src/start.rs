@@ -177,6 +177,7 @@ impl Server {
         let config = Config {
             cpus: options.cpus.clone(),
             backend: options.socket_backend,
+            spin_max: options.spin_max,
             ..Config::default()
         };
         let cores = match &config.cpus {
