@@ -15,7 +15,44 @@ class Queries(Expressions):
     """Draws queries; one object a query."""
 
     def query(self, writes):
-        return self.writing() if writes else self.reading()
+        if writes:
+            return self.writing()
+        return self.shape() if self.random.random() < 0.25 else self.reading()
+
+    def shape(self):
+        """Shapes that planners have ways of their own for: distinct ends of long patterns, aggregates over a label, cycles, shortest
+        and quantified paths."""
+        a, b = self.one("", ":A", ":B", ":A|B"), self.one("", "", ":C", ":B")
+        types, other = self.one("", ":R", ":S|T", ":R|S"), self.one("", ":T", ":R")
+        start = self.one("", " {i: 1}", " {j: 2}", " {id: 0}", " {id: 1}", " {b: true}")
+        left, right = self.one(("-", "->"), ("<-", "-"), ("-", "-"))
+        long = self.one("*1..2", "*1..3", "*2", "*0..2", "*2..3", "*3", "*1..4")
+        edge, back = f"{left}[{types}{long}]{right}", f"{left}[{other}]{right}"
+        step = f"{left}[{types}]{right}"
+        cut = self.one("", "", " ORDER BY o", " ORDER BY o DESC LIMIT 4", " ORDER BY o SKIP 2 LIMIT 3")
+        where = self.one("", "", " WHERE a <> b", " WHERE b.i > 0", " WHERE NOT (a)-->(b)", " WHERE a.i < b.j")
+        return self.one(
+            f"MATCH (a{a}{start}){edge}(b{b}){where} RETURN DISTINCT b.id AS o{cut}",
+            f"MATCH (a{a}{start}){edge}(b{b}){where} RETURN count(DISTINCT b) AS o",
+            f"MATCH (a{a}{start}){edge}(b{b}){where} RETURN DISTINCT b.i AS o, b.s AS p",
+            f"MATCH (a{a}{start}){step}(){back}(b{b}){where} RETURN DISTINCT b.id AS o{cut}",
+            f"MATCH (a{a}{start}){step}(m){back}(){step}(b{b}){where} RETURN DISTINCT b AS o",
+            f"MATCH (a{a}{start}){step}(m{b}){back}(b){where} RETURN DISTINCT m.id AS o, b.id AS p",
+            f"MATCH (a{a}{start}){edge}(b{b}){where} RETURN a.id AS o, count(DISTINCT b) AS p, count(*) AS q",
+            f"MATCH (a{a}{start}){edge}(m){back}(b{b}){where} RETURN DISTINCT b.id AS o",
+            f"MATCH (a{a}{start}){edge}(b{b}){where} WITH DISTINCT b MATCH (b){back}(c) RETURN DISTINCT c.id AS o{cut}",
+            f"MATCH (a{a}{start})(()-[{types}]->(x)){{1,3}}(b{b}){where} RETURN DISTINCT b.id AS o, size(x) AS p",
+            f"MATCH p = (a{a}{start}){edge}(b{b}){where} RETURN length(p) AS o, count(*) AS q",
+            f"MATCH (a{a}{start}), (b{b}) MATCH p = shortestPath((a){left}[{types}*..5]{right}(b)) WHERE a <> b RETURN a.id AS o, b.id AS p, length(p) AS q",
+            f"MATCH (a{a}{start}), (b{b}) MATCH p = allShortestPaths((a){left}[{types}*..5]{right}(b)) WHERE a <> b RETURN a.id AS o, b.id AS p, [n IN nodes(p) | n.id] AS q",
+            f"MATCH (a{a}){step}(b){back}(c){step}(a){where} RETURN a.id AS o, b.id AS p, c.id AS q",
+            f"MATCH (n{a}) WHERE n.i >= 0 RETURN count(*) AS o, min(n.f) AS p, max(n.s) AS q, sum(n.i) AS t, avg(n.j) AS u, count(DISTINCT n.x) AS v",
+            f"MATCH (n{a}) RETURN n.{self.one('i', 's', 'b', 'f', 'x')} AS o, count(*) AS p, sum(n.f) AS q, max(n.id) AS t, count(DISTINCT n.j) AS u",
+            f"MATCH (n{a}) WHERE n.{self.one('i', 'j', 'f')} {self.one('<', '=', '<>')} {self.random.randint(0, 3)} RETURN DISTINCT n.s AS o{cut}",
+            f"MATCH (n{a}) RETURN n {{.i, .s, k: n.j + 1}} AS o, COLLECT {{ MATCH (n)-->(m) RETURN m.id ORDER BY m.id }} AS p",
+            f"MATCH (a{a}{start}), (b{b}) WHERE a.i = b.j RETURN a.id AS o, b.id AS p",
+            f"MATCH (a{a}{start}) OPTIONAL MATCH (a){edge}(b{b}) WHERE b.i > 0 RETURN a.id AS o, count(b) AS p, count(DISTINCT b.s) AS q",
+        )
 
     def reading(self):
         scope, clauses = {}, []

@@ -20,12 +20,18 @@ pub const VALUES: [Kind; 6] = [
 /// Draws expressions and names.
 pub struct Expressions<'a> {
     pub draw: &'a mut Draw,
+    /// Whether a pattern may be a condition; it can be nothing else, so not where a condition is also used as a value.
+    pub bare_patterns: bool,
     fresh: usize,
 }
 
 impl<'a> Expressions<'a> {
     pub fn new(draw: &'a mut Draw) -> Self {
-        Expressions { draw, fresh: 0 }
+        Expressions {
+            draw,
+            bare_patterns: true,
+            fresh: 0,
+        }
     }
 
     /// A name that nothing has.
@@ -322,7 +328,7 @@ impl<'a> Expressions<'a> {
                     ),
                 }
             }
-            (15, Some(node), _) => {
+            (15, Some(node), _) if self.bare_patterns => {
                 let (type_, end) = (self.draw.one(&TYPES), self.draw.one(&["", ":A", ":B"]));
                 let not = self.draw.one(&["", "NOT "]);
                 format!(

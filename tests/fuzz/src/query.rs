@@ -347,3 +347,87 @@ impl Queries<'_> {
         clauses.push(format!("RETURN {distinct}{}{cut}", items.join(", ")));
     }
 }
+
+/// A pattern, something to ask of what it binds, and columns.
+pub struct Matching {
+    pub pattern: String,
+    pub condition: String,
+    /// Several columns, as RETURN has them.
+    pub columns: String,
+    /// An expression.
+    pub column: String,
+}
+
+pub fn pattern_and_condition(draw: &mut Draw) -> Matching {
+    let mut queries = Queries(Expressions::new(draw));
+    queries.0.bare_patterns = false;
+    let (before, mut scope) = (Scope::new(), Scope::new());
+    let mut pattern = queries.path(&before, &mut scope, false);
+    if queries.0.draw.chance(20) {
+        pattern += &format!(", {}", queries.path(&before, &mut scope, true));
+    }
+    let ids: Vec<String> = scope
+        .iter()
+        .filter(|(_, kind)| matches!(kind, Kind::Node | Kind::Edge))
+        .map(|(name, _)| format!("{name}.id AS {name}id"))
+        .collect();
+    let columns = if ids.is_empty() {
+        "1 AS one".to_string()
+    } else {
+        ids.join(", ")
+    };
+    let condition = queries.0.of(Kind::Bool, &scope, 3);
+    let kind = queries.0.draw.one(&[Kind::Int, Kind::Str, Kind::Bool]);
+    let column = queries.0.of(kind, &scope, 2);
+    Matching {
+        pattern,
+        condition,
+        columns,
+        column,
+    }
+}
+
+/// A pattern of variable length between `a` and `b`, and the patterns of fixed length that it is.
+pub struct LongPattern {
+    pub pattern: String,
+    pub written_out: Vec<String>,
+}
+
+pub fn long_pattern(draw: &mut Draw) -> LongPattern {
+    let (left, right) = draw.one(&[("-", "->"), ("<-", "-"), ("-", "-")]);
+    let types = draw.one(&["", ":R", ":S|T", ":R|S"]);
+    let held = draw.one(&["", "", "", " {b: true}", " {i: 1}"]);
+    let start = draw.one(&[
+        "a",
+        "a:A",
+        "a:A|B",
+        "a {id: 0}",
+        "a {id: 1}",
+        "a:!C {b: true}",
+    ]);
+    let end = draw.one(&["b", "b", "b:B", "b {b: false}"]);
+    let (least, most) = draw.one(&[
+        (1, 2),
+        (1, 3),
+        (2, 2),
+        (2, 3),
+        (3, 3),
+        (0, 2),
+        (0, 0),
+        (1, 1),
+        (0, 3),
+    ]);
+    let edge = format!("{left}[{types}{held}]{right}");
+    let written = |length: usize| match length {
+        // Zero steps: the ends are one.
+        0 => format!("({start}), ({end}) WHERE a = b"),
+        _ => format!(
+            "({start}){}{edge}({end})",
+            format!("{edge}()").repeat(length - 1)
+        ),
+    };
+    LongPattern {
+        pattern: format!("({start}){left}[{types}*{least}..{most}{held}]{right}({end})"),
+        written_out: (least..=most).map(written).collect(),
+    }
+}
