@@ -8,11 +8,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 
 use quoit_cypher::error::{Detail, Error, ErrorKind, Phase};
+use quoit_graph::ids::CommitSeq;
 use quoit_graph::value::Value;
 use quoit_graph::{Core, Statement, Txn, View, WriteStats};
 
 use crate::operator::{
-    Batch, Context, Counts, Pull, Running, State, build, build_measured, delete_postponed, measured,
+    Batch, Context, Counts, InnerTransaction, Pull, Running, State, Wait, build, build_measured,
+    delete_postponed, measured,
 };
 use crate::plan::describe::{Line, Measured, PlanTree};
 use crate::planner::ParameterSource;
@@ -51,6 +53,8 @@ pub enum Step {
     Rows,
     /// The time slice is over: step again.
     Yield,
+    /// Something has to be done for an inner transaction first.
+    Waits(Wait),
     /// All rows are out, all effects done.
     Done,
 }
@@ -90,6 +94,12 @@ pub struct Execution {
     schema: Option<SchemaRun>,
     /// What its operators have done, if they are measured.
     counts: Counts,
+    /// The transaction within it that is committed by itself.
+    inner: Option<Box<InnerTransaction>>,
+    /// What it sees since inner transactions have been committed.
+    later: Option<Statement>,
+    /// What the inner transaction that is being committed has done, and those committed before.
+    inner_stats: [WriteStats; 2],
 }
 
 impl Execution {
@@ -170,6 +180,9 @@ impl Execution {
             before: None,
             schema: None,
             counts,
+            inner: None,
+            later: None,
+            inner_stats: Default::default(),
             prepared,
         })
     }
@@ -187,6 +200,30 @@ impl Execution {
     /// The statement.
     pub fn prepared(&self) -> &Prepared {
         &self.prepared
+    }
+
+    /// Takes a transaction to do the next rows' work in, as [`Wait::Begin`] asks. It belongs to the execution until it is taken back, and is
+    /// rolled back with it.
+    pub fn begin_inner(&mut self, mut txn: Txn) {
+        let statement = txn.begin_statement(false);
+        self.inner = Some(Box::new(InnerTransaction { txn, statement }));
+    }
+
+    /// Gives the inner transaction back, to be committed or rolled back; `None` if there is none.
+    pub fn take_inner(&mut self) -> Option<Txn> {
+        let inner = self.inner.take()?;
+        self.inner_stats[0] = inner.txn.stats();
+        Some(inner.txn)
+    }
+
+    /// Says what became of the transaction that was taken: the number of its commit, which is visible now, or why there is none.
+    pub fn inner_committed(&mut self, txn: &mut Txn, outcome: Result<CommitSeq, Error>) {
+        if outcome.is_ok() {
+            let done = std::mem::take(&mut self.inner_stats[0]);
+            self.inner_stats[1] = sum(&self.inner_stats[1], &done);
+            self.later = Some(txn.begin_statement(true));
+        }
+        self.state.inner_committed(outcome);
     }
 
     /// Runs until the demand is met, the time slice is over, or all is done.
@@ -231,7 +268,14 @@ impl Execution {
             .statement
             .get_or_insert_with(|| txn.begin_statement(!self.prepared.writes()));
         let epoch = core.enter();
-        let mut cx = Context::new(txn, &epoch, &mut self.state, statement, should_yield);
+        let (now, first) = match &self.later {
+            Some(later) => (later, Some(&*statement)),
+            None => (&*statement, None),
+        };
+        let mut cx = Context::new(txn, &epoch, &mut self.state, now, should_yield);
+        if self.prepared.has_inner_transactions() {
+            cx = cx.with_inner(self.inner.as_deref_mut(), first);
+        }
         if let Some(schema) = &mut self.schema {
             if !schema.step(&cx.view, should_yield)? {
                 cx.finish();
@@ -254,7 +298,7 @@ impl Execution {
                 }
                 if pulled == Pull::Yield || cx.should_yield() {
                     cx.finish();
-                    return Ok(Step::Yield);
+                    return Ok(self.state.take_wait().map_or(Step::Yield, Step::Waits));
                 }
             }
             self.running = None;
@@ -304,13 +348,16 @@ impl Execution {
             }
         };
         cx.finish();
-        Ok(result)
+        Ok(match (result, self.state.take_wait()) {
+            (Step::Yield, Some(wait)) => Step::Waits(wait),
+            (result, _) => result,
+        })
     }
 
     /// What it did so far; called when it is done.
     pub fn summary(&self, txn: &Txn) -> Summary {
         let (now, before) = (txn.stats(), self.before.unwrap_or_default());
-        let stats = WriteStats {
+        let own = WriteStats {
             vertices_created: now.vertices_created - before.vertices_created,
             vertices_deleted: now.vertices_deleted - before.vertices_deleted,
             edges_created: now.edges_created - before.edges_created,
@@ -323,6 +370,7 @@ impl Execution {
             constraints_added: now.constraints_added - before.constraints_added,
             constraints_removed: now.constraints_removed - before.constraints_removed,
         };
+        let stats = sum(&own, &self.inner_stats[1]);
         let (plan, plan_lines) = match self.prepared.mode() {
             Mode::Run => (None, Vec::new()),
             Mode::Explain | Mode::Profile => (
@@ -342,6 +390,22 @@ impl Execution {
                 .as_ref()
                 .map_or_else(Vec::new, |schema| schema.notices().to_vec()),
         }
+    }
+}
+
+fn sum(a: &WriteStats, b: &WriteStats) -> WriteStats {
+    WriteStats {
+        vertices_created: a.vertices_created + b.vertices_created,
+        vertices_deleted: a.vertices_deleted + b.vertices_deleted,
+        edges_created: a.edges_created + b.edges_created,
+        edges_deleted: a.edges_deleted + b.edges_deleted,
+        properties_set: a.properties_set + b.properties_set,
+        labels_added: a.labels_added + b.labels_added,
+        labels_removed: a.labels_removed + b.labels_removed,
+        indexes_added: a.indexes_added + b.indexes_added,
+        indexes_removed: a.indexes_removed + b.indexes_removed,
+        constraints_added: a.constraints_added + b.constraints_added,
+        constraints_removed: a.constraints_removed + b.constraints_removed,
     }
 }
 

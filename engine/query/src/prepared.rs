@@ -89,6 +89,14 @@ impl Prepared {
         matches!(self.kind(), Kind::Write | Kind::ReadWrite | Kind::Schema)
     }
 
+    /// Whether it commits transactions within itself, so that it cannot run within another; its own transaction only reads, and goes on to
+    /// newer snapshots ([`quoit_graph::Isolation::ReadCommitted`]).
+    pub fn has_inner_transactions(&self) -> bool {
+        let planned = self.inner.planned.as_ref();
+        self.inner.mode != Mode::Explain
+            && planned.is_some_and(|planned| planned.has_inner_transactions)
+    }
+
     /// The `type` of Bolt's summary: `r`, `w`, `rw` or `s`.
     pub fn query_type(&self) -> &'static str {
         match self.kind() {

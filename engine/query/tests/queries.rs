@@ -352,10 +352,6 @@ fn what_cannot_be_done_yet_is_refused_by_name_and_place() {
     for (text, part) in [
         ("MATCH ((a)-->(b)){2} RETURN a", "parenthesised"),
         ("LOAD CSV FROM 'x' NO HEADER AS row RETURN row", "LOAD"),
-        (
-            "MATCH (n) CALL { WITH n DELETE n } IN TRANSACTIONS",
-            "IN TRANSACTIONS",
-        ),
         ("PROFILE CREATE INDEX ON :A(b)", "PROFILE of a statement"),
         ("CREATE POINT INDEX ON :A(b)", "point index"),
         ("CREATE INDEX ON :A(b.c)", "within a map"),

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hashbrown::HashMap;
 use quoit_cypher::error::{Detail, Error, ErrorKind};
-use quoit_graph::ids::{KeyId, LabelId, VertexId};
+use quoit_graph::ids::{CommitSeq, KeyId, LabelId, VertexId};
 use quoit_graph::value::{Edge, Value};
 use quoit_graph::{
     ConstraintDefinition, Direction, EdgeRef, Entity, Epoch, Incidence, MemoryCharge,
@@ -17,7 +17,8 @@ use quoit_graph::{
 };
 use regex::Regex;
 
-use super::Running;
+use super::in_transactions::Wait;
+use super::{Batch, Running};
 use crate::expression::Place;
 use crate::expression::progress::{Key, Progress, Saved, Stop};
 
@@ -46,6 +47,12 @@ pub struct State {
     charge: Option<MemoryCharge>,
     /// Vertices that a `DELETE` named while they had edges.
     postponed: Vec<(VertexId, Place)>,
+    /// What it waits for to be done for its inner transaction.
+    waits_for: Option<Wait>,
+    /// What became of the inner transaction that was to be committed.
+    committed: Option<Result<CommitSeq, Error>>,
+    /// The rows of the inner transaction.
+    given: Batch,
 }
 
 impl State {
@@ -68,8 +75,27 @@ impl State {
             held_bytes_max,
             charge: None,
             postponed: Vec::new(),
+            waits_for: None,
+            committed: None,
+            given: Batch::new(),
         }
     }
+
+    /// What it waits for, which is forgotten here.
+    pub(crate) fn take_wait(&mut self) -> Option<Wait> {
+        self.waits_for.take()
+    }
+
+    /// Says what became of the inner transaction.
+    pub(crate) fn inner_committed(&mut self, outcome: Result<CommitSeq, Error>) {
+        self.committed = Some(outcome);
+    }
+}
+
+/// A transaction within a statement that is committed by itself.
+pub(crate) struct InnerTransaction {
+    pub(crate) txn: Txn,
+    pub(crate) statement: Statement,
 }
 
 /// Time since 1970-01-01T00:00Z; zero if the clock stands before that.
@@ -100,6 +126,10 @@ pub struct Context<'a> {
     interruptible: bool,
     /// Steps of loops within expressions until the next look at the clock.
     ticks: u32,
+    /// What the statement saw when it began, if it sees more by now.
+    first_view: Option<View<'a>>,
+    /// The inner transaction and its view; the outer while within it.
+    inner: Option<(&'a mut Txn, View<'a>)>,
 }
 
 impl<'a> Context<'a> {
@@ -126,7 +156,84 @@ impl<'a> Context<'a> {
             progress: Progress::default(),
             interruptible: false,
             ticks: TICKS,
+            first_view: None,
+            inner: None,
         }
+    }
+
+    /// As it is, for a statement that has inner transactions: the present one, and what the statement saw when it began if that is not what
+    /// it sees now.
+    pub(crate) fn with_inner(
+        mut self,
+        inner: Option<&'a mut InnerTransaction>,
+        first: Option<&Statement>,
+    ) -> Self {
+        self.first_view = first.map(|first| self.txn.view_of_statement(self.epoch, first));
+        self.inner = inner.map(|inner| {
+            let view = inner.txn.view_of_statement(self.epoch, &inner.statement);
+            (&mut inner.txn, view)
+        });
+        self
+    }
+
+    /// Whether there is an inner transaction.
+    pub(crate) fn has_inner(&self) -> bool {
+        self.inner.is_some()
+    }
+
+    /// Runs `body` in the inner transaction.
+    pub(crate) fn within_inner<T>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.exchange_inner()?;
+        let result = body(self);
+        self.exchange_inner()?;
+        result
+    }
+
+    fn exchange_inner(&mut self) -> Result<(), Error> {
+        let (txn, view) = self
+            .inner
+            .take()
+            .ok_or_else(|| Error::internal("an inner transaction has gone"))?;
+        let other = std::mem::replace(&mut self.txn, txn);
+        self.inner = Some((other, std::mem::replace(&mut self.view, view)));
+        Ok(())
+    }
+
+    /// Runs `body` with the view that the statement began with.
+    pub(crate) fn seeing_first<T>(&mut self, body: impl FnOnce(&mut Self) -> T) -> T {
+        let now = self.view;
+        self.view = self.first_view.unwrap_or(now);
+        let result = body(self);
+        self.view = now;
+        result
+    }
+
+    /// Says what is waited for; the operator yields then.
+    pub(crate) fn wait_for(&mut self, wait: Wait) {
+        self.state.waits_for = Some(wait);
+    }
+
+    /// What became of the inner transaction, once it is known.
+    pub(crate) fn take_committed(&mut self) -> Option<Result<CommitSeq, Error>> {
+        self.state.committed.take()
+    }
+
+    /// Gives rows to the inner transaction's plan.
+    pub(crate) fn give(&mut self, rows: Batch) {
+        self.state.given = rows;
+    }
+
+    /// The rows given, taken back.
+    pub(crate) fn take_given(&mut self) -> Batch {
+        std::mem::take(&mut self.state.given)
+    }
+
+    /// One of the rows given.
+    pub(crate) fn given_row(&self, at: usize) -> Option<&[Value]> {
+        (at < self.state.given.len()).then(|| self.state.given.row(at))
     }
 
     /// Puts back what the next step needs.

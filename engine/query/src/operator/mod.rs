@@ -11,6 +11,7 @@ mod column_aggregate;
 mod compute;
 mod context;
 mod expand;
+mod in_transactions;
 mod index_scan;
 mod measure;
 mod procedure;
@@ -24,7 +25,9 @@ mod update;
 mod var_expand;
 
 pub use batch::{BATCH_ROWS, Batch};
+pub(crate) use context::InnerTransaction;
 pub use context::{Context, State, now, write_error};
+pub use in_transactions::Wait;
 pub use measure::{Counts, build_measured, measured};
 pub use update::delete_postponed;
 
@@ -144,6 +147,12 @@ fn operator(op: &Op, inputs: Vec<Running>) -> Running {
         Op::Foreach(unwind) => Box::new(update::Foreach::new(unwind.clone(), input(), input())),
         Op::Procedure(call) => Box::new(procedure::Call::new(call.clone(), input())),
         Op::Eager => Box::new(update::Eager::new(input())),
+        Op::InTransactions(calls) => Box::new(in_transactions::InTransactions::new(
+            calls.clone(),
+            input(),
+            input(),
+        )),
+        Op::Given => Box::new(in_transactions::Given::default()),
         Op::Consume => Box::new(row::Consume::new(input())),
     }
 }

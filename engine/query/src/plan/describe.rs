@@ -321,6 +321,8 @@ fn operator(op: &Op) -> String {
         Op::Delete(_) => "Delete".into(),
         Op::Foreach(_) => "Foreach".into(),
         Op::Procedure(call) => format!("CallProcedure {}", call.procedure.name),
+        Op::InTransactions(_) => "InTransactions".into(),
+        Op::Given => "RowsOfTransaction".into(),
         Op::Eager => "Accumulate".into(),
         Op::Consume => "EmptyResult".into(),
     }

@@ -10,7 +10,7 @@ use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use quoit_cypher::ast::ComparisonOp;
+use quoit_cypher::ast::{ComparisonOp, OnError};
 use quoit_cypher::functions::Function;
 use quoit_graph::{Direction, Order};
 
@@ -96,6 +96,10 @@ pub enum Op {
     Delete(Rc<Delete>),
     /// Runs the second input for each element of a list.
     Foreach(Rc<Unwind>),
+    /// Runs the second input on some rows of the first at a time ([`Op::Given`]), each time in a transaction of its own.
+    InTransactions(Rc<InTransactions>),
+    /// The rows of the transaction at work.
+    Given,
     /// Calls a procedure for each row.
     Procedure(Rc<ProcedureCall>),
     /// Takes in all rows before it gives the first.
@@ -649,6 +653,21 @@ impl CreateItem {
             !rests && !expr.may_take_long()
         })
     }
+}
+
+/// See [`Op::InTransactions`].
+#[derive(Debug)]
+pub struct InTransactions {
+    /// Rows of a transaction; needs no row itself.
+    pub rows: Option<Expr>,
+    /// What a transaction's failure does.
+    pub on_error: OnError,
+    /// Gets the status of a row's transaction.
+    pub status: Option<Slot>,
+    /// What the inner plan binds; null where its transaction failed.
+    pub outputs: Vec<Slot>,
+    /// Where it stands.
+    pub place: Place,
 }
 
 /// A label or type to write.

@@ -529,7 +529,9 @@ impl Planner<'_> {
         let mut mentioned = used::Variables::new();
         used::in_query(query, &mut mentioned);
         let (inner, imports) = self.enter(&mentioned, scope);
+        self.nested += 1;
         let (mut plan, _) = self.query(query, &inner)?;
+        self.nested -= 1;
         if !self.is_volatile {
             plan = reach::improve_subquery(plan, kind);
         }

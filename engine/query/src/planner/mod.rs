@@ -16,6 +16,7 @@ mod projection;
 mod reach;
 mod scope;
 mod start;
+mod transactions;
 mod update;
 mod used;
 
@@ -52,6 +53,8 @@ pub struct PlannedQuery {
     pub locals: u32,
     /// Subqueries within expressions.
     pub subqueries: u32,
+    /// It commits transactions within itself.
+    pub has_inner_transactions: bool,
     /// It asks for random numbers, so each execution needs a seed.
     pub is_volatile: bool,
 }
@@ -157,6 +160,9 @@ pub fn plan_query(
         wanted_order: WantedOrder::default(),
         hinted: Vec::new(),
         labels: HashMap::new(),
+        nested: 0,
+        transactions: None,
+        periodic: None,
     };
     let (mut plan, columns) = planner.query(query, &Scope::new())?;
     if columns == 0 {
@@ -172,6 +178,7 @@ pub fn plan_query(
         parameters: planner.parameters,
         locals: planner.locals,
         subqueries: planner.subqueries,
+        has_inner_transactions: planner.transactions.is_some(),
         is_volatile: planner.is_volatile,
     })
 }
@@ -190,6 +197,12 @@ struct Planner<'c> {
     wanted_order: WantedOrder,
     /// Labels or types, and properties, of indexes that the query's author asks for.
     hinted: Vec<(Box<str>, Vec<Box<str>>)>,
+    /// Queries around the one at work.
+    nested: u32,
+    /// Where the query commits transactions within itself.
+    transactions: Option<Span>,
+    /// `USING PERIODIC COMMIT`: rows of a transaction.
+    periodic: Option<(Expr, Place)>,
     /// Labels that variables have for sure.
     labels: HashMap<ast::VarId, KnownLabels>,
 }
@@ -237,8 +250,12 @@ impl Planner<'_> {
                     let keys: Vec<_> = keys.map(|key| key.name.clone()).collect();
                     self.hinted.extend(owner.map(|owner| (owner, keys.clone())));
                 }
-                ast::QueryHint::HopsLimit(expr) | ast::QueryHint::PeriodicCommit(expr) => {
-                    return Err(unsupported("this USING hint", expr.span));
+                ast::QueryHint::HopsLimit(expr) => {
+                    return Err(unsupported("USING HOPS LIMIT", expr.span));
+                }
+                ast::QueryHint::PeriodicCommit(rows) => {
+                    let place = Place(rows.span);
+                    self.periodic = Some((self.expr(rows, &mut outer.subquery())?, place));
                 }
                 ast::QueryHint::ParallelExecution(_) => {
                     return Err(unsupported("USING PARALLEL EXECUTION", query.span));
@@ -248,9 +265,21 @@ impl Planner<'_> {
         if query.memory_limit.is_some() {
             return Err(unsupported("QUERY MEMORY LIMIT", query.span));
         }
+        if self.periodic.is_some() && query.parts.len() > 1 {
+            return Err(transactions::refused(query.span, "within a UNION"));
+        }
         let mut parts = Vec::with_capacity(query.parts.len());
+        let is_union = query.parts.len() > 1;
+        self.nested += u32::from(is_union);
         for part in &query.parts {
             parts.push(self.single_query(part, outer)?);
+        }
+        self.nested -= u32::from(is_union);
+        if let Some((_, place)) = &self.periodic {
+            return Err(transactions::refused(
+                place.0,
+                "without a clause that writes",
+            ));
         }
         let columns = query.columns.len();
         if parts.len() == 1 {
@@ -270,9 +299,21 @@ impl Planner<'_> {
     fn single_query(&mut self, query: &SingleQuery, outer: &Scope) -> Result<Plan, Error> {
         let mut scope = outer.next_frame();
         let mut plan = Plan::leaf(Op::Unit(scope.width()));
-        for (at, clause) in query.clauses.iter().enumerate() {
-            self.wanted_order = order::wanted_by(&query.clauses[at + 1..]);
-            plan = self.clause(plan, clause, &mut scope)?;
+        let mut at = 0;
+        while let Some(clause) = query.clauses.get(at) {
+            let behind = &query.clauses[at + 1..];
+            self.wanted_order = order::wanted_by(behind);
+            let is_first_write = self.nested == 0 && transactions::writes(clause);
+            plan = match &self.periodic {
+                Some(_) if is_first_write => {
+                    let end = transactions::last_write(&query.clauses);
+                    let clauses = &query.clauses[at..=end];
+                    at = end;
+                    self.periodic_commit(plan, clauses, &mut scope)?
+                }
+                _ => self.clause(plan, clause, &mut scope)?,
+            };
+            at += 1;
             if plan.depth + self.subquery_depth > PLAN_DEPTH_MAX {
                 return Err(Error::syntax(
                     Detail::QueryTooLarge,
@@ -283,6 +324,9 @@ impl Planner<'_> {
                 )
                 .hint("split it into several statements"));
             }
+        }
+        if query.columns.is_empty() {
+            plan = transactions::without_waiting(plan);
         }
         // `RETURN` has put the columns first; other ends (a standalone CALL, parts of a union in another order) have not.
         let in_place = query
@@ -313,6 +357,9 @@ impl Planner<'_> {
     }
 
     fn clause(&mut self, plan: Plan, clause: &Clause, scope: &mut Scope) -> Result<Plan, Error> {
+        if transactions::writes(clause) {
+            self.may_write(clause.span)?;
+        }
         match &clause.kind {
             ClauseKind::Match(matching) => self.match_clause(plan, matching, clause.span, scope),
             ClauseKind::Unwind { list, variable } => {
@@ -416,9 +463,6 @@ impl Planner<'_> {
         span: Span,
         scope: &mut Scope,
     ) -> Result<Plan, Error> {
-        if call.transactions.is_some() {
-            return Err(unsupported("CALL { } IN TRANSACTIONS", span));
-        }
         let mut mentioned = used::Variables::new();
         if !matches!(call.imports, Imports::None) {
             used::in_query(&call.query, &mut mentioned);
@@ -427,7 +471,12 @@ impl Planner<'_> {
             }
         }
         let (inner_scope, imports) = self.enter(&mentioned, scope);
+        self.nested += 1;
         let (inner, columns) = self.query(&call.query, &inner_scope)?;
+        self.nested -= 1;
+        if inner.writes() {
+            self.may_write(span)?;
+        }
         let mut outputs = Vec::with_capacity(columns);
         for (at, column) in call.query.columns.iter().enumerate() {
             outputs.push((at as u32, scope.bind(column.id)));
@@ -435,17 +484,23 @@ impl Planner<'_> {
         let unit = columns == 0;
         let writes = inner.writes();
         let estimate = plan.estimate * if unit { 1.0 } else { inner.estimate.max(1.0) };
-        let plan = if writes {
-            Plan::over(Op::Eager, plan)
-        } else {
-            plan
-        };
+        let slots = outputs.iter().map(|(_, slot)| *slot).collect();
         let apply = Op::Apply(Rc::new(Apply {
             imports,
             outputs,
             unit,
             optional: call.optional,
         }));
+        if let Some(transactions) = &call.transactions {
+            let rows = Plan::leaf(Op::Given);
+            let inner = Plan::joining(apply, vec![rows, inner], estimate);
+            return self.in_transactions(plan, inner, transactions, slots, span, scope);
+        }
+        let plan = if writes {
+            Plan::over(Op::Eager, plan)
+        } else {
+            plan
+        };
         let plan = Plan::joining(apply, vec![plan, inner], estimate);
         Ok(if writes {
             Plan::over(Op::Eager, plan)

@@ -8,7 +8,7 @@ use quoit_cypher::error::Error;
 use quoit_graph::door::NullJournal;
 use quoit_graph::value::Value;
 use quoit_graph::{Access, Core, Graph, GraphConfig, Isolation, Txn, View, WriteStats};
-use quoit_query::{Demand, Execution, Parameters, QueryCore, QueryOptions, RowSink, Step};
+use quoit_query::{Demand, Execution, Parameters, QueryCore, QueryOptions, RowSink, Step, Wait};
 
 pub struct Db {
     pub core: Core,
@@ -44,14 +44,39 @@ impl Db {
         parameters: &Parameters,
     ) -> Result<(Vec<Vec<Value>>, WriteStats), Error> {
         let prepared = self.engine.prepare(text, &self.core)?;
-        let mut txn = self.begin(prepared.writes());
+        let mut txn = match prepared.has_inner_transactions() {
+            true => self.core.begin(Access::Read, Isolation::ReadCommitted),
+            false => self.begin(prepared.writes()),
+        };
         let mut execution = Execution::new(prepared, parameters)?;
         execution.request(Demand::All);
         let mut rows = Rows::default();
-        while execution.step(&mut txn, &self.core, &|| false, &mut rows)? != Step::Done {}
+        loop {
+            match execution.step(&mut txn, &self.core, &|| false, &mut rows)? {
+                Step::Done => break,
+                Step::Waits(wait) => self.attend(wait, &mut execution, &mut txn),
+                Step::Rows | Step::Yield => {}
+            }
+        }
         let stats = execution.summary(&txn).stats;
         txn.commit().expect("the null journal takes everything");
         Ok((rows.0, stats))
+    }
+
+    /// Does what an execution waits for to be done for its inner transaction.
+    pub fn attend(&self, wait: Wait, execution: &mut Execution, txn: &mut Txn) {
+        match wait {
+            Wait::Begin { .. } => execution.begin_inner(self.begin(true)),
+            Wait::Rollback => drop(execution.take_inner()),
+            Wait::Commit => {
+                let inner = execution.take_inner().expect("there is one to commit");
+                let seq = inner
+                    .commit()
+                    .expect("the null journal takes everything")
+                    .seq;
+                execution.inner_committed(txn, Ok(seq));
+            }
+        }
     }
 
     pub fn begin(&self, writes: bool) -> Txn {

@@ -182,6 +182,8 @@ enum Work {
     Stream { qid: u64 },
     /// Begin an auto-commit statement again that met a conflict.
     Retry { qid: u64, isolation: Isolation },
+    /// Do what a stream waits for to be done for its inner transaction.
+    Inner { qid: u64, wait: quoit_query::Wait },
     /// Wait for a commit, then answer.
     Settle(settle::Settle),
     /// Wait until the log has room for the transaction, then commit it.

@@ -11,13 +11,14 @@ use super::transport::Transport;
 use super::{Next, Session, Transaction, Work, answer, stopped};
 use crate::open::OpenTransaction;
 use quoit_cypher::error::{Error, ErrorKind};
-use quoit_graph::CommitError;
 use quoit_graph::door::ReserveError;
 use quoit_graph::ids::CommitSeq;
+use quoit_graph::{CommitError, Txn};
 use quoit_protocol::message::notification::{Notification, NotificationFilter};
 use quoit_protocol::state::TransactionChange;
 use quoit_replication::Confirming;
 use quoit_rt::Instant;
+use std::fmt::Display;
 
 /// Who asked for a commit, and is to be answered.
 pub(super) enum Ask {
@@ -150,13 +151,7 @@ impl Session {
                 node.rt.yield_now().await;
                 self.settle(ask);
             }
-            Some(Err(error)) => self.fail(
-                &Error::of(
-                    ErrorKind::Unavailable,
-                    format!("the commit was refused: {error}"),
-                ),
-                None,
-            ),
+            Some(Err(error)) => self.fail(&no_room(&error), None),
             None => self.interrupted(intake),
         }
     }
@@ -181,10 +176,7 @@ impl Session {
         match outcome {
             Ok(notices) => self.settled(settle, notices),
             // The log stops the server with this; a client that is still told learns that nobody knows.
-            Err(error) => self.fail(
-                &Error::internal(format!("the outcome of the commit is unknown: {error}")),
-                None,
-            ),
+            Err(error) => self.fail(&unknown_outcome(&error), None),
         }
     }
 
@@ -201,6 +193,52 @@ impl Session {
             .iter()
             .map(|warning| answer::notification(warning.notice()))
             .collect()
+    }
+
+    /// Commits a transaction within a statement and waits as its promises ask: its number, with a notification for each replica that did not
+    /// confirm; or why there is none. `None`: given up before it had a number.
+    pub(super) async fn commit_inner(
+        &mut self,
+        mut txn: Txn,
+        intake: &mut Intake,
+        transport: &mut Transport,
+    ) -> Option<Result<(CommitSeq, Vec<Notification<'static>>), Error>> {
+        let node = self.node.clone();
+        if let Err(refusal) = node.replication.writable() {
+            return Some(Err(Error::of(ErrorKind::NotALeader, refusal.to_string())));
+        }
+        let committed = loop {
+            match txn.try_commit() {
+                Ok(committed) => break committed,
+                Err((CommitError::Reserve(ReserveError::Busy), busy)) => {
+                    txn = *busy;
+                    let room = node.log_core.room(txn.frame_bytes());
+                    match intake
+                        .attend_until(transport, Notices::interrupt, room)
+                        .await?
+                    {
+                        Ok(()) => node.rt.yield_now().await,
+                        Err(error) => return Some(Err(no_room(&error))),
+                    }
+                }
+                Err((error, txn)) => {
+                    self.hold = self.hold.max(txn.rests_on());
+                    return Some(Err(refused_commit(&error)));
+                }
+            }
+        };
+        let confirming = committed
+            .wrote
+            .then(|| node.replication.confirm(committed.seq));
+        let durable = intake.attend(transport, node.log_core.durable(committed.seq));
+        if let Err(error) = durable.await {
+            return Some(Err(unknown_outcome(&error)));
+        }
+        let notices = match confirming {
+            Some(confirming) => self.await_confirmed(confirming, intake, transport).await,
+            None => Vec::new(),
+        };
+        Some(Ok((committed.seq, notices)))
     }
 
     fn settled(&mut self, settle: Settle, notices: Vec<Notification<'static>>) {
@@ -230,6 +268,17 @@ impl Session {
             }
         }
     }
+}
+
+fn no_room(error: &impl Display) -> Error {
+    Error::of(
+        ErrorKind::Unavailable,
+        format!("the commit was refused: {error}"),
+    )
+}
+
+fn unknown_outcome(error: &impl Display) -> Error {
+    Error::internal(format!("the outcome of the commit is unknown: {error}"))
 }
 
 /// Why a commit got no number; nothing of it remains.

@@ -26,7 +26,7 @@ use quoit_protocol::message::notification::Notification;
 use quoit_protocol::message::plan::PlanNode;
 use quoit_protocol::message::{self, AccessMode, Run, StreamRequest};
 use quoit_protocol::state::TransactionChange;
-use quoit_query::{Demand, Execution, Kind, Parameters, Prepared, Step};
+use quoit_query::{Demand, Execution, Kind, Parameters, Prepared, Step, Wait};
 use quoit_rt::Instant;
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -68,6 +68,8 @@ struct Query {
     /// To begin again with.
     parameters: Parameters,
     options: TransactionOptions,
+    /// That of its inner transactions.
+    isolation: Isolation,
     retries: u32,
     /// When it met its first conflict.
     conflicted: Option<Instant>,
@@ -132,6 +134,8 @@ enum Stepped {
     More,
     /// The last row is out.
     Done,
+    /// An inner transaction has to be begun or ended, which waits.
+    Inner(Wait),
 }
 
 impl Session {
@@ -210,9 +214,19 @@ impl Session {
         if prepared.writes() {
             self.may_write(options.access)?;
         }
+        if explicit && prepared.has_inner_transactions() {
+            return Err(Error::of(
+                ErrorKind::TransactionState,
+                "a query that commits transactions within itself (CALL { } IN TRANSACTIONS, USING PERIODIC COMMIT) cannot run in an explicit transaction",
+            )
+            .hint("run it as an auto-commit query: session.run() in drivers, `:auto` in front of it in Neo4j's tools"));
+        }
         let execution = Execution::new(prepared.clone(), &parameters)?;
+        let isolation = match explicit {
+            true => Isolation::default(),
+            false => self.next_isolation(),
+        };
         if !explicit {
-            let isolation = self.next_isolation();
             self.open_auto_commit(&prepared, options.clone(), isolation);
         }
         let fields = self.node.columns.borrow_mut().of(&prepared);
@@ -232,6 +246,7 @@ impl Session {
             prepared,
             parameters,
             options,
+            isolation,
             retries: 0,
             conflicted: None,
             stretch: FIRST_STRETCH,
@@ -285,7 +300,10 @@ impl Session {
         options: TransactionOptions,
         isolation: Isolation,
     ) {
-        let txn = if prepared.writes() {
+        let txn = if prepared.has_inner_transactions() {
+            // It only reads, and its later part reads what its inner transactions have committed.
+            self.node.core.begin(Access::Read, Isolation::ReadCommitted)
+        } else if prepared.writes() {
             let txn = self.node.core.begin_auto_commit_write(isolation);
             // What it reads may not be durable yet; nothing of it leaves before that is.
             self.hold = self.hold.max(txn.snapshot());
@@ -341,6 +359,7 @@ impl Session {
             Ok(Stepped::Yield) => self.pending = Some(Work::Stream { qid }),
             Ok(Stepped::More) => self.out.more_success(),
             Ok(Stepped::Done) => self.ended(qid),
+            Ok(Stepped::Inner(wait)) => self.pending = Some(Work::Inner { qid, wait }),
             Err(error) => self.failed_stream(qid, error),
         }
         self.next()
@@ -421,6 +440,12 @@ impl Session {
             demand.left = demand.left.saturating_sub(rows);
             match step? {
                 Step::Done => return Ok(Stepped::Done),
+                Step::Waits(Wait::Begin { conflicts: 0 }) => {
+                    let txn = self.node.core.begin_auto_commit_write(query.isolation);
+                    self.hold = self.hold.max(txn.snapshot());
+                    query.execution.begin_inner(txn);
+                }
+                Step::Waits(wait) => return Ok(Stepped::Inner(wait)),
                 Step::Yield => return Ok(Stepped::Yield),
                 Step::Rows if demand.left == 0 || demand.rows == Rows::Drop => {
                     return Ok(Stepped::More);
@@ -491,6 +516,7 @@ impl Session {
             return;
         };
         if error.kind() == ErrorKind::TransactionConflict
+            && !query.prepared.has_inner_transactions()
             && auto_commit
             && nothing_left
             && now.saturating_since(*query.conflicted.get_or_insert(now)) < RETRY_TIME
@@ -516,6 +542,7 @@ impl Session {
     ) {
         match work {
             Work::Stream { qid } => self.stream_on(qid, intake, transport).await,
+            Work::Inner { qid, wait } => self.inner_on(qid, wait, intake, transport).await,
             Work::Retry { qid, isolation } => {
                 self.begin_again(qid, isolation, intake, transport).await
             }
@@ -543,6 +570,82 @@ impl Session {
                     return;
                 }
             }
+        }
+    }
+
+    /// Does what a stream waits for to be done for its inner transaction, then goes on with it.
+    async fn inner_on(
+        &mut self,
+        qid: u64,
+        wait: Wait,
+        intake: &mut Intake,
+        transport: &mut Transport,
+    ) {
+        let rt = self.node.rt.clone();
+        match wait {
+            Wait::Begin { conflicts } => {
+                let pause_us = (50u64 << conflicts.min(8)) + rt.random() % 200;
+                let pause = rt.sleep(Duration::from_micros(pause_us));
+                let paused = intake.attend_until(transport, Notices::interrupt, pause);
+                if paused.await.is_none() {
+                    self.interrupted(intake);
+                    return;
+                }
+                let Some(query) = self.query(qid) else { return };
+                let isolation = query.isolation;
+                let txn = self.node.core.begin_auto_commit_write(isolation);
+                self.hold = self.hold.max(txn.snapshot());
+                if let Some(query) = self.query(qid) {
+                    query.execution.begin_inner(txn);
+                }
+            }
+            Wait::Rollback => {
+                if let Some(txn) = self
+                    .query(qid)
+                    .and_then(|query| query.execution.take_inner())
+                {
+                    // It may have been refused for something that is not durable yet.
+                    self.hold = self.hold.max(txn.rests_on());
+                    txn.rollback();
+                }
+            }
+            Wait::Commit => {
+                let Some(txn) = self
+                    .query(qid)
+                    .and_then(|query| query.execution.take_inner())
+                else {
+                    return;
+                };
+                let done = txn.stats();
+                let Some(outcome) = self.commit_inner(txn, intake, transport).await else {
+                    self.interrupted(intake);
+                    return;
+                };
+                let position = self.streams.iter().position(|stream| stream.qid == qid);
+                let (Some(at), Some(transaction)) = (position, &mut self.transaction) else {
+                    return;
+                };
+                let stream = &mut self.streams[at];
+                let outcome = outcome.map(|(seq, notices)| {
+                    stream.notices.extend(notices);
+                    add_difference(&mut stream.stats, &done, &WriteStats::default());
+                    seq
+                });
+                if let Body::Query(query) = &mut stream.body {
+                    query
+                        .execution
+                        .inner_committed(&mut transaction.txn, outcome);
+                }
+            }
+        }
+        self.pending = Some(Work::Stream { qid });
+    }
+
+    /// The query of a stream.
+    fn query(&mut self, qid: u64) -> Option<&mut Query> {
+        match &mut self.stream(qid)?.body {
+            Body::Query(query) => Some(query),
+            Body::Rows(_) => None,
         }
     }
 
@@ -691,7 +794,8 @@ impl Session {
             }
             match self.step(qid) {
                 Ok(Stepped::Yield) => return Finish::More,
-                Ok(Stepped::More | Stepped::Done) => {
+                // What has inner transactions is no part of one that is committed.
+                Ok(Stepped::More | Stepped::Done | Stepped::Inner(_)) => {
                     self.streams.remove(0);
                 }
                 Err(error) => {
