@@ -82,6 +82,22 @@ pub struct ServerArgs {
     )]
     pub query_execution_timeout_sec: u64,
 
+    /// Directory of the files that LOAD CSV may read, reached by no other way; without one LOAD CSV is off
+    #[arg(long, env = "QUOIT_LOAD_CSV_DIRECTORY", value_name = "DIR")]
+    pub load_csv_directory: Option<PathBuf>,
+
+    /// Whether LOAD CSV may read files of its directory, if there is one
+    #[arg(
+        long,
+        env = "QUOIT_ALLOW_LOAD_CSV",
+        value_name = "BOOL",
+        default_value_t = true,
+        action = clap::ArgAction::Set,
+        num_args = 0..=1,
+        default_missing_value = "true"
+    )]
+    pub allow_load_csv: bool,
+
     /// Most memory to use, in MiB: what would pass it is refused and undone; 0: no limit
     #[arg(
         long,

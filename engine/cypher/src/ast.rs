@@ -394,6 +394,8 @@ pub struct Load {
     pub source: Expr,
     /// `WITH HEADER(S)` / `NO HEADER`; `None` where nothing was said.
     pub header: Option<bool>,
+    /// Neo4j's form: empty fields are null, and records need not have as many fields as the first.
+    pub empty_is_null: bool,
     /// `IGNORE BAD`.
     pub ignore_bad: bool,
     /// `DELIMITER` or `FIELDTERMINATOR`.

@@ -47,7 +47,7 @@ pub enum Demand {
 }
 
 /// What a step came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The demand is met and at least one more row waits.
     Rows,
@@ -214,6 +214,11 @@ impl Execution {
         let inner = self.inner.take()?;
         self.inner_stats[0] = inner.txn.stats();
         Some(inner.txn)
+    }
+
+    /// Gives the part of a file that [`Wait::Read`] asks for, or says why there is none.
+    pub fn file_read(&mut self, block: Result<Vec<u8>, Error>) {
+        self.state.file_read(block);
     }
 
     /// Says what became of the transaction that was taken: the number of its commit, which is visible now, or why there is none.

@@ -36,7 +36,7 @@ mod planner;
 pub mod temporal;
 
 pub use execution::{Demand, Execution, RowSink, Step, Summary};
-pub use operator::{Context, Wait, write_error};
+pub use operator::{Context, FileRead, Wait, write_error};
 pub use plan::describe::{Measured, PlanTree};
 pub use prepared::{Kind, Mode, Parameters, Prepared};
 pub use procedure::{Field, FieldType, Procedure};

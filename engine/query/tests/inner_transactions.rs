@@ -23,7 +23,7 @@ fn committed(db: &Db, text: &str) -> (Result<Vec<Vec<Value>>, ErrorKind>, Vec<i6
         match execution.step(&mut txn, &db.core, &|| true, &mut rows) {
             Ok(Step::Done) => return (Ok(rows.0), seen),
             Ok(Step::Waits(wait)) => {
-                db.attend(wait, &mut execution, &mut txn);
+                db.attend(wait.clone(), &mut execution, &mut txn);
                 if wait == Wait::Commit {
                     assert_eq!(rows.0.len(), 0, "{text}: a row left before the last commit");
                     seen.push(db.number("MATCH (t:T) RETURN count(t)"));

@@ -351,7 +351,11 @@ fn what_cannot_be_done_yet_is_refused_by_name_and_place() {
     let db = Db::new();
     for (text, part) in [
         ("MATCH ((a)-->(b)){2} RETURN a", "parenthesised"),
-        ("LOAD CSV FROM 'x' NO HEADER AS row RETURN row", "LOAD"),
+        ("LOAD JSONL FROM 'x' AS row RETURN row", "LOAD JSONL"),
+        (
+            "RETURN EXISTS { LOAD CSV FROM 'x' AS row RETURN row } AS e",
+            "within an expression",
+        ),
         ("PROFILE CREATE INDEX ON :A(b)", "PROFILE of a statement"),
         ("CREATE POINT INDEX ON :A(b)", "point index"),
         ("CREATE INDEX ON :A(b.c)", "within a map"),

@@ -180,6 +180,11 @@ pub(crate) trait FileLink {
 /// What carries names.
 pub(crate) trait Storage {
     fn open(&self, path: PathBuf, mode: OpenMode) -> LocalFuture<io::Result<Rc<dyn FileLink>>>;
+    fn open_beneath(
+        &self,
+        root: PathBuf,
+        path: PathBuf,
+    ) -> LocalFuture<io::Result<Rc<dyn FileLink>>>;
     fn create_dir(&self, path: PathBuf) -> LocalFuture<io::Result<()>>;
     fn rename(&self, from: PathBuf, to: PathBuf) -> LocalFuture<io::Result<()>>;
     fn remove(&self, path: PathBuf) -> LocalFuture<io::Result<()>>;
@@ -203,6 +208,20 @@ impl Disk {
     /// `NotFound`, `AlreadyExists`, `PermissionDenied`, and what else open(2) says.
     pub async fn open(&self, path: impl AsRef<Path>, mode: OpenMode) -> io::Result<File> {
         Ok(File(self.0.open(path.as_ref().to_owned(), mode).await?))
+    }
+
+    /// Opens a file for reading by a path that somebody else has named: a regular file beneath a directory, reached without `..` out of it
+    /// and without symbolic links.
+    ///
+    /// # Errors
+    /// `NotFound`; `PermissionDenied` for a path that leads out or through a link; `InvalidInput` for what is no file.
+    pub async fn open_beneath(
+        &self,
+        root: impl AsRef<Path>,
+        path: impl AsRef<Path>,
+    ) -> io::Result<File> {
+        let (root, path) = (root.as_ref().to_owned(), path.as_ref().to_owned());
+        Ok(File(self.0.open_beneath(root, path).await?))
     }
 
     /// Makes a directory and its missing parents; one that exists is fine.

@@ -35,6 +35,8 @@ pub struct Options {
     pub replica_timeout: Duration,
     /// Longest run time of a query unless its client asks for another; zero: no limit.
     pub query_timeout: Duration,
+    /// Where files for LOAD CSV lie. `None`: LOAD CSV is off.
+    pub load_csv_directory: Option<PathBuf>,
     /// The most that the process may hold, in bytes. `None`: no limit.
     pub memory_limit: Option<u64>,
     /// Most connections at once.
@@ -61,6 +63,7 @@ impl Default for Options {
             spin_max: Duration::from_micros(50),
             replica_timeout: Duration::from_secs(5),
             query_timeout: Duration::from_secs(600),
+            load_csv_directory: None,
             memory_limit: None,
             connections_max: 10_000,
             message_bytes_max: quoit_protocol::chunk::MESSAGE_LEN_AFTER_LOGIN,

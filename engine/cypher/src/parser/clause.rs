@@ -314,6 +314,7 @@ fn load_clause(input: Input<'_>) -> Parsed<'_, ClauseKind> {
     let load = Load {
         format,
         source,
+        empty_is_null: early_header.is_some() || late_header.is_none(),
         header: early_header.map(|_| true).or(late_header),
         ignore_bad: ignore_bad.is_some(),
         delimiter: delimiter.or(terminator),

@@ -53,6 +53,8 @@ pub struct State {
     committed: Option<Result<CommitSeq, Error>>,
     /// The rows of the inner transaction.
     given: Batch,
+    /// The part of a file that was waited for.
+    block: Option<Result<Vec<u8>, Error>>,
 }
 
 impl State {
@@ -78,7 +80,13 @@ impl State {
             waits_for: None,
             committed: None,
             given: Batch::new(),
+            block: None,
         }
+    }
+
+    /// Gives the part of a file that was waited for.
+    pub(crate) fn file_read(&mut self, block: Result<Vec<u8>, Error>) {
+        self.block = Some(block);
     }
 
     /// What it waits for, which is forgotten here.
@@ -219,6 +227,11 @@ impl<'a> Context<'a> {
     /// What became of the inner transaction, once it is known.
     pub(crate) fn take_committed(&mut self) -> Option<Result<CommitSeq, Error>> {
         self.state.committed.take()
+    }
+
+    /// The part of a file that was waited for, once it is there.
+    pub(crate) fn take_block(&mut self) -> Option<Result<Vec<u8>, Error>> {
+        self.state.block.take()
     }
 
     /// Gives rows to the inner transaction's plan.

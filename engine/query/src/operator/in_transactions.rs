@@ -15,6 +15,7 @@ use quoit_cypher::ast::OnError;
 use quoit_cypher::error::{Detail, Error};
 use quoit_graph::value::Value;
 
+use super::load::FileRead;
 use super::row::row_count;
 use super::update::delete_postponed;
 use super::{Batch, Context, Operator, Pull, Running};
@@ -30,7 +31,7 @@ const ATTEMPTS_MAX: u32 = 40;
 const VALUE_BYTES: u64 = 24;
 
 /// What an execution waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// An inner transaction: [`crate::Execution::begin_inner`].
     Begin {
@@ -42,6 +43,8 @@ pub enum Wait {
     Commit,
     /// That the inner transaction is undone: [`crate::Execution::take_inner`].
     Rollback,
+    /// A part of a file, from 1 byte up to as many as is convenient, none at its end: [`crate::Execution::file_read`].
+    Read(FileRead),
 }
 
 /// Runs its inner plan on some rows at a time, each time in a transaction of its own.

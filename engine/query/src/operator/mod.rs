@@ -13,6 +13,7 @@ mod context;
 mod expand;
 mod in_transactions;
 mod index_scan;
+mod load;
 mod measure;
 mod procedure;
 mod reach;
@@ -28,6 +29,7 @@ pub use batch::{BATCH_ROWS, Batch};
 pub(crate) use context::InnerTransaction;
 pub use context::{Context, State, now, write_error};
 pub use in_transactions::Wait;
+pub use load::FileRead;
 pub use measure::{Counts, build_measured, measured};
 pub use update::delete_postponed;
 
@@ -152,6 +154,7 @@ fn operator(op: &Op, inputs: Vec<Running>) -> Running {
             input(),
             input(),
         )),
+        Op::Load(load) => Box::new(load::Load::new(load.clone(), input())),
         Op::Given => Box::new(in_transactions::Given::default()),
         Op::Consume => Box::new(row::Consume::new(input())),
     }

@@ -322,6 +322,7 @@ fn operator(op: &Op) -> String {
         Op::Foreach(_) => "Foreach".into(),
         Op::Procedure(call) => format!("CallProcedure {}", call.procedure.name),
         Op::InTransactions(_) => "InTransactions".into(),
+        Op::Load(_) => "LoadCsv".into(),
         Op::Given => "RowsOfTransaction".into(),
         Op::Eager => "Accumulate".into(),
         Op::Consume => "EmptyResult".into(),

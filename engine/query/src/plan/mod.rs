@@ -100,6 +100,8 @@ pub enum Op {
     InTransactions(Rc<InTransactions>),
     /// The rows of the transaction at work.
     Given,
+    /// The records of a file.
+    Load(Rc<Load>),
     /// Calls a procedure for each row.
     Procedure(Rc<ProcedureCall>),
     /// Takes in all rows before it gives the first.
@@ -653,6 +655,29 @@ impl CreateItem {
             !rests && !expr.may_take_long()
         })
     }
+}
+
+/// See [`Op::Load`].
+#[derive(Debug)]
+pub struct Load {
+    /// The file's name.
+    pub source: Expr,
+    /// The first record names the columns, and rows are maps; else they are lists.
+    pub header: bool,
+    /// Records that cannot be taken are left out.
+    pub ignore_bad: bool,
+    /// Empty fields are null, and fields may be missing.
+    pub empty_is_null: bool,
+    /// What stands between fields.
+    pub delimiter: Option<Expr>,
+    /// What stands around fields.
+    pub quote: Option<Expr>,
+    /// A field that means null.
+    pub null_if: Option<Expr>,
+    /// Gets the row.
+    pub slot: Slot,
+    /// Where it stands.
+    pub place: Place,
 }
 
 /// See [`Op::InTransactions`].

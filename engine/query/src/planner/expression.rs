@@ -530,7 +530,9 @@ impl Planner<'_> {
         used::in_query(query, &mut mentioned);
         let (inner, imports) = self.enter(&mentioned, scope);
         self.nested += 1;
+        self.nested_in_expressions += 1;
         let (mut plan, _) = self.query(query, &inner)?;
+        self.nested_in_expressions -= 1;
         self.nested -= 1;
         if !self.is_volatile {
             plan = reach::improve_subquery(plan, kind);

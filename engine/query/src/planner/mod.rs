@@ -36,7 +36,7 @@ use quoit_graph::{
 pub use expression::literal_value;
 
 use crate::expression::{Expr, Place};
-use crate::plan::{Apply, Op, Plan, ProcedureCall, Project, Unwind};
+use crate::plan::{Apply, Load, Op, Plan, ProcedureCall, Project, Unwind};
 use crate::procedure::Procedures;
 use estimate::KnownLabels;
 use index::WantedOrder;
@@ -161,6 +161,7 @@ pub fn plan_query(
         hinted: Vec::new(),
         labels: HashMap::new(),
         nested: 0,
+        nested_in_expressions: 0,
         transactions: None,
         periodic: None,
     };
@@ -197,8 +198,9 @@ struct Planner<'c> {
     wanted_order: WantedOrder,
     /// Labels or types, and properties, of indexes that the query's author asks for.
     hinted: Vec<(Box<str>, Vec<Box<str>>)>,
-    /// Queries around the one at work.
+    /// Queries around the one at work, and those of them that stand in expressions.
     nested: u32,
+    nested_in_expressions: u32,
     /// Where the query commits transactions within itself.
     transactions: Option<Span>,
     /// `USING PERIODIC COMMIT`: rows of a transaction.
@@ -393,9 +395,51 @@ impl Planner<'_> {
             ClauseKind::Foreach(foreach) => self.foreach_clause(plan, foreach, scope),
             ClauseKind::CallProcedure(call) => self.call_procedure(plan, call, scope),
             ClauseKind::CallSubquery(call) => self.call_subquery(plan, call, clause.span, scope),
-            ClauseKind::Load(_) => Err(unsupported("LOAD", clause.span)),
+            ClauseKind::Load(load) => self.load_clause(plan, load, clause.span, scope),
             ClauseKind::Use(_) => Err(unsupported("USE", clause.span)),
         }
+    }
+
+    fn load_clause(
+        &mut self,
+        plan: Plan,
+        load: &ast::Load,
+        span: Span,
+        scope: &mut Scope,
+    ) -> Result<Plan, Error> {
+        match load.format {
+            ast::LoadFormat::Csv => {}
+            ast::LoadFormat::JsonLines => return Err(unsupported("LOAD JSONL", span)),
+            ast::LoadFormat::Parquet => return Err(unsupported("LOAD PARQUET", span)),
+        }
+        if self.nested_in_expressions > 0 {
+            return Err(unsupported("LOAD CSV within an expression", span));
+        }
+        if let Some(config) = &load.config {
+            return Err(unsupported("LOAD CSV ... WITH CONFIG", config.span));
+        }
+        let mut part = |part: &Option<ast::Expr>| {
+            let expr = part.as_ref().map(|part| self.expr(part, scope));
+            expr.transpose()
+        };
+        let (delimiter, quote, null_if) = (
+            part(&load.delimiter)?,
+            part(&load.quote)?,
+            part(&load.null_if)?,
+        );
+        let node = Load {
+            source: self.expr(&load.source, scope)?,
+            header: load.header == Some(true),
+            ignore_bad: load.ignore_bad,
+            empty_is_null: load.empty_is_null,
+            delimiter,
+            quote,
+            null_if,
+            slot: scope.bind(load.variable.id),
+            place: Place(span),
+        };
+        let estimate = plan.estimate * 1000.0;
+        Ok(Plan::over(Op::Load(Rc::new(node)), plan).expecting(estimate))
     }
 
     fn filter(

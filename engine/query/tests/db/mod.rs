@@ -68,6 +68,7 @@ impl Db {
         match wait {
             Wait::Begin { .. } => execution.begin_inner(self.begin(true)),
             Wait::Rollback => drop(execution.take_inner()),
+            Wait::Read(read) => execution.file_read(Err(Error::internal(format!("{read:?}")))),
             Wait::Commit => {
                 let inner = execution.take_inner().expect("there is one to commit");
                 let seq = inner

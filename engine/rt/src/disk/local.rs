@@ -50,20 +50,24 @@ impl Storage for LocalStorage {
             let (fd, traits) = aside(move || open(&path, mode)).await?;
             // Emulated O_DSYNC: asked for, and refused by the file system.
             let sync_after_write = mode.synced && !traits.by_flag;
-            let traits = traits.file;
-            Ok(match ring {
-                Some(ring) => Rc::new(RingFile {
-                    ring,
-                    fd: Rc::new(fd),
-                    traits,
-                    sync_after_write,
-                }) as Rc<dyn FileLink>,
-                None => Rc::new(HelperFile {
-                    file: Arc::new(fd.into()),
-                    traits,
-                    sync_after_write,
-                }),
-            })
+            Ok(link(ring, fd, traits.file, sync_after_write))
+        })
+    }
+
+    fn open_beneath(
+        &self,
+        root: PathBuf,
+        path: PathBuf,
+    ) -> LocalFuture<io::Result<Rc<dyn FileLink>>> {
+        let ring = self.ring.clone();
+        Box::pin(async move {
+            let fd = aside(move || open_beneath(&root, &path)).await?;
+            let traits = FileTraits {
+                direct: false,
+                synced: false,
+                alignment: 1,
+            };
+            Ok(link(ring, fd, traits, false))
         })
     }
 
@@ -115,6 +119,52 @@ impl Storage for LocalStorage {
             Ok(Box::new(file?) as Box<dyn std::any::Any>)
         })
     }
+}
+
+/// A file as this core reads and writes it.
+fn link(
+    ring: Option<Rc<HotRing>>,
+    fd: OwnedFd,
+    traits: FileTraits,
+    sync_after_write: bool,
+) -> Rc<dyn FileLink> {
+    match ring {
+        Some(ring) => Rc::new(RingFile {
+            ring,
+            fd: Rc::new(fd),
+            traits,
+            sync_after_write,
+        }),
+        None => Rc::new(HelperFile {
+            file: Arc::new(fd.into()),
+            traits,
+            sync_after_write,
+        }),
+    }
+}
+
+/// Opens a regular file beneath a directory. The kernel resolves the path in one step, so nobody can change it in between.
+fn open_beneath(root: &Path, path: &Path) -> io::Result<OwnedFd> {
+    use rustix::fs::ResolveFlags;
+    let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = rustix::fs::open(root, directory, Mode::empty())?;
+    // What is no regular file must not block while it is opened.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    let fd = match rustix::fs::openat2(root, path, flags, Mode::empty(), resolve) {
+        Ok(fd) => fd,
+        Err(rustix::io::Errno::XDEV | rustix::io::Errno::LOOP) => {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let kind = rustix::fs::FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode);
+    if kind != rustix::fs::FileType::RegularFile {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // A read of what is not in memory waits as any other.
+    rustix::fs::fcntl_setfl(&fd, OFlags::empty())?;
+    Ok(fd)
 }
 
 struct Granted {

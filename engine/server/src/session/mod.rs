@@ -17,6 +17,7 @@
 mod answer;
 pub(crate) mod greeting;
 mod intake;
+mod load;
 mod login;
 mod route;
 mod settle;
@@ -182,8 +183,8 @@ enum Work {
     Stream { qid: u64 },
     /// Begin an auto-commit statement again that met a conflict.
     Retry { qid: u64, isolation: Isolation },
-    /// Do what a stream waits for to be done for its inner transaction.
-    Inner { qid: u64, wait: quoit_query::Wait },
+    /// Do what a stream waits for.
+    Wait { qid: u64, wait: quoit_query::Wait },
     /// Wait for a commit, then answer.
     Settle(settle::Settle),
     /// Wait until the log has room for the transaction, then commit it.

@@ -47,7 +47,8 @@ impl Session {
         match self.finish_streams() {
             Finish::All => self.settle(ask),
             // A stream left half read has more to do than one turn allows.
-            Finish::More => self.pending = Some(Work::Finish(ask)),
+            // What one waits for is asked again there.
+            Finish::More | Finish::Waits { .. } => self.pending = Some(Work::Finish(ask)),
             Finish::Failed => {}
         }
         self.next()
@@ -68,6 +69,11 @@ impl Session {
             match self.finish_streams() {
                 Finish::All => return self.settle(ask),
                 Finish::More => {}
+                Finish::Waits { qid, wait } => {
+                    if !self.wait_on(qid, wait, intake, transport).await {
+                        return;
+                    }
+                }
                 Finish::Failed => return,
             }
         }

@@ -7,6 +7,7 @@
 
 use super::answer;
 use super::intake::{Intake, Notices};
+use super::load;
 use super::settle::Ask;
 use super::statement::AdminRun;
 use super::transport::Transport;
@@ -31,6 +32,7 @@ use quoit_rt::Instant;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long after its first conflict the server begins an auto-commit statement again, with pauses that grow.
@@ -65,6 +67,8 @@ enum Body {
 struct Query {
     execution: Execution,
     prepared: Prepared,
+    /// Files that it reads, by the names it gives them.
+    files: Vec<(Arc<str>, quoit_rt::File)>,
     /// To begin again with.
     parameters: Parameters,
     options: TransactionOptions,
@@ -122,6 +126,8 @@ pub(super) enum Finish {
     All,
     /// Other turns are needed.
     More,
+    /// One waits for something.
+    Waits { qid: u64, wait: Wait },
     /// One failed, which has been answered.
     Failed,
 }
@@ -134,8 +140,8 @@ enum Stepped {
     More,
     /// The last row is out.
     Done,
-    /// An inner transaction has to be begun or ended, which waits.
-    Inner(Wait),
+    /// Something has to be done for it that waits.
+    Waits(Wait),
 }
 
 impl Session {
@@ -246,6 +252,7 @@ impl Session {
             prepared,
             parameters,
             options,
+            files: Vec::new(),
             isolation,
             retries: 0,
             conflicted: None,
@@ -359,7 +366,7 @@ impl Session {
             Ok(Stepped::Yield) => self.pending = Some(Work::Stream { qid }),
             Ok(Stepped::More) => self.out.more_success(),
             Ok(Stepped::Done) => self.ended(qid),
-            Ok(Stepped::Inner(wait)) => self.pending = Some(Work::Inner { qid, wait }),
+            Ok(Stepped::Waits(wait)) => self.pending = Some(Work::Wait { qid, wait }),
             Err(error) => self.failed_stream(qid, error),
         }
         self.next()
@@ -445,7 +452,7 @@ impl Session {
                     self.hold = self.hold.max(txn.snapshot());
                     query.execution.begin_inner(txn);
                 }
-                Step::Waits(wait) => return Ok(Stepped::Inner(wait)),
+                Step::Waits(wait) => return Ok(Stepped::Waits(wait)),
                 Step::Yield => return Ok(Stepped::Yield),
                 Step::Rows if demand.left == 0 || demand.rows == Rows::Drop => {
                     return Ok(Stepped::More);
@@ -542,7 +549,11 @@ impl Session {
     ) {
         match work {
             Work::Stream { qid } => self.stream_on(qid, intake, transport).await,
-            Work::Inner { qid, wait } => self.inner_on(qid, wait, intake, transport).await,
+            Work::Wait { qid, wait } => {
+                if self.wait_on(qid, wait, intake, transport).await {
+                    self.pending = Some(Work::Stream { qid });
+                }
+            }
             Work::Retry { qid, isolation } => {
                 self.begin_again(qid, isolation, intake, transport).await
             }
@@ -573,14 +584,14 @@ impl Session {
         }
     }
 
-    /// Does what a stream waits for to be done for its inner transaction, then goes on with it.
-    async fn inner_on(
+    /// Does what a stream waits for. False: it was given up, which has been answered.
+    pub(super) async fn wait_on(
         &mut self,
         qid: u64,
         wait: Wait,
         intake: &mut Intake,
         transport: &mut Transport,
-    ) {
+    ) -> bool {
         let rt = self.node.rt.clone();
         match wait {
             Wait::Begin { conflicts } => {
@@ -589,9 +600,11 @@ impl Session {
                 let paused = intake.attend_until(transport, Notices::interrupt, pause);
                 if paused.await.is_none() {
                     self.interrupted(intake);
-                    return;
+                    return false;
                 }
-                let Some(query) = self.query(qid) else { return };
+                let Some(query) = self.query(qid) else {
+                    return false;
+                };
                 let isolation = query.isolation;
                 let txn = self.node.core.begin_auto_commit_write(isolation);
                 self.hold = self.hold.max(txn.snapshot());
@@ -614,16 +627,16 @@ impl Session {
                     .query(qid)
                     .and_then(|query| query.execution.take_inner())
                 else {
-                    return;
+                    return false;
                 };
                 let done = txn.stats();
                 let Some(outcome) = self.commit_inner(txn, intake, transport).await else {
                     self.interrupted(intake);
-                    return;
+                    return false;
                 };
                 let position = self.streams.iter().position(|stream| stream.qid == qid);
                 let (Some(at), Some(transaction)) = (position, &mut self.transaction) else {
-                    return;
+                    return false;
                 };
                 let stream = &mut self.streams[at];
                 let outcome = outcome.map(|(seq, notices)| {
@@ -637,8 +650,34 @@ impl Session {
                         .inner_committed(&mut transaction.txn, outcome);
                 }
             }
+            Wait::Read(read) => {
+                let known = self.query(qid).and_then(|query| {
+                    let found = query.files.iter().find(|(name, _)| *name == read.name);
+                    found.map(|(_, file)| file.clone())
+                });
+                let node = self.node.clone();
+                let block = load::read(&node, &read, known);
+                let Some(block) = intake
+                    .attend_until(transport, Notices::interrupt, block)
+                    .await
+                else {
+                    self.interrupted(intake);
+                    return false;
+                };
+                if let Some(query) = self.query(qid) {
+                    let block = block.map(|(file, block)| {
+                        query.files.retain(|(name, _)| *name != read.name);
+                        // At its end it is closed.
+                        if !block.is_empty() {
+                            query.files.push((read.name, file));
+                        }
+                        block
+                    });
+                    query.execution.file_read(block);
+                }
+            }
         }
-        self.pending = Some(Work::Stream { qid });
+        true
     }
 
     /// The query of a stream.
@@ -794,8 +833,8 @@ impl Session {
             }
             match self.step(qid) {
                 Ok(Stepped::Yield) => return Finish::More,
-                // What has inner transactions is no part of one that is committed.
-                Ok(Stepped::More | Stepped::Done | Stepped::Inner(_)) => {
+                Ok(Stepped::Waits(wait)) => return Finish::Waits { qid, wait },
+                Ok(Stepped::More | Stepped::Done) => {
                     self.streams.remove(0);
                 }
                 Err(error) => {
