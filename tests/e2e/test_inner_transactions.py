@@ -36,9 +36,10 @@ def test_a_failure_tells_its_error_and_leaves_what_was_committed(alone):
 
 def test_an_explicit_transaction_refuses_what_commits_by_itself(alone):
     with alone.driver.session() as session:
-        with session.begin_transaction() as tx:
-            with pytest.raises(ClientError, match="cannot run in an explicit transaction"):
-                tx.run("UNWIND [1] AS i CALL { CREATE (:T) } IN TRANSACTIONS").consume()
+        tx = session.begin_transaction()
+        with pytest.raises(ClientError, match="cannot run in an explicit transaction"):
+            tx.run("UNWIND [1] AS i CALL { CREATE (:T) } IN TRANSACTIONS").consume()
+        tx.close()
         with pytest.raises(ClientError, match="not allowed in a transaction of access mode read"):
             with alone.driver.session(default_access_mode=neo4j.READ_ACCESS) as reader:
                 reader.run("UNWIND [1] AS i CALL { CREATE (:T) } IN TRANSACTIONS").consume()
