@@ -12,6 +12,8 @@ mod atom;
 mod clause;
 mod expression;
 mod input;
+#[cfg(test)]
+mod linear;
 mod pattern;
 mod projection;
 mod schema;

@@ -76,29 +76,3 @@ pub fn mutated(draw: &mut Draw, corpus: &[String]) -> String {
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
-
-/// A piece repeated between two others: what must cost as many steps per byte when it is long as when it is short.
-pub const REPEATED: [(&str, &str, &str); 22] = [
-    ("RETURN ", "1 + ", "1"),
-    ("RETURN ", "NOT ", "true"),
-    ("RETURN 1", " < 2", ""),
-    ("RETURN [", "1, ", "1]"),
-    ("RETURN {", "a: 1, ", "b: 2}"),
-    ("RETURN n", ".a", ""),
-    ("RETURN n", "[0]", ""),
-    ("RETURN n", ":A", ""),
-    ("RETURN ", "a = b OR (c) AND ", "d"),
-    ("MATCH (a)", "-->(b)", " RETURN a"),
-    ("MATCH (a)", ", (b {x: 1})", " RETURN a"),
-    ("MATCH (a) WHERE (a)", "--(b)", " RETURN a"),
-    ("MATCH (a:", "A|", "B) RETURN a"),
-    ("MATCH (a) ", "WITH a ", "RETURN a"),
-    ("CREATE (a)", " CREATE (:A {x: 1})", ""),
-    ("RETURN 1 AS a", " UNION RETURN 1 AS a", ""),
-    ("RETURN CASE", " WHEN 1 THEN 2", " END"),
-    ("RETURN '", "a", "'"),
-    ("RETURN f(", "(a), ", "1)"),
-    ("RETURN (", "(a)<-[", ")"),
-    ("RETURN 1 /*", " * ", "*/"),
-    ("RETURN [x IN ", "(a)-[b]-(c) | ", "]"),
-];

@@ -47,6 +47,9 @@ pub(super) struct Context<'a> {
     furthest: Cell<u32>,
     expected: RefCell<Vec<Expected>>,
     failure: RefCell<Option<Error>>,
+    /// How often a token was looked at: what the parser's time is proportional to.
+    #[cfg(test)]
+    pub(super) looks: Cell<u64>,
 }
 
 const NO_MATCH: u32 = u32::MAX;
@@ -72,6 +75,8 @@ impl<'a> Context<'a> {
             furthest: Cell::new(0),
             expected: RefCell::new(Vec::new()),
             failure: RefCell::new(None),
+            #[cfg(test)]
+            looks: Cell::new(0),
         }
     }
 
@@ -202,7 +207,7 @@ pub(super) struct Input<'a> {
 impl<'a> Input<'a> {
     /// The token at this position.
     pub(super) fn token(self) -> Token {
-        self.context.tokens[self.at as usize]
+        self.peek(0)
     }
 
     /// The kind of the token `ahead` tokens on; [`TokenKind::End`] beyond the end.
@@ -211,6 +216,8 @@ impl<'a> Input<'a> {
     }
 
     fn peek(self, ahead: u32) -> Token {
+        #[cfg(test)]
+        self.context.looks.set(self.context.looks.get() + 1);
         let last = self.context.tokens.len() - 1;
         self.context.tokens[((self.at + ahead) as usize).min(last)]
     }
