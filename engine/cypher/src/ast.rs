@@ -15,6 +15,7 @@ pub mod admin;
 pub mod expression;
 pub mod pattern;
 pub mod schema;
+pub mod show;
 pub mod value_type;
 
 use crate::span::Span;

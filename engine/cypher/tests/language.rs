@@ -220,7 +220,6 @@ fn admin_statements_are_told_apart() {
         "STORAGE MODE IN_MEMORY_ANALYTICAL",
         "SET DATABASE SETTING 'a' TO 'b'",
         "SHOW DATABASE SETTING 'a'",
-        "DUMP DATABASE",
         "FREE MEMORY",
         "CREATE SNAPSHOT",
         "RECOVER SNAPSHOT '/x' FORCE",
@@ -521,4 +520,36 @@ fn exists_of_a_pattern_may_stand_where_a_bare_pattern_may_not() {
         "m",
     );
     assert!(parse("MATCH (n) RETURN exists((n)-->() AND true)").is_err());
+}
+
+#[test]
+fn what_neo4j_shows_with_yield_is_a_query_and_what_memgraph_shows_without_is_not() {
+    let is_query = |text: &str| match parse(text).expect(text).body {
+        StatementBody::Query(_) => true,
+        StatementBody::Admin(_) => false,
+        other => panic!("{text}: {other:?}"),
+    };
+    for text in [
+        "DUMP DATABASE;",
+        "SHOW SCHEMA INFO",
+        "SHOW FUNCTIONS",
+        "SHOW BUILT IN FUNCTIONS YIELD name",
+        "SHOW PROCEDURES EXECUTABLE BY CURRENT USER YIELD *",
+        "SHOW TRANSACTIONS YIELD transactionId, currentQuery WHERE currentQuery <> ''",
+        "SHOW DATABASES WHERE name = 'neo4j'",
+        "SHOW SETTINGS YIELD name, value RETURN count(*)",
+    ] {
+        assert!(is_query(text), "{text}");
+    }
+    for text in [
+        "SHOW TRANSACTIONS",
+        "SHOW RUNNING TRANSACTIONS",
+        "SHOW DATABASES",
+        "SHOW SETTINGS",
+        "SHOW DATABASE",
+    ] {
+        assert!(!is_query(text), "{text}");
+    }
+    assert!(parse("SHOW FUNCTIONS YIELD").is_err());
+    assert!(parse("DUMP DATABASE 1").is_err());
 }

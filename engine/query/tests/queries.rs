@@ -595,7 +595,7 @@ fn tools_find_the_procedures_they_ask_for() {
     assert_eq!(
         db.run("CALL dbms.components() YIELD name, edition RETURN name")
             .len(),
-        1
+        2
     );
     assert_eq!(
         db.number("CALL mg.procedures() YIELD name WHERE name = 'mg.procedures' RETURN count(*)"),

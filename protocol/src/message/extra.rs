@@ -63,9 +63,9 @@ pub enum Credentials<'a> {
     None,
     /// Name and password.
     Basic {
-        /// User name.
+        /// User name; may be empty.
         principal: &'a str,
-        /// Password.
+        /// Password; may be empty.
         password: &'a str,
     },
     /// A token of a single sign-on service.
@@ -415,9 +415,10 @@ impl<'a> Auth<'a> {
     pub fn credentials(&self) -> Option<Credentials<'a>> {
         Some(match self.scheme {
             "none" => Credentials::None,
+            // Drivers leave out what is empty.
             "basic" => Credentials::Basic {
-                principal: self.principal?,
-                password: self.secret?,
+                principal: self.principal.unwrap_or_default(),
+                password: self.secret.unwrap_or_default(),
             },
             "bearer" => Credentials::Bearer {
                 token: self.secret?,

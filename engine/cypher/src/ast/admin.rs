@@ -84,8 +84,6 @@ pub enum AdminStatement {
         /// `FORCE`.
         force: bool,
     },
-    /// `DUMP DATABASE`.
-    DumpDatabase,
     /// `FREE MEMORY`.
     FreeMemory,
     /// `LOCK DATA DIRECTORY`.
@@ -311,8 +309,6 @@ pub enum ShowKind {
     Databases,
     /// `SHOW DATABASE`.
     Database,
-    /// `SHOW SCHEMA INFO`.
-    SchemaInfo,
     /// `SHOW METRICS [INFO]`.
     Metrics,
     /// `SHOW MEMORY INFO`.
@@ -325,10 +321,6 @@ pub enum ShowKind {
     NodeLabels,
     /// `SHOW EDGE_TYPES INFO`.
     EdgeTypes,
-    /// `SHOW FUNCTIONS`.
-    Functions,
-    /// `SHOW PROCEDURES`.
-    Procedures,
     /// `SHOW USERS`.
     Users,
     /// `SHOW CURRENT USER`.

@@ -188,37 +188,3 @@ pub enum ConstraintRule {
     /// The value must have a type; its words in upper case.
     Typed(Ident),
 }
-
-/// What lists indexes for `SHOW INDEXES YIELD ...`: a procedure of this name that takes the types wanted (none: all).
-pub const SHOW_INDEXES: &str = "SHOW INDEXES";
-
-/// Its columns, as in Neo4j.
-pub const SHOW_INDEXES_COLUMNS: [&str; 12] = [
-    "id",
-    "name",
-    "state",
-    "populationPercent",
-    "type",
-    "entityType",
-    "labelsOrTypes",
-    "properties",
-    "indexProvider",
-    "owningConstraint",
-    "lastRead",
-    "readCount",
-];
-
-/// What lists constraints for `SHOW CONSTRAINTS YIELD ...`, as [`SHOW_INDEXES`] does indexes.
-pub const SHOW_CONSTRAINTS: &str = "SHOW CONSTRAINTS";
-
-/// Its columns, as in Neo4j.
-pub const SHOW_CONSTRAINTS_COLUMNS: [&str; 8] = [
-    "id",
-    "name",
-    "type",
-    "entityType",
-    "labelsOrTypes",
-    "properties",
-    "ownedIndex",
-    "propertyType",
-];

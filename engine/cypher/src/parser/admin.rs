@@ -41,9 +41,6 @@ pub(super) fn admin_statement(input: Input<'_>) -> Parsed<'_, AdminStatement> {
         ("EDGE", edge_import_mode),
         ("TERMINATE", terminate),
         ("RECOVER", recover_snapshot),
-        ("DUMP", |at| {
-            value(AdminStatement::DumpDatabase, word("DATABASE")).parse(at)
-        }),
         ("FREE", |at| {
             value(AdminStatement::FreeMemory, word("MEMORY")).parse(at)
         }),
@@ -419,7 +416,6 @@ const SHOWN: &[(&[&str], ShowKind)] = &[
     (&["SETTINGS"], ShowKind::DatabaseSettings),
     (&["DATABASES"], ShowKind::Databases),
     (&["DATABASE"], ShowKind::Database),
-    (&["SCHEMA", "INFO"], ShowKind::SchemaInfo),
     (&["METRICS", "INFO"], ShowKind::Metrics),
     (&["METRICS"], ShowKind::Metrics),
     (&["MEMORY", "INFO"], ShowKind::MemoryInfo),
@@ -428,8 +424,6 @@ const SHOWN: &[(&[&str], ShowKind)] = &[
     (&["ACTIVE", "USERS"], ShowKind::ActiveUsers),
     (&["NODE_LABELS", "INFO"], ShowKind::NodeLabels),
     (&["EDGE_TYPES", "INFO"], ShowKind::EdgeTypes),
-    (&["FUNCTIONS"], ShowKind::Functions),
-    (&["PROCEDURES"], ShowKind::Procedures),
     (&["USERS"], ShowKind::Users),
     (&["CURRENT", "USER"], ShowKind::CurrentUser),
     (&["CURRENT", "ROLES"], ShowKind::CurrentRole),

@@ -1,7 +1,9 @@
-//! `SHOW INDEXES` and `SHOW CONSTRAINTS` as Neo4j has them: with a kind, `YIELD`, `WHERE` or `RETURN`.
+//! Statements that are queries over a procedure: `SHOW ...` as Neo4j has it, with a kind, `YIELD`, `WHERE` or `RETURN`; `SHOW SCHEMA INFO`
+//! and `DUMP DATABASE`.
 //!
-//! Such a statement is a query: a call of the procedure that lists them, with what follows. So conditions, order and results are those
-//! of every query. Without any of these words the statement is Memgraph's, and an admin statement.
+//! Such a statement is a call of the procedure that lists what is shown, with what follows. So conditions, order and results are those
+//! of every query, and rows are made as they are fetched. What Memgraph has in columns of its own is an admin statement without any of
+//! Neo4j's words.
 
 use nom::Parser;
 use nom::branch::alt;
@@ -11,33 +13,45 @@ use super::atom::optional_where;
 use super::clause::{clause, yield_item};
 use super::input::{Input, Miss, Parsed, comma_list, word, words};
 use super::projection::ordered_and_cut;
-use crate::ast::schema::{
-    SHOW_CONSTRAINTS, SHOW_CONSTRAINTS_COLUMNS, SHOW_INDEXES, SHOW_INDEXES_COLUMNS,
-};
+use crate::ast::show::{self, Shown};
 use crate::ast::*;
 use crate::span::Span;
 use crate::token::TokenKind;
 
-/// What is listed.
-struct Shown {
-    procedure: &'static str,
-    columns: &'static [&'static str],
-    /// The types asked for; none: all. `None` if nothing was said about it.
-    types: Option<&'static [&'static str]>,
+/// What a statement asks for.
+struct Listing {
+    shown: &'static Shown,
+    /// The kinds asked for, as the procedure takes them; `None` if it takes none.
+    kinds: Option<&'static [&'static str]>,
+    /// Whether it is a query without any further word.
+    is_query: bool,
 }
 
 /// The statement. Misses at Memgraph's forms.
-pub(super) fn show_schema(input: Input<'_>) -> Parsed<'_, Query> {
+pub(super) fn shown_by_query(input: Input<'_>) -> Parsed<'_, Query> {
+    if let Ok((at, _)) = words(&["DUMP", "DATABASE"]).parse(input) {
+        let dump = Listing {
+            shown: &show::DUMP_DATABASE,
+            kinds: None,
+            is_query: true,
+        };
+        return listing(at, input, &dump);
+    }
     let (at, _) = word("SHOW").parse(input)?;
-    let (at, shown) = alt((shown_indexes, shown_constraints)).parse(at)?;
-    let plain = shown.types.is_none();
-    if plain && !at.is_word(0, "YIELD") && !at.is_word(0, "WHERE") {
+    let (at, asked) = alt((
+        shown_indexes,
+        shown_constraints,
+        shown_callables,
+        shown_by_server,
+    ))
+    .parse(at)?;
+    if !asked.is_query && !at.is_word(0, "YIELD") && !at.is_word(0, "WHERE") {
         return Err(nom::Err::Error(Miss));
     }
-    cut(|at| listing(at, input, &shown)).parse(at)
+    cut(|at| listing(at, input, &asked)).parse(at)
 }
 
-fn shown_indexes(input: Input<'_>) -> Parsed<'_, Shown> {
+fn shown_indexes(input: Input<'_>) -> Parsed<'_, Listing> {
     let kind = alt((
         value(&[][..], word("ALL")),
         value(&["RANGE"][..], word("RANGE")),
@@ -46,14 +60,64 @@ fn shown_indexes(input: Input<'_>) -> Parsed<'_, Shown> {
         value(&["POINT"][..], word("POINT")),
         value(&["FULLTEXT"][..], word("FULLTEXT")),
     ));
-    let (at, types) = opt(kind).parse(input)?;
+    let (at, kinds) = opt(kind).parse(input)?;
     let (rest, _) = alt((word("INDEXES"), word("INDEX"))).parse(at)?;
-    let shown = Shown {
-        procedure: SHOW_INDEXES,
-        columns: &SHOW_INDEXES_COLUMNS,
-        types,
+    let asked = Listing {
+        shown: &show::INDEXES,
+        kinds: Some(kinds.unwrap_or_default()),
+        is_query: kinds.is_some(),
     };
-    Ok((rest, shown))
+    Ok((rest, asked))
+}
+
+/// `SHOW [ALL|BUILT IN|USER DEFINED] FUNCTIONS [EXECUTABLE [BY CURRENT USER]]`, `SHOW PROCEDURES [EXECUTABLE ...]`.
+fn shown_callables(input: Input<'_>) -> Parsed<'_, Listing> {
+    let kind = alt((
+        value(&[][..], word("ALL")),
+        value(&["BUILT IN"][..], words(&["BUILT", "IN"])),
+        value(&["USER DEFINED"][..], words(&["USER", "DEFINED"])),
+    ));
+    let functions = map(
+        (opt(kind), alt((word("FUNCTIONS"), word("FUNCTION")))),
+        |(kinds, _)| (&show::FUNCTIONS, kinds.unwrap_or_default()),
+    );
+    let procedures = map(alt((word("PROCEDURES"), word("PROCEDURE"))), |_| {
+        (&show::PROCEDURES, &[][..])
+    });
+    let (at, (shown, kinds)) = alt((functions, procedures)).parse(input)?;
+    let executable = (word("EXECUTABLE"), opt(words(&["BY", "CURRENT", "USER"])));
+    let (rest, _) = opt(executable).parse(at)?;
+    let asked = Listing {
+        shown,
+        kinds: Some(kinds),
+        is_query: true,
+    };
+    Ok((rest, asked))
+}
+
+fn shown_by_server(input: Input<'_>) -> Parsed<'_, Listing> {
+    let (rest, (shown, is_query)) = alt((
+        value((&show::SCHEMA_INFO, true), words(&["SCHEMA", "INFO"])),
+        value(
+            (&show::TRANSACTIONS, false),
+            alt((word("TRANSACTIONS"), word("TRANSACTION"))),
+        ),
+        value(
+            (&show::DATABASES, false),
+            alt((word("DATABASES"), word("DATABASE"))),
+        ),
+        value(
+            (&show::SETTINGS, false),
+            alt((word("SETTINGS"), word("SETTING"))),
+        ),
+    ))
+    .parse(input)?;
+    let asked = Listing {
+        shown,
+        kinds: None,
+        is_query,
+    };
+    Ok((rest, asked))
 }
 
 /// Each kind's words, a longer form in front of a shorter one that begins like it; then whether `NODE`, `RELATIONSHIP` or nothing may stand before it.
@@ -75,18 +139,18 @@ const EXISTENCE: [&str; 2] = ["NODE_PROPERTY_EXISTENCE", "RELATIONSHIP_PROPERTY_
 const TYPE: [&str; 2] = ["NODE_PROPERTY_TYPE", "RELATIONSHIP_PROPERTY_TYPE"];
 const KEY: [&str; 2] = ["NODE_KEY", "RELATIONSHIP_KEY"];
 
-fn shown_constraints(input: Input<'_>) -> Parsed<'_, Shown> {
-    let (at, types) = opt(alt((value(&[][..], word("ALL")), |at| {
+fn shown_constraints(input: Input<'_>) -> Parsed<'_, Listing> {
+    let (at, kinds) = opt(alt((value(&[][..], word("ALL")), |at| {
         constraint_types(at)
     })))
     .parse(input)?;
     let (rest, _) = alt((word("CONSTRAINTS"), word("CONSTRAINT"))).parse(at)?;
-    let shown = Shown {
-        procedure: SHOW_CONSTRAINTS,
-        columns: &SHOW_CONSTRAINTS_COLUMNS,
-        types,
+    let asked = Listing {
+        shown: &show::CONSTRAINTS,
+        kinds: Some(kinds.unwrap_or_default()),
+        is_query: kinds.is_some(),
     };
-    Ok((rest, shown))
+    Ok((rest, asked))
 }
 
 fn constraint_types(input: Input<'_>) -> Parsed<'_, &'static [&'static str]> {
@@ -104,7 +168,8 @@ fn constraint_types(input: Input<'_>) -> Parsed<'_, &'static [&'static str]> {
 }
 
 /// `[YIELD *|columns [ORDER BY ...] [SKIP n] [LIMIT n]] [WHERE condition] [RETURN ...]`, the `SHOW` at `start`.
-fn listing<'a>(input: Input<'a>, start: Input<'a>, shown: &Shown) -> Parsed<'a, Query> {
+fn listing<'a>(input: Input<'a>, start: Input<'a>, asked: &Listing) -> Parsed<'a, Query> {
+    let Listing { shown, kinds, .. } = asked;
     let name_span = start.span_to(input);
     let named = |name: &&str| {
         let output = Ident {
@@ -114,26 +179,30 @@ fn listing<'a>(input: Input<'a>, start: Input<'a>, shown: &Shown) -> Parsed<'a, 
         (output, variable_of(name, name_span))
     };
     let all = || shown.columns.iter().map(named).collect();
+    let default = &shown.columns[..shown.default_columns];
     let (at, items) = match word("YIELD").parse(input) {
         Ok((at, _)) if at.kind(0) == TokenKind::Star => (at.next(), all()),
         Ok((at, _)) => comma_list(at, yield_item)?,
-        Err(_) => (input, all()),
+        Err(_) => (input, default.iter().map(named).collect()),
     };
     let (at, cut) = ordered_and_cut(at)?;
     let (at, filter) = optional_where(at)?;
     let variables: Vec<Variable> = items.iter().map(|(_, variable)| variable.clone()).collect();
-    let types = shown.types.unwrap_or_default().iter().map(|type_| {
-        let literal = Literal {
-            value: LiteralValue::String((*type_).into()),
-            extracted: None,
-        };
-        Expr::new(ExprKind::Literal(literal), name_span)
+    let kinds = kinds.map(|kinds| {
+        let kinds = kinds.iter().map(|kind| {
+            let literal = Literal {
+                value: LiteralValue::String((*kind).into()),
+                extracted: None,
+            };
+            Expr::new(ExprKind::Literal(literal), name_span)
+        });
+        Expr::new(ExprKind::List(kinds.collect()), name_span)
     });
     let mut call = CallProcedure {
         optional: false,
         name: shown.procedure.into(),
         name_span,
-        args: Some(vec![Expr::new(ExprKind::List(types.collect()), name_span)]),
+        args: Some(kinds.into_iter().collect()),
         yields: Yield::Items(items),
         filter: None,
         standalone: false,

@@ -7,7 +7,7 @@ use nom::combinator::{cut, map, opt, value};
 use super::admin::admin_statement;
 use super::input::{Input, Parsed, ident, token, word};
 use super::schema::schema_statement;
-use super::show::show_schema;
+use super::show::shown_by_query;
 use super::subquery::query;
 use crate::ast::*;
 use crate::token::TokenKind;
@@ -22,7 +22,7 @@ pub(super) fn statement(input: Input<'_>) -> Parsed<'_, Statement> {
     let (at, mode) = opt(mode).parse(at)?;
     let (rest, body) = alt((
         map(schema_statement, StatementBody::Schema),
-        map(show_schema, StatementBody::Query),
+        map(shown_by_query, StatementBody::Query),
         map(admin_statement, StatementBody::Admin),
         map(query, StatementBody::Query),
     ))

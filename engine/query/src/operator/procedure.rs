@@ -1,4 +1,7 @@
 //! `CALL name(...)`: a procedure's rows for each row.
+//!
+//! A procedure that goes step by step hands up what each step gave, so no more of its rows are held than one step makes, and yields where
+//! the step did.
 
 use std::rc::Rc;
 
@@ -8,6 +11,7 @@ use quoit_graph::value::Value;
 use super::{Batch, Context, Operator, Pull, Running, next_rows};
 use crate::expression::evaluate::evaluate;
 use crate::plan;
+use crate::procedure::{Called, Run};
 
 /// Calls a procedure for each row. A procedure without outputs lets each row through once.
 pub struct Call {
@@ -18,6 +22,10 @@ pub struct Call {
     results: Vec<Vec<Value>>,
     next: usize,
     begun: bool,
+    /// The call for the row at work, if it goes on.
+    run: Option<Box<dyn Run>>,
+    /// Whether the row at work has been let through.
+    passed: bool,
 }
 
 impl Call {
@@ -30,6 +38,8 @@ impl Call {
             results: Vec::new(),
             next: 0,
             begun: false,
+            run: None,
+            passed: false,
         }
     }
 }
@@ -40,6 +50,7 @@ impl Operator for Call {
         self.rows.clear();
         self.results.clear();
         (self.at, self.next, self.begun) = (0, 0, false);
+        self.run = None;
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
@@ -49,7 +60,6 @@ impl Operator for Call {
             next_rows!(self.input, self.rows, self.at, cx, out);
             let row = self.rows.row(self.at);
             if !self.begun {
-                self.begun = true;
                 let mut args = Vec::with_capacity(plan.args.len());
                 for (expr, input) in plan.args.iter().zip(&plan.procedure.inputs) {
                     let value = evaluate(expr, cx, row)?;
@@ -59,25 +69,50 @@ impl Operator for Call {
                             .map_err(|error| error.at(plan.place.0))?,
                     );
                 }
-                self.results = plan
-                    .procedure
-                    .run(&args, cx)
-                    .map_err(|error| error.at(plan.place.0))?;
+                let called = plan.procedure.call(&args, cx);
+                match called.map_err(|error| error.at(plan.place.0))? {
+                    Called::Rows(rows) => self.results = rows,
+                    Called::Run(run) => self.run = Some(run),
+                }
+                (self.begun, self.passed, self.next) = (true, false, 0);
+            }
+            let passes_always = plan.procedure.outputs.is_empty();
+            loop {
+                while let Some(result) = self.results.get(self.next).filter(|_| !passes_always) {
+                    if out.is_full() {
+                        return Ok(Pull::Rows);
+                    }
+                    let new = out.push(row);
+                    for (number, slot) in &plan.outputs {
+                        new[*slot as usize] = result.get(*number).cloned().unwrap_or_default();
+                    }
+                    self.passed = true;
+                    self.next += 1;
+                }
+                self.results.clear();
                 self.next = 0;
-                if plan.procedure.outputs.is_empty() || (plan.optional && self.results.is_empty()) {
-                    out.push(row);
-                    self.results.clear();
+                let Some(run) = &mut self.run else {
+                    break;
+                };
+                // Its rows may be large: those of one step are enough.
+                if !out.is_empty() {
+                    return Ok(Pull::Rows);
+                }
+                if cx.should_yield() {
+                    return Ok(Pull::Yield);
+                }
+                let is_last = run
+                    .next(cx, &mut self.results)
+                    .map_err(|error| error.at(plan.place.0))?;
+                if is_last {
+                    self.run = None;
                 }
             }
-            while let Some(result) = self.results.get(self.next) {
+            if passes_always || (plan.optional && !self.passed) {
                 if out.is_full() {
                     return Ok(Pull::Rows);
                 }
-                let new = out.push(row);
-                for (number, slot) in &plan.outputs {
-                    new[*slot as usize] = result.get(*number).cloned().unwrap_or_default();
-                }
-                self.next += 1;
+                out.push(row);
             }
             self.begun = false;
             self.at += 1;

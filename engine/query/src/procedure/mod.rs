@@ -1,15 +1,22 @@
 //! Procedures: what `CALL` can call, and the built-in ones that tools ask for.
 //!
-//! The server may register more (each core has its own table); tests register theirs. Always holds: names are unique without regard to case, arguments have been
-//! brought to the declared types before a procedure runs.
+//! Owned here: what a procedure is, and a core's table of them. The server registers more (each core has its own table); tests register
+//! theirs. Always holds: names are unique without regard to case; arguments have been brought to the declared types before a procedure
+//! runs; a procedure that reads the graph goes step by step ([`Run`]), so that others have their turns. A name with blanks is that of a
+//! statement which is a query over a procedure (`SHOW FUNCTIONS`, `DUMP DATABASE`); it is listed nowhere.
 
+mod catalogue;
+mod dump;
 mod facts;
+mod literal;
+mod meta;
+mod schema_info;
+mod shape;
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use quoit_cypher::error::{Detail, Error};
-use quoit_graph::ids::{LabelId, TypeId};
 use quoit_graph::value::Value;
 
 use crate::operator::Context;
@@ -101,8 +108,33 @@ impl Field {
     }
 }
 
-/// What a procedure runs: arguments in the order of the inputs, to rows in the order of the outputs.
-pub type Body = dyn Fn(&[Value], &mut Context<'_>) -> Result<Vec<Vec<Value>>, Error>;
+/// A call that goes step by step.
+pub trait Run {
+    /// Appends rows, a few or none; whether these are the last. Comes back soon when `cx.should_yield()`.
+    ///
+    /// # Errors
+    /// The procedure's own; it is not called again then.
+    fn next(&mut self, cx: &mut Context<'_>, rows: &mut Vec<Vec<Value>>) -> Result<bool, Error>;
+}
+
+/// What a call has come to.
+pub(crate) enum Called {
+    /// All its rows.
+    Rows(Vec<Vec<Value>>),
+    /// It goes on.
+    Run(Box<dyn Run>),
+}
+
+/// What makes all rows of a call, in the order of the outputs, from arguments in the order of the inputs.
+type AtOnce = dyn Fn(&[Value], &mut Context<'_>) -> Result<Vec<Vec<Value>>, Error>;
+
+/// What begins a call that goes step by step.
+type Begin = dyn Fn(&[Value]) -> Box<dyn Run>;
+
+enum Body {
+    AtOnce(Box<AtOnce>),
+    Stepwise(Box<Begin>),
+}
 
 /// A procedure.
 pub struct Procedure {
@@ -112,7 +144,9 @@ pub struct Procedure {
     pub inputs: Vec<Field>,
     /// What each of its rows holds; none: it lets the caller's row through.
     pub outputs: Vec<Field>,
-    body: Box<Body>,
+    /// What it does, in a sentence; empty if nobody said.
+    pub description: &'static str,
+    body: Body,
 }
 
 impl std::fmt::Debug for Procedure {
@@ -122,7 +156,7 @@ impl std::fmt::Debug for Procedure {
 }
 
 impl Procedure {
-    /// A procedure.
+    /// A procedure that is done at once.
     pub fn new(
         name: &str,
         inputs: Vec<Field>,
@@ -133,16 +167,44 @@ impl Procedure {
             name: Arc::from(name),
             inputs,
             outputs,
-            body: Box::new(body),
+            description: "",
+            body: Body::AtOnce(Box::new(body)),
         }
     }
 
-    /// Runs it on arguments of the declared types.
+    /// A procedure that takes longer than a batch may; `begin` gets the arguments.
+    pub fn stepwise(
+        name: &str,
+        inputs: Vec<Field>,
+        outputs: Vec<Field>,
+        begin: impl Fn(&[Value]) -> Box<dyn Run> + 'static,
+    ) -> Procedure {
+        Procedure {
+            name: Arc::from(name),
+            inputs,
+            outputs,
+            description: "",
+            body: Body::Stepwise(Box::new(begin)),
+        }
+    }
+
+    /// The same with a sentence on what it does.
+    pub fn described(self, description: &'static str) -> Procedure {
+        Procedure {
+            description,
+            ..self
+        }
+    }
+
+    /// Calls it with arguments of the declared types.
     ///
     /// # Errors
     /// Its own.
-    pub fn run(&self, args: &[Value], cx: &mut Context<'_>) -> Result<Vec<Vec<Value>>, Error> {
-        (self.body)(args, cx)
+    pub(crate) fn call(&self, args: &[Value], cx: &mut Context<'_>) -> Result<Called, Error> {
+        match &self.body {
+            Body::AtOnce(body) => body(args, cx).map(Called::Rows),
+            Body::Stepwise(begin) => Ok(Called::Run(begin(args))),
+        }
     }
 
     /// `name(a :: T?) :: (b :: U?)`.
@@ -180,35 +242,17 @@ impl Procedures {
     /// The built-in ones.
     pub fn built_in() -> Procedures {
         let mut procedures = Procedures::default();
-        for procedure in built_in().into_iter().chain(crate::schema::procedures()) {
+        let built_in = catalogue::procedures()
+            .into_iter()
+            .chain(meta::procedures())
+            .chain([schema_info::procedure(), dump::procedure()])
+            .chain(crate::schema::procedures());
+        for procedure in built_in {
             procedures.add(procedure);
         }
-        let mut signatures: Vec<Vec<Value>> = procedures
-            .all
-            .iter()
-            // What has blanks in its name is a statement's own.
-            .filter(|procedure| !procedure.name.contains(' '))
-            .map(|procedure| listing(&procedure.name, &procedure.signature()))
-            .collect();
-        let outputs = vec![
-            Field::new("is_editable", FieldType::Boolean),
-            Field::new("is_write", FieldType::Boolean),
-            Field::new("name", FieldType::String),
-            Field::new("path", FieldType::String),
-            Field::new("signature", FieldType::String),
-        ];
-        let own = Procedure::new("mg.procedures", Vec::new(), outputs.clone(), |_, _| {
-            Ok(Vec::new())
-        })
-        .signature();
-        signatures.push(listing("mg.procedures", &own));
-        signatures.sort();
-        procedures.add(Procedure::new(
-            "mg.procedures",
-            Vec::new(),
-            outputs,
-            move |_, _| Ok(signatures.clone()),
-        ));
+        for procedure in catalogue::listings(&procedures.all) {
+            procedures.add(procedure);
+        }
         procedures
     }
 
@@ -230,94 +274,4 @@ impl Procedures {
     pub fn iter(&self) -> impl Iterator<Item = &Rc<Procedure>> {
         self.all.iter()
     }
-}
-
-fn listing(name: &str, signature: &str) -> Vec<Value> {
-    vec![
-        Value::Bool(false),
-        Value::Bool(false),
-        Value::string(name),
-        Value::string("builtin"),
-        Value::string(signature),
-    ]
-}
-
-fn built_in() -> Vec<Procedure> {
-    let text = |name: &str| vec![Field::new(name, FieldType::String)];
-    vec![
-        Procedure::new("db.labels", Vec::new(), text("label"), |_, cx| {
-            let names = cx.view.graph().names();
-            let statistics = cx.view.graph().statistics();
-            let used = statistics
-                .vertices_by_label
-                .iter()
-                .filter(|(_, count)| *count > 0);
-            Ok(sorted(
-                used.filter_map(|(id, _)| names.label_name(LabelId(id.0)).cloned())
-                    .collect(),
-            ))
-        }),
-        Procedure::new(
-            "db.relationshipTypes",
-            Vec::new(),
-            text("relationshipType"),
-            |_, cx| {
-                let names = cx.view.graph().names();
-                let statistics = cx.view.graph().statistics();
-                let used = statistics
-                    .edges_by_type
-                    .iter()
-                    .filter(|(_, count)| *count > 0);
-                Ok(sorted(
-                    used.filter_map(|(id, _)| names.type_name(TypeId(id.0)).cloned())
-                        .collect(),
-                ))
-            },
-        ),
-        Procedure::new(
-            "db.propertyKeys",
-            Vec::new(),
-            text("propertyKey"),
-            |_, cx| {
-                use quoit_graph::delta::NameKind;
-                let names = cx.view.graph().names();
-                let all = 0..names.limit(NameKind::Key);
-                Ok(sorted(
-                    all.filter_map(|id| names.name(NameKind::Key, id).cloned())
-                        .collect(),
-                ))
-            },
-        ),
-        Procedure::new(
-            "db.ping",
-            Vec::new(),
-            vec![Field::new("success", FieldType::Boolean)],
-            |_, _| Ok(vec![vec![Value::Bool(true)]]),
-        ),
-        Procedure::new(
-            "dbms.components",
-            Vec::new(),
-            vec![
-                Field::new("name", FieldType::String),
-                Field::new("versions", FieldType::List),
-                Field::new("edition", FieldType::String),
-            ],
-            |_, _| {
-                let versions = Value::list(vec![Value::string(env!("CARGO_PKG_VERSION"))]);
-                Ok(vec![vec![
-                    Value::string("Quoit"),
-                    versions,
-                    Value::string("community"),
-                ]])
-            },
-        ),
-    ]
-}
-
-fn sorted(mut names: Vec<Arc<str>>) -> Vec<Vec<Value>> {
-    names.sort();
-    names
-        .into_iter()
-        .map(|name| vec![Value::String(name)])
-        .collect()
 }

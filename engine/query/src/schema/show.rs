@@ -6,9 +6,7 @@
 
 use std::sync::Arc;
 
-use quoit_cypher::ast::schema::{
-    SHOW_CONSTRAINTS, SHOW_CONSTRAINTS_COLUMNS, SHOW_INDEXES, SHOW_INDEXES_COLUMNS,
-};
+use quoit_cypher::ast::show;
 use quoit_graph::ids::KeyId;
 use quoit_graph::names::Names;
 use quoit_graph::value::Value;
@@ -23,15 +21,15 @@ pub(crate) fn procedures() -> Vec<Procedure> {
     let types = || vec![Field::new("types", FieldType::List)];
     vec![
         Procedure::new(
-            SHOW_INDEXES,
+            show::INDEXES.procedure,
             types(),
-            outputs(&SHOW_INDEXES_COLUMNS),
+            outputs(show::INDEXES.columns),
             |args, cx| Ok(of_types(shown_indexes(cx.view.graph()), 4, &args[0])),
         ),
         Procedure::new(
-            SHOW_CONSTRAINTS,
+            show::CONSTRAINTS.procedure,
             types(),
-            outputs(&SHOW_CONSTRAINTS_COLUMNS),
+            outputs(show::CONSTRAINTS.columns),
             |args, cx| Ok(of_types(shown_constraints(cx.view.graph()), 2, &args[0])),
         ),
         Procedure::new(

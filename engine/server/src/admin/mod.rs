@@ -146,7 +146,6 @@ fn name_of(statement: &AdminStatement) -> &'static str {
         S::SetDatabaseSetting { .. } => "SET DATABASE SETTING",
         S::CreateSnapshot => "CREATE SNAPSHOT",
         S::RecoverSnapshot { .. } => "RECOVER SNAPSHOT",
-        S::DumpDatabase => "DUMP DATABASE",
         S::LockDataDirectory | S::UnlockDataDirectory | S::DataDirectoryLockStatus => {
             "DATA DIRECTORY LOCK"
         }

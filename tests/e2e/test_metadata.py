@@ -1,0 +1,147 @@
+"""What tools ask for on connect: names, kinds of nodes and relationships, procedures, functions, what the server is."""
+
+import json
+
+import pytest
+
+PETS = """
+CREATE (rex:Dog:Pet {name: 'Rex', age: 5, tags: ['good']})-[:LOVES {how: 'very'}]->(carl:Human {name: 'Carl'}),
+       (rex)-[:LOVES]->(carl), (:Dog:Pet {name: 'Ace', age: 'old', tags: ['a', 'b']})-[:LOVES {how: 1}]->(carl), (carl)-[:KNOWS]->(carl),
+       (:Human), (:Human {name: 'Dora', at: point({x: 1, y: 2}), born: date('2000-01-01')})
+"""
+
+
+@pytest.fixture
+def pets(alone):
+    alone.rows(PETS)
+    return alone
+
+
+def dicts(server, query, **parameters):
+    with server.driver.session() as session:
+        return [record.data() for record in session.run(query, parameters)]
+
+
+def test_schema_info_tells_kinds_counts_and_types(pets):
+    pets.rows("CREATE INDEX ON :Dog(name, age)")
+    pets.rows("CREATE INDEX ON :Human")
+    pets.rows("CREATE EDGE INDEX ON :LOVES(how)")
+    pets.rows("CREATE CONSTRAINT ON (d:Dog) ASSERT d.name IS UNIQUE")
+    pets.rows("CREATE CONSTRAINT ON (d:Dog) ASSERT EXISTS (d.name)")
+    pets.rows("CREATE CONSTRAINT ON (h:Human) ASSERT h.name IS TYPED STRING")
+    [row] = dicts(pets, "SHOW SCHEMA INFO")
+    info = json.loads(row["schema"])
+    assert list(info) == ["nodes", "edges", "node_indexes", "edge_indexes", "node_constraints", "enums"]
+    assert info["nodes"] == [
+        {"labels": ["Dog", "Pet"], "count": 2, "properties": [
+            {"key": "age", "count": 2, "filling_factor": 100.0, "types": [{"type": "Integer", "count": 1}, {"type": "String", "count": 1}]},
+            {"key": "name", "count": 2, "filling_factor": 100.0, "types": [{"type": "String", "count": 2}]},
+            {"key": "tags", "count": 2, "filling_factor": 100.0, "types": [{"type": "List", "count": 2}]}]},
+        {"labels": ["Human"], "count": 3, "properties": [
+            {"key": "at", "count": 1, "filling_factor": 33.33, "types": [{"type": "Point2D", "count": 1}]},
+            {"key": "born", "count": 1, "filling_factor": 33.33, "types": [{"type": "Date", "count": 1}]},
+            {"key": "name", "count": 2, "filling_factor": 66.67, "types": [{"type": "String", "count": 2}]}]},
+    ]
+    assert info["edges"] == [
+        {"type": "KNOWS", "start_node_labels": ["Human"], "end_node_labels": ["Human"], "count": 1, "properties": []},
+        {"type": "LOVES", "start_node_labels": ["Dog", "Pet"], "end_node_labels": ["Human"], "count": 3, "properties": [
+            {"key": "how", "count": 2, "filling_factor": 66.67, "types": [{"type": "Integer", "count": 1}, {"type": "String", "count": 1}]}]},
+    ]
+    assert info["node_indexes"] == [
+        {"labels": ["Dog"], "properties": ["name", "age"], "count": 2, "type": "label+property"},
+        {"labels": ["Human"], "properties": [], "count": 3, "type": "label"}]
+    assert info["edge_indexes"] == [{"edge_type": "LOVES", "properties": ["how"], "count": 2, "type": "edge_type+property"}]
+    assert info["node_constraints"] == [
+        {"type": "data_type", "labels": ["Human"], "properties": ["name"], "data_type": "STRING"},
+        {"type": "existence", "labels": ["Dog"], "properties": ["name"], "data_type": ""},
+        {"type": "unique", "labels": ["Dog"], "properties": ["name"], "data_type": ""}]
+
+
+def test_schema_info_is_json_whatever_the_names(alone):
+    name = "q\"uo\\te`\n\u0001é"
+    quoted = name.replace("`", "``")
+    alone.rows(f"CREATE (:`{quoted}` {{`{quoted}`: 1}})-[:`{quoted}`]->()")
+    info = json.loads(alone.rows("SHOW SCHEMA INFO")[0][0])
+    assert [node["labels"] for node in info["nodes"]] == [[], [name]]
+    assert info["nodes"][1]["properties"][0]["key"] == name
+    assert info["edges"][0]["type"] == name and info["edges"][0]["end_node_labels"] == []
+
+
+def test_schema_info_of_nothing_is_empty(alone):
+    info = json.loads(alone.rows("SHOW SCHEMA INFO")[0][0])
+    assert info == {part: [] for part in ["nodes", "edges", "node_indexes", "edge_indexes", "node_constraints", "enums"]}
+    alone.rows("CREATE (a:A)-[:R]->(:B)")
+    alone.rows("MATCH (n) DETACH DELETE n")
+    assert json.loads(alone.rows("SHOW SCHEMA INFO")[0][0])["nodes"] == []
+
+
+def test_schema_info_sees_what_its_transaction_sees(pets):
+    with pets.driver.session() as session, session.begin_transaction() as transaction:
+        transaction.run("CREATE (:Mine)")
+        mine = json.loads(transaction.run("SHOW SCHEMA INFO").single()[0])
+        assert ["Mine"] in [node["labels"] for node in mine["nodes"]]
+        others = json.loads(pets.rows("SHOW SCHEMA INFO")[0][0])
+        assert ["Mine"] not in [node["labels"] for node in others["nodes"]]
+
+
+def test_properties_by_label_and_type_in_memgraphs_columns(pets):
+    assert pets.rows("CALL schema.node_type_properties() YIELD nodeType, nodeLabels, propertyName, propertyTypes, mandatory") == [
+        [":`Dog`:`Pet`", ["Dog", "Pet"], "age", ["Int", "String"], True],
+        [":`Dog`:`Pet`", ["Dog", "Pet"], "name", ["String"], True],
+        [":`Dog`:`Pet`", ["Dog", "Pet"], "tags", ["List"], True],
+        [":`Human`", ["Human"], "at", ["Point"], False],
+        [":`Human`", ["Human"], "born", ["Date"], False],
+        [":`Human`", ["Human"], "name", ["String"], False]]
+    assert pets.rows("CALL schema.rel_type_properties() YIELD relType, propertyName, propertyTypes, mandatory") == [
+        [":`KNOWS`", "", "", False], [":`LOVES`", "how", ["Int", "String"], False]]
+
+
+def test_properties_by_label_and_type_in_neo4js_columns(pets):
+    assert dicts(pets, "CALL db.schema.nodeTypeProperties()")[0] == {
+        "nodeType": ":`Dog`:`Pet`", "nodeLabels": ["Dog", "Pet"], "propertyName": "age", "propertyTypes": ["Long", "String"],
+        "mandatory": True}
+    assert pets.rows("CALL db.schema.nodeTypeProperties() YIELD propertyName, propertyTypes WHERE propertyName = 'tags' RETURN *") == [
+        ["tags", ["StringArray"]]]
+    assert pets.rows("CALL db.schema.relTypeProperties()") == [
+        [":`KNOWS`", None, None, False], [":`LOVES`", "how", ["Long", "String"], False]]
+
+
+def test_apocs_listing_tells_what_graph_libraries_ask_of_it(pets):
+    rows = pets.rows("CALL apoc.meta.data() YIELD label, property, type, other, elementType RETURN *")
+    columns = ["elementType", "label", "other", "property", "type"]
+    told = {(row["elementType"], row["label"], row["property"]): (row["type"], row["other"]) for row in (dict(zip(columns, row)) for row in rows)}
+    assert told["node", "Pet", "name"] == ("STRING", [])
+    assert told["node", "Dog", "tags"] == ("LIST", [])
+    assert told["node", "Dog", "LOVES"] == ("RELATIONSHIP", ["Human"])
+    assert told["node", "Human", "KNOWS"] == ("RELATIONSHIP", ["Human"])
+    assert told["relationship", "LOVES", "how"][1] == []
+    assert ("relationship", "KNOWS", "how") not in told
+
+
+def test_names_in_use_are_listed(pets):
+    assert pets.rows("CALL db.labels()") == [["Dog"], ["Human"], ["Pet"]]
+    assert pets.rows("CALL db.relationshipTypes()") == [["KNOWS"], ["LOVES"]]
+    assert pets.rows("CALL db.propertyKeys()") == [["age"], ["at"], ["born"], ["how"], ["name"], ["tags"]]
+    assert sorted(pets.rows("SHOW NODE_LABELS INFO")) == [["Dog"], ["Human"], ["Pet"]]
+    assert sorted(pets.rows("SHOW EDGE_TYPES INFO")) == [["KNOWS"], ["LOVES"]]
+
+
+def test_procedures_and_functions_are_listed_in_both_worlds_columns(alone):
+    for query in ["CALL mg.procedures() YIELD *", "CALL dbms.procedures()", "SHOW PROCEDURES", "SHOW PROCEDURES EXECUTABLE YIELD name, description, signature"]:
+        names = [row["name"] for row in dicts(alone, query)]
+        assert {"mg.procedures", "dbms.procedures", "db.labels", "apoc.meta.data"} <= set(names), query
+        assert names == sorted(names) and not [name for name in names if " " in name], query
+    assert list(dicts(alone, "SHOW PROCEDURES")[0]) == ["name", "description", "mode", "worksOnSystem"]
+    assert list(dicts(alone, "SHOW PROCEDURES YIELD *")[0])[:5] == ["name", "description", "mode", "worksOnSystem", "signature"]
+    for query in ["CALL mg.functions() YIELD *", "CALL dbms.functions()", "SHOW FUNCTIONS", "SHOW ALL FUNCTIONS YIELD name", "SHOW BUILT IN FUNCTIONS"]:
+        assert {"toString", "count", "point.distance"} <= {row["name"] for row in dicts(alone, query)}, query
+    assert list(dicts(alone, "SHOW FUNCTIONS")[0]) == ["name", "category", "description"]
+    assert alone.rows("SHOW USER DEFINED FUNCTIONS") == []
+    assert alone.rows("SHOW FUNCTIONS YIELD name, aggregating WHERE aggregating AND name STARTS WITH 'st' RETURN name") == [["stDev"], ["stDevP"]]
+    assert alone.rows("SHOW PROCEDURES YIELD name ORDER BY name DESC LIMIT 1") == [["schema.rel_type_properties"]]
+
+
+def test_components_name_the_version_that_tools_look_for(alone):
+    [first, *others] = dicts(alone, "CALL dbms.components() YIELD name, versions, edition")
+    assert first == {"name": "Neo4j Kernel", "versions": ["5.26.0"], "edition": "community"}
+    assert [component["name"] for component in others] == ["Quoit"]
