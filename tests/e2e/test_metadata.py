@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from neo4j.exceptions import ClientError
 
 PETS = """
 CREATE (rex:Dog:Pet {name: 'Rex', age: 5, tags: ['good']})-[:LOVES {how: 'very'}]->(carl:Human {name: 'Carl'}),
@@ -145,3 +146,60 @@ def test_components_name_the_version_that_tools_look_for(alone):
     [first, *others] = dicts(alone, "CALL dbms.components() YIELD name, versions, edition")
     assert first == {"name": "Neo4j Kernel", "versions": ["5.26.0"], "edition": "community"}
     assert [component["name"] for component in others] == ["Quoit"]
+
+
+def test_what_tools_send_on_connect_is_answered_in_the_columns_they_read(alone):
+    columns = {
+        "SHOW STORAGE INFO": ["storage info", "value"],
+        "SHOW BUILD INFO": ["build info", "value"],
+        "SHOW VERSION": ["version"],
+        "SHOW CONFIG": ["name", "default_value", "current_value", "description"],
+        "SHOW METRICS INFO": ["name", "type", "metric type", "value"],
+        "SHOW LICENSE INFO": ["license info", "value"],
+        "SHOW DATABASE SETTINGS": ["setting_name", "setting_value"],
+        "SHOW INDEX INFO": ["index type", "label", "property", "count"],
+        "SHOW CONSTRAINT INFO": ["constraint type", "label", "properties", "data_type"],
+        "SHOW TRIGGERS": ["trigger name", "statement", "privilege context", "event type", "phase", "owner"],
+        "SHOW STREAMS": ["name", "type", "batch_interval", "batch_size", "transformation_name", "owner", "is running"],
+        "SHOW ENUMS": ["Enum Name", "Enum Values"],
+        "SHOW DATABASES": ["Name"],
+        "SHOW DATABASE": ["Current"],
+        "SHOW USERS": ["user"],
+        "SHOW ROLES": ["role"],
+        "SHOW REPLICATION ROLE": ["replication role"],
+        "SHOW TRANSACTIONS": ["username", "transaction_id", "query", "status", "metadata", "start_time", "elapsed_ms"],
+    }
+    for query, expected in columns.items():
+        with alone.driver.session() as session:
+            assert list(session.run(query + ";").keys()) == expected, query
+
+
+def test_every_option_is_shown_with_its_value(alone):
+    config = {row["name"]: row for row in dicts(alone, "SHOW CONFIG")}
+    assert config["bolt_port"]["default_value"] == "7687" and config["bolt_port"]["current_value"] == str(alone.bolt_port)
+    assert config["query_execution_timeout_sec"]["current_value"] == "600"
+    assert config["cores"]["current_value"] == "1"
+    assert list(config) == sorted(config) and all(row["description"] for row in config.values())
+    assert alone.rows("SHOW SETTINGS YIELD name, value WHERE name = 'isolation_level'") == [["isolation_level", "SNAPSHOT_ISOLATION"]]
+
+
+def test_metrics_count_what_is_there(pets):
+    metrics = {row["name"]: row["value"] for row in dicts(pets, "SHOW METRICS INFO")}
+    assert metrics["VertexCount"] == 5 and metrics["EdgeCount"] == 4 and metrics["ActiveBoltSessions"] >= 1
+
+
+def test_neo4js_columns_come_with_yield(alone):
+    [database] = dicts(alone, "SHOW DATABASES YIELD *")
+    assert database["name"] == "memgraph" and database["role"] == "primary" and database["address"].endswith(str(alone.bolt_port))
+    assert alone.rows("SHOW DATABASES YIELD name, currentStatus, default WHERE default RETURN currentStatus") == [["online"]]
+    with alone.driver.session() as session, session.begin_transaction(metadata={"a": 1}) as transaction:
+        transaction.run("RETURN 17").consume()
+        [row] = [row for row in dicts(alone, "SHOW TRANSACTIONS YIELD *") if row["currentQuery"] == "RETURN 17"]
+        assert row["metaData"] == {"a": 1} and row["status"] == "Running" and row["connectionId"].startswith("bolt-")
+        found = alone.rows("SHOW TRANSACTIONS YIELD transactionId AS id, currentQuery WHERE currentQuery = 'RETURN 17' RETURN id")
+        assert found == [[row["transactionId"]]]
+        assert alone.rows("TERMINATE TRANSACTIONS $ids", ids=found[0]) == [[found[0][0], True]]
+        transaction.close()
+    # Where nothing may yield, what has to wait is refused, not waited for.
+    with pytest.raises(ClientError, match="within an expression"):
+        alone.rows("UNWIND [1] AS x RETURN CASE x WHEN 1 THEN COUNT { CALL `SHOW TRANSACTIONS`() YIELD database RETURN database } END")

@@ -39,6 +39,6 @@ pub use execution::{Demand, Execution, RowSink, Step, Summary};
 pub use operator::{Context, FileRead, Wait, write_error};
 pub use plan::describe::{Measured, PlanTree};
 pub use prepared::{Kind, Mode, Parameters, Prepared};
-pub use procedure::{Field, FieldType, Procedure};
+pub use procedure::{Field, FieldType, Procedure, Progress, Run};
 pub use query_core::{QueryCore, QueryOptions};
 pub use schema::Notice;

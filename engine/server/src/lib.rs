@@ -14,6 +14,7 @@ mod dialect;
 mod housekeeping;
 mod isolation;
 mod listener;
+mod listing;
 mod node;
 mod open;
 pub mod options;

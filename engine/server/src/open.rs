@@ -176,16 +176,19 @@ impl Open {
             .map_or(String::new(), |(user, _)| user.to_string())
     }
 
-    fn listed(&self, now: Instant) -> Option<ListedTransaction> {
+    fn listed(&self, now: Instant, wall_clock_us: u64) -> Option<ListedTransaction> {
         let (begun, _) = self.begun.get()?;
         let queries = self.queries.borrow();
+        let age = now.saturating_since(begun);
         Some(ListedTransaction {
             number: self.number.get(),
+            connection: self.connection.get(),
             user: self.user(),
             queries: queries.iter().map(|query| (**query).clone()).collect(),
             status: self.status.get(),
             metadata: self.metadata.borrow().clone(),
-            age: now.saturating_since(begun),
+            age,
+            since_us: wall_clock_us.saturating_sub(age.as_micros() as u64),
         })
     }
 }
@@ -217,6 +220,8 @@ impl Drop for OpenTransaction {
 pub(crate) struct ListedTransaction {
     /// Its number, unique on this server.
     pub(crate) number: u64,
+    /// The number in the client's connection id.
+    pub(crate) connection: u64,
     /// The name that the client has logged in with.
     pub(crate) user: String,
     /// Its latest statements, the last one last.
@@ -226,6 +231,8 @@ pub(crate) struct ListedTransaction {
     pub(crate) metadata: Value,
     /// How long it has been open.
     pub(crate) age: Duration,
+    /// When it began, in microseconds since 1970.
+    pub(crate) since_us: u64,
 }
 
 /// A client that is logged in.
@@ -279,9 +286,9 @@ impl Sessions {
         open.filter_map(|session| told(&session)).collect()
     }
 
-    /// The transactions that are open on this core.
-    pub(crate) fn transactions(&self, now: Instant) -> Vec<ListedTransaction> {
-        self.each(|session| session.listed(now))
+    /// The transactions that are open on this core; the time now by both clocks.
+    pub(crate) fn transactions(&self, now: Instant, wall_clock_us: u64) -> Vec<ListedTransaction> {
+        self.each(|session| session.listed(now, wall_clock_us))
     }
 
     /// The clients of this core that are logged in.
@@ -397,7 +404,7 @@ mod tests {
         let sessions = Sessions::new(1, 4);
         let session = sessions.register();
         let begin = || session.begin(Instant::ZERO, Some(CommitSeq(1)), Value::Null);
-        let number = || sessions.transactions(Instant::ZERO)[0].number;
+        let number = || sessions.transactions(Instant::ZERO, 0)[0].number;
         let first = begin();
         let first_number = number();
         assert_eq!(sessions.core_of(first_number), 1);
@@ -413,7 +420,7 @@ mod tests {
         let about_the_server = session.begin(Instant::ZERO, None, Value::Null);
         assert!(!sessions.stop(number()));
         drop(about_the_server);
-        assert!(sessions.transactions(Instant::ZERO).is_empty());
+        assert!(sessions.transactions(Instant::ZERO, 0).is_empty());
     }
 
     #[test]
@@ -425,14 +432,14 @@ mod tests {
             session.runs(&Rc::new(format!("RETURN {number}")));
         }
         session.runs(&Rc::new("é".repeat(QUERY_BYTES_SHOWN)));
-        let shown = sessions.transactions(Instant::ZERO).remove(0);
+        let shown = sessions.transactions(Instant::ZERO, 0).remove(0);
         assert_eq!(shown.queries.len(), QUERIES_SHOWN);
         assert_eq!(shown.queries[QUERIES_SHOWN - 2], "RETURN 39");
         assert!(shown.queries[QUERIES_SHOWN - 1].len() <= QUERY_BYTES_SHOWN + 4);
         assert_eq!(shown.metadata, Value::Int(7));
         drop(open);
         let _next = session.begin(Instant::ZERO, Some(CommitSeq(1)), Value::Null);
-        let shown = sessions.transactions(Instant::ZERO).remove(0);
+        let shown = sessions.transactions(Instant::ZERO, 0).remove(0);
         assert!(shown.queries.is_empty() && shown.metadata == Value::Null);
     }
 

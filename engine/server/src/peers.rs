@@ -162,7 +162,10 @@ pub(crate) async fn answer(node: Rc<Node>, mut received: MeshReceiver<Message>) 
 /// This core's own answer.
 fn look(node: &Node, question: Question) -> Told {
     match question {
-        Question::Transactions => Told::Transactions(node.sessions.transactions(node.rt.now())),
+        Question::Transactions => Told::Transactions({
+            let rt = &node.rt;
+            node.sessions.transactions(rt.now(), rt.wall_clock_us())
+        }),
         Question::Users => Told::Users(node.sessions.users()),
         Question::Stop(number) => Told::Stopped(node.sessions.stop(number)),
     }

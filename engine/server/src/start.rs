@@ -7,6 +7,7 @@
 
 use crate::housekeeping;
 use crate::listener;
+use crate::listing;
 use crate::node::{Node, Shared};
 use crate::options::Options;
 use crate::peers::{self, Peers};
@@ -490,6 +491,7 @@ impl Start {
             peers,
             cores,
         ));
+        listing::register(&node);
         rt.spawn(Priority::Latency, peers::answer(node.clone(), asked));
         rt.spawn(Priority::Background, housekeeping::keep(node.clone()));
         rt.spawn(

@@ -11,7 +11,7 @@ use quoit_graph::value::Value;
 use super::{Batch, Context, Operator, Pull, Running, next_rows};
 use crate::expression::evaluate::evaluate;
 use crate::plan;
-use crate::procedure::{Called, Run};
+use crate::procedure::{Called, Progress, Run};
 
 /// Calls a procedure for each row. A procedure without outputs lets each row through once.
 pub struct Call {
@@ -101,11 +101,18 @@ impl Operator for Call {
                 if cx.should_yield() {
                     return Ok(Pull::Yield);
                 }
-                let is_last = run
+                let progress = run
                     .next(cx, &mut self.results)
                     .map_err(|error| error.at(plan.place.0))?;
-                if is_last {
-                    self.run = None;
+                match progress {
+                    Progress::More => {}
+                    Progress::Waits if cx.may_yield() => return Ok(Pull::Yield),
+                    Progress::Waits => {
+                        let name = &plan.procedure.name;
+                        let message = format!("`{name}` cannot be called within an expression");
+                        return Err(Error::unsupported(message).at(plan.place.0));
+                    }
+                    Progress::Done => self.run = None,
                 }
             }
             if passes_always || (plan.optional && !self.passed) {

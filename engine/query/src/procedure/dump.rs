@@ -16,7 +16,7 @@ use quoit_graph::{
 };
 
 use super::literal::{quoted, write_value};
-use super::{Field, FieldType, Procedure, Run};
+use super::{Field, FieldType, Procedure, Progress, Run};
 use crate::operator::Context;
 
 /// A step's text, in bytes.
@@ -63,7 +63,11 @@ enum Part {
 }
 
 impl Run for Dump {
-    fn next(&mut self, cx: &mut Context<'_>, rows: &mut Vec<Vec<Value>>) -> Result<bool, Error> {
+    fn next(
+        &mut self,
+        cx: &mut Context<'_>,
+        rows: &mut Vec<Vec<Value>>,
+    ) -> Result<Progress, Error> {
         let mut bytes = 0;
         let mut put = |statement: String| {
             bytes += statement.len();
@@ -80,7 +84,7 @@ impl Run for Dump {
             }
             self.mark = Some(mark);
             self.begin(Part::Vertices, cx);
-            return Ok(false);
+            return Ok(Progress::More);
         }
         loop {
             for _ in 0..STATEMENTS_AT_ONCE {
@@ -88,7 +92,7 @@ impl Run for Dump {
                     break;
                 };
                 if put(statement) >= STEP_BYTES {
-                    return Ok(false);
+                    return Ok(Progress::More);
                 }
             }
             if self.part == Part::End {
@@ -100,10 +104,10 @@ impl Run for Dump {
                         mark.label, mark.key
                     ));
                 }
-                return Ok(true);
+                return Ok(Progress::Done);
             }
             if cx.should_yield() {
-                return Ok(false);
+                return Ok(Progress::More);
             }
         }
     }

@@ -13,7 +13,7 @@ use quoit_graph::{ConstraintDefinition, Graph};
 
 use super::literal::quoted;
 use super::shape::{Group, Kind, Part, Shape, ShapeWalk};
-use super::{Field, FieldType, Procedure, Run};
+use super::{Field, FieldType, Procedure, Progress, Run};
 use crate::operator::Context;
 
 /// The procedures.
@@ -98,12 +98,16 @@ struct OfShape {
 }
 
 impl Run for OfShape {
-    fn next(&mut self, cx: &mut Context<'_>, rows: &mut Vec<Vec<Value>>) -> Result<bool, Error> {
+    fn next(
+        &mut self,
+        cx: &mut Context<'_>,
+        rows: &mut Vec<Vec<Value>>,
+    ) -> Result<Progress, Error> {
         let Some(shape) = self.walk.step(cx)? else {
-            return Ok(false);
+            return Ok(Progress::More);
         };
         *rows = (self.rows)(&shape, cx);
-        Ok(true)
+        Ok(Progress::Done)
     }
 }
 

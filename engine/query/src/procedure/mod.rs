@@ -110,11 +110,23 @@ impl Field {
 
 /// A call that goes step by step.
 pub trait Run {
-    /// Appends rows, a few or none; whether these are the last. Comes back soon when `cx.should_yield()`.
+    /// Appends rows, a few or none. Comes back soon when `cx.should_yield()`.
     ///
     /// # Errors
     /// The procedure's own; it is not called again then.
-    fn next(&mut self, cx: &mut Context<'_>, rows: &mut Vec<Vec<Value>>) -> Result<bool, Error>;
+    fn next(&mut self, cx: &mut Context<'_>, rows: &mut Vec<Vec<Value>>)
+    -> Result<Progress, Error>;
+}
+
+/// How far a step of a call went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// There is more to do.
+    More,
+    /// Nothing can be done before others have had their turns.
+    Waits,
+    /// All rows are out.
+    Done,
 }
 
 /// What a call has come to.

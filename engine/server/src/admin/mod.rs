@@ -10,7 +10,8 @@ mod schema;
 mod show;
 mod transactions;
 
-pub(crate) use show::durability;
+pub(crate) use show::{config_rows, durability};
+pub(crate) use transactions::utc;
 
 use crate::allocator;
 use crate::isolation::Chosen;

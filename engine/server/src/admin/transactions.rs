@@ -14,7 +14,6 @@ use quoit_graph::value::{DateTime, Value};
 use quoit_query::Parameters;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Rows of the transactions in one of these states; of all if none is named.
 pub(super) async fn show(node: &Rc<Node>, states: &[TransactionState]) -> Answer {
@@ -26,7 +25,6 @@ pub(super) async fn show(node: &Rc<Node>, states: &[TransactionState]) -> Answer
         };
         states.is_empty() || states.contains(&state)
     };
-    let now = Duration::from_micros(node.rt.wall_clock_us());
     let all = peers::transactions(node).await;
     let rows = all.into_iter().filter(|listed| wanted(listed.status));
     let rows = rows.map(|listed| {
@@ -40,7 +38,7 @@ pub(super) async fn show(node: &Rc<Node>, states: &[TransactionState]) -> Answer
                 Value::Null => Value::map(Vec::new()),
                 metadata => metadata,
             },
-            utc(now.saturating_sub(listed.age)),
+            utc(listed.since_us),
             Value::Int(listed.age.as_millis() as i64),
         ]
     });
@@ -113,7 +111,7 @@ pub(super) async fn users(node: &Rc<Node>) -> Answer {
         [
             Value::from(listed.user),
             Value::from(format!("bolt-{}", listed.connection)),
-            utc(Duration::from_micros(listed.since_us)),
+            utc(listed.since_us),
         ]
     };
     let rows = peers::users(node).await.into_iter().map(row);
@@ -123,11 +121,11 @@ pub(super) async fn users(node: &Rc<Node>) -> Answer {
     )
 }
 
-/// An instant, given since 1970.
-fn utc(since_1970: Duration) -> Value {
+/// An instant, given in microseconds since 1970.
+pub(crate) fn utc(since_1970_us: u64) -> Value {
     Value::DateTime(Arc::new(DateTime {
-        seconds: since_1970.as_secs() as i64,
-        nanoseconds: since_1970.subsec_nanos(),
+        seconds: (since_1970_us / 1_000_000) as i64,
+        nanoseconds: (since_1970_us % 1_000_000) as u32 * 1_000,
         offset_seconds: 0,
         zone: None,
     }))

@@ -1,0 +1,157 @@
+//! `SHOW TRANSACTIONS`, `SHOW DATABASES` and `SHOW SETTINGS` as Neo4j has them: with `YIELD` or `WHERE`.
+//!
+//! Owns the procedures that such a statement is a query over, in Neo4j's columns. Called once a core at start, which registers them. What
+//! always holds: a call waits for nothing; where it needs other cores' answers it yields until they are there.
+
+use crate::admin;
+use crate::node::{DATABASE, Node};
+use crate::open::ListedTransaction;
+use crate::peers;
+use quoit_cypher::ast::show::{self, Shown};
+use quoit_cypher::error::{Error, ErrorKind};
+use quoit_graph::value::{Duration, Value};
+use quoit_query::{Context, Field, FieldType, Procedure, Progress, Run};
+use quoit_replication::Role;
+use quoit_rt::{Priority, Task};
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+
+/// Makes the statements' procedures callable on this core.
+pub(crate) fn register(node: &Rc<Node>) {
+    // The node owns the engine, which owns its procedures.
+    let of_transactions = Rc::downgrade(node);
+    node.queries.register(Procedure::stepwise(
+        show::TRANSACTIONS.procedure,
+        Vec::new(),
+        outputs(&show::TRANSACTIONS),
+        move |_| {
+            Box::new(Transactions {
+                node: of_transactions.clone(),
+                asked: None,
+                told: Rc::default(),
+            })
+        },
+    ));
+    let of_databases = Rc::downgrade(node);
+    node.queries.register(Procedure::new(
+        show::DATABASES.procedure,
+        Vec::new(),
+        outputs(&show::DATABASES),
+        move |_, _| Ok(vec![database(&*upgrade(&of_databases)?)]),
+    ));
+    let of_settings = Rc::downgrade(node);
+    node.queries.register(Procedure::new(
+        show::SETTINGS.procedure,
+        Vec::new(),
+        outputs(&show::SETTINGS),
+        move |_, _| {
+            let row = |[name, default, current, description]: [Value; 4]| {
+                vec![name, current, Value::Bool(false), default, description]
+            };
+            let rows = admin::config_rows(&*upgrade(&of_settings)?);
+            Ok(rows.into_iter().map(row).collect())
+        },
+    ));
+}
+
+fn outputs(shown: &Shown) -> Vec<Field> {
+    let columns = shown.columns.iter();
+    columns
+        .map(|name| Field::new(name, FieldType::Any))
+        .collect()
+}
+
+fn upgrade(node: &Weak<Node>) -> Result<Rc<Node>, Error> {
+    let stopping = || Error::of(ErrorKind::Unavailable, "the server is shutting down");
+    node.upgrade().ok_or_else(stopping)
+}
+
+fn database(node: &Node) -> Vec<Value> {
+    let is_main = node.replication.role() == Role::Main;
+    let options = &node.options;
+    let address = options.advertised_address.clone().unwrap_or_else(|| {
+        let ip = options
+            .bolt_address
+            .map_or("localhost".to_owned(), |ip| ip.to_string());
+        format!("{ip}:{}", options.bolt_port)
+    });
+    let text = |text: &str| Value::string(text);
+    vec![
+        text(DATABASE),
+        text("standard"),
+        Value::list(Vec::new()),
+        text(if is_main { "read-write" } else { "read-only" }),
+        Value::from(address),
+        text(if is_main { "primary" } else { "secondary" }),
+        Value::Bool(is_main),
+        text("online"),
+        text("online"),
+        text(""),
+        Value::Bool(true),
+        Value::Bool(true),
+        Value::list(Vec::new()),
+    ]
+}
+
+/// A call that asks all cores.
+struct Transactions {
+    node: Weak<Node>,
+    /// The task that asks.
+    asked: Option<Task<()>>,
+    /// What it has been told, when it is done.
+    told: Rc<RefCell<Option<Vec<ListedTransaction>>>>,
+}
+
+impl Run for Transactions {
+    fn next(
+        &mut self,
+        _cx: &mut Context<'_>,
+        rows: &mut Vec<Vec<Value>>,
+    ) -> Result<Progress, Error> {
+        if self.asked.is_none() {
+            let node = upgrade(&self.node)?;
+            let rt = node.rt.clone();
+            let told = self.told.clone();
+            self.asked = Some(rt.spawn(Priority::Latency, async move {
+                let transactions = peers::transactions(&node).await;
+                *told.borrow_mut() = Some(transactions);
+            }));
+        }
+        let Some(transactions) = self.told.borrow_mut().take() else {
+            return Ok(Progress::Waits);
+        };
+        rows.extend(transactions.into_iter().map(transaction));
+        Ok(Progress::Done)
+    }
+}
+
+fn transaction(listed: ListedTransaction) -> Vec<Value> {
+    let id = format!("{DATABASE}-transaction-{}", listed.number);
+    let query = listed.queries.last().cloned().unwrap_or_default();
+    let age = Duration {
+        months: 0,
+        days: 0,
+        seconds: listed.age.as_secs() as i64,
+        nanoseconds: listed.age.subsec_nanos(),
+    };
+    vec![
+        Value::string(DATABASE),
+        Value::from(id),
+        Value::from(format!("query-{}", listed.number)),
+        Value::from(format!("bolt-{}", listed.connection)),
+        Value::Null,
+        Value::from(listed.user),
+        Value::from(query),
+        admin::utc(listed.since_us),
+        Value::string(match listed.status.as_str() {
+            "running" => "Running",
+            "committing" => "Closing",
+            _ => "Terminated with reason: Status.Code[Neo.TransientError.Transaction.Terminated]",
+        }),
+        Value::from(age),
+        match listed.metadata {
+            Value::Null => Value::map(Vec::new()),
+            metadata => metadata,
+        },
+    ]
+}
