@@ -6,7 +6,7 @@ use std::sync::Arc;
 use quoit_cypher::error::Error;
 use quoit_graph::door::NullJournal;
 use quoit_graph::value::Value;
-use quoit_graph::{Access, Core, Graph, GraphConfig, Isolation, View};
+use quoit_graph::{Access, Core, Graph, GraphConfig, Isolation, Txn, View};
 use quoit_query::{Demand, Execution, Parameters, QueryCore, QueryOptions, RowSink, Step};
 
 use crate::graph::{KEYS, LABELS};
@@ -101,6 +101,22 @@ impl Arrangement {
 
     /// The rows of a statement, or its error. A text that was seen before is answered with the plan that was made then.
     pub fn run(&self, text: &str) -> Result<Vec<Vec<Value>>, Error> {
+        let (rows, txn) = self.steps(text, usize::MAX)?;
+        txn.commit().expect("the null journal takes everything");
+        Ok(rows)
+    }
+
+    /// Begins a statement, leaves it after so many steps, and undoes it.
+    ///
+    /// # Errors
+    /// Those of the statement, as far as it came.
+    pub fn undo(&self, text: &str, steps: usize) -> Result<(), Error> {
+        let (_, txn) = self.steps(text, steps)?;
+        txn.rollback();
+        Ok(())
+    }
+
+    fn steps(&self, text: &str, steps: usize) -> Result<(Vec<Vec<Value>>, Txn), Error> {
         let prepared = self.engine.prepare(text, &self.core)?;
         let mut txn = match prepared.writes() {
             true => self.core.begin_auto_commit_write(Isolation::Snapshot),
@@ -117,14 +133,14 @@ impl Arrangement {
             Drive::Bit => Demand::Rows(1),
         };
         execution.request(demand());
-        loop {
+        for _ in 0..steps {
             match execution.step(&mut txn, &self.core, &should_yield, &mut rows)? {
                 Step::Done => break,
                 Step::Rows => execution.request(demand()),
                 Step::Yield => {}
+                Step::Waits(wait) => panic!("{text}: no inner transaction is generated: {wait:?}"),
             }
         }
-        txn.commit().expect("the null journal takes everything");
-        Ok(rows.0)
+        Ok((rows.0, txn))
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::Draw;
 use crate::expression::{Expressions, Scope, VALUES};
-use crate::graph::{KEYS, Kind, TYPES};
+use crate::graph::{KEYS, Kind, TYPES, literal};
 
 /// A query that reads.
 pub fn reading(draw: &mut Draw) -> String {
@@ -430,4 +430,41 @@ pub fn long_pattern(draw: &mut Draw) -> LongPattern {
         pattern: format!("({start}){left}[{types}*{least}..{most}{held}]{right}({end})"),
         written_out: (least..=most).map(written).collect(),
     }
+}
+
+/// A query that writes, in a way that does not hang on the order of rows: it writes once, and what it writes is alike in all rows.
+pub fn writing(draw: &mut Draw) -> String {
+    let mut queries = Queries(Expressions::new(draw));
+    let (mut scope, mut clauses) = (Scope::new(), Vec::new());
+    queries.matching(&mut clauses, &mut scope, "MATCH");
+    let (node, edge) = (
+        queries.0.named(&scope, &[Kind::Node]),
+        queries.0.named(&scope, &[Kind::Edge]),
+    );
+    let other = queries.0.named(&scope, &[Kind::Node]);
+    let draw = &mut *queries.0.draw;
+    let (key, kind) = draw.one(&KEYS);
+    let value = literal(draw, kind);
+    let (label, type_) = (draw.one(&["A", "B", "C", "D"]), draw.one(&TYPES));
+    let (left, right) = draw.one(&[("-[", "]->"), ("<-[", "]-")]);
+    clauses.push(match (draw.below(14), node, edge, other) {
+        (0, Some(n), ..) => format!("SET {n}.{key} = {value}"),
+        (1, Some(n), ..) => format!("SET {n} += {{{key}: {value}, y: {n}.id}}"),
+        (2, Some(n), ..) => format!("SET {n} = {{{key}: {value}, id: {n}.id}}"),
+        (3, Some(n), ..) => format!("SET {n}:{label}"),
+        (4, Some(n), ..) => format!("REMOVE {n}:{label}, {n}.{key}"),
+        (5, Some(n), ..) => format!("WITH DISTINCT {n} SET {n}.i = coalesce({n}.i, 0) + 1"),
+        (6, Some(n), ..) if draw.chance(30) => format!("DETACH DELETE {n}"),
+        (7, _, Some(r), _) => format!("SET {r}.{key} = {value}"),
+        (8, _, Some(r), _) => format!("DELETE {r}"),
+        (9, Some(n), _, Some(m)) => format!("MERGE ({n}){left}:{type_}{right}({m})"),
+        (10, Some(n), _, Some(m)) => format!("WITH DISTINCT {n}, {m} CREATE ({n}){left}:{type_} {{id: 900, {key}: {value}}}{right}({m})"),
+        (11, Some(n), ..) => format!("MERGE ({n}){left}:{type_} {{i: 1}}{right}(:{label} {{id: 901}})"),
+        (12, Some(n), ..) => format!("FOREACH (x IN {n}.l | MERGE (:{label} {{i: x, id: 902}}))"),
+        _ => format!("WITH count(*) AS c WHERE c > 0 CREATE (:{label} {{id: 903, {key}: {value}}})"),
+    });
+    if draw.chance(50) {
+        clauses.push("RETURN count(*) AS c".to_string());
+    }
+    clauses.join(" ")
 }
