@@ -63,6 +63,7 @@ mod mutants;
 #[cfg(feature = "mutants")]
 pub mod mutants;
 mod page;
+mod page_column;
 mod prune;
 mod records;
 mod scan;
@@ -94,6 +95,9 @@ pub use index::{
     Bound, Cursor, EdgeIndexRef, IndexDefinition, IndexRef, KEY_MAX, KeyRange, NextKey, Order, Seek,
 };
 pub use memory::{MemoryLimitExceeded, MemoryOwner, MemoryReport};
+pub use page_column::{
+    Codes, ColumnValues, Floats, Offsets, OneByOne, PageColumn, SlotBits, each_slot,
+};
 pub use scan::{PageView, Selection};
 pub use schema::{ConstraintInfo, INDEXES_MAX, IndexInfo, SchemaBuild, SchemaState};
 pub use state::PropertiesRef;

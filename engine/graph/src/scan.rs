@@ -38,6 +38,30 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// Slots that the page's arrays speak for.
+    pub(crate) fn settled(&self) -> &Bits {
+        &self.settled
+    }
+
+    /// Slots with something recent.
+    pub(crate) fn recent(&self) -> &Bits {
+        &self.recent
+    }
+
+    /// A bit for each of its slots.
+    pub fn bits(&self) -> Bits {
+        std::array::from_fn(|i| self.settled[i] | self.recent[i])
+    }
+
+    /// Those of its vertices whose bits are set.
+    #[must_use]
+    pub fn narrowed(&self, to: &Bits) -> Selection {
+        Selection {
+            settled: std::array::from_fn(|i| self.settled[i] & to[i]),
+            recent: std::array::from_fn(|i| self.recent[i] & to[i]),
+        }
+    }
+
     /// How many vertices it has.
     pub fn count(&self) -> u64 {
         let words = self.settled.iter().chain(&self.recent);
@@ -51,7 +75,7 @@ impl Selection {
 
     /// The slots, ascending.
     pub fn slots(&self) -> impl Iterator<Item = usize> {
-        let all: Bits = std::array::from_fn(|i| self.settled[i] | self.recent[i]);
+        let all = self.bits();
         (0..WORDS).flat_map(move |i| {
             let mut left = all[i];
             std::iter::from_fn(move || {
@@ -182,6 +206,25 @@ impl<'e> PageView<'e> {
         longs
             .of_key(key)
             .filter(|(at, _)| has(&selection.settled, *at))
+    }
+
+    /// The column of a key, if it has one of its own here.
+    pub(crate) fn settled_column(&self, key: KeyId) -> Option<Column<'e>> {
+        self.table?.column(key)
+    }
+
+    /// Whether some row has properties without a column.
+    pub(crate) fn has_rest(&self) -> bool {
+        self.table.is_some_and(|table| table.rest().is_some())
+    }
+
+    /// The slots of a selection whose value of a key is a long one.
+    pub(crate) fn long_slots<'s>(
+        &self,
+        selection: &'s Selection,
+        key: KeyId,
+    ) -> impl Iterator<Item = usize> + use<'e, 's> {
+        self.long_values(selection, key).map(|(at, _)| at)
     }
 
     /// How many vertices of a selection of this page have a value of a key: `count(n.p)`.

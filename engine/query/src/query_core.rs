@@ -36,11 +36,16 @@ const USES_PER_LOOK: u64 = 32;
 pub struct QueryOptions {
     /// Plans kept.
     pub plans_max: usize,
+    /// Plans keep to the plain operators on rows: for tests that compare what others give with what these do.
+    pub plain: bool,
 }
 
 impl Default for QueryOptions {
     fn default() -> Self {
-        QueryOptions { plans_max: 1024 }
+        QueryOptions {
+            plans_max: 1024,
+            plain: false,
+        }
     }
 }
 
@@ -184,7 +189,10 @@ impl QueryCore {
         let mode = mode_of(checked.statement.mode);
         // Read before what it is the version of: a change in between makes the plan stale, never the other way round.
         let schema_version = core.graph().schema_version();
-        let catalog = Catalog::of(core.graph());
+        let catalog = Catalog {
+            plain: self.options.plain,
+            ..Catalog::of(core.graph())
+        };
         let mut columns: Vec<Arc<str>> = checked
             .columns()
             .iter()

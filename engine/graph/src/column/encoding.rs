@@ -204,27 +204,47 @@ impl<'g> Column<'g> {
     }
 }
 
+impl<'g> Column<'g> {
+    /// Codes of a column without packing: `rows` of them.
+    pub(crate) fn codes(self) -> Option<&'g [u8]> {
+        let head = self.head();
+        let is_coded = head.format == Format::Dictionary && !head.packed;
+        is_coded.then(|| &self.data()[..usize::from(head.rows)])
+    }
+
+    /// The value of a code that a row with a value has.
+    pub(crate) fn coded(self, code: u8) -> ValueRef<'g> {
+        decoded(self.span(usize::from(code)))
+    }
+}
+
 fn array<T: FromBytes + zerocopy::Immutable>(data: &[u8], rows: usize) -> &[T] {
     <[T]>::ref_from_prefix_with_elems(data, rows)
         .expect("data starts at a multiple of eight bytes and has a value a row")
         .0
 }
 
-/// Integers as they lie: what is added to [`ColumnHead::base`].
+/// Integers as they lie: what is added to their column's base.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Offsets<'g> {
+pub enum Offsets<'g> {
     /// All are the base.
     Equal,
+    /// One byte each.
     U8(&'g [u8]),
+    /// Two bytes each.
     U16(&'g [u16]),
+    /// Four bytes each.
     U32(&'g [u32]),
+    /// Eight bytes each; added modulo 2^64.
     U64(&'g [u64]),
 }
 
 /// Floats as they lie.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Floats<'g> {
+pub enum Floats<'g> {
+    /// Where nothing is lost by it.
     F32(&'g [f32]),
+    /// All others.
     F64(&'g [f64]),
 }
 

@@ -89,7 +89,7 @@ impl Summary {
 
     /// Takes in the values of the selected rows of a column.
     pub(crate) fn add_column(&mut self, column: Column<'_>, selected: &Bits) {
-        let rows = valid_rows(column, selected);
+        let rows = column.valid_rows(selected);
         match (column.offsets(), column.floats()) {
             (Some(Offsets::Equal), _) => {
                 let n: u64 = rows.iter().map(|word| u64::from(word.count_ones())).sum();
@@ -150,24 +150,25 @@ impl Summary {
     }
 }
 
-/// The selected rows that have a value.
-fn valid_rows(column: Column<'_>, selected: &Bits) -> Bits {
-    let head = column.head();
-    let rows = usize::from(head.rows);
-    std::array::from_fn(|i| {
-        let within = match rows.saturating_sub(i * CHUNK) {
-            0 => 0,
-            n if n >= CHUNK => u64::MAX,
-            n => (1 << n) - 1,
-        };
-        let valid = column.valid().get(i).copied().unwrap_or(u64::MAX);
-        selected[i] & within & valid
-    })
+impl Column<'_> {
+    /// The selected rows that have a value.
+    pub(crate) fn valid_rows(self, selected: &Bits) -> Bits {
+        let rows = usize::from(self.head().rows);
+        let valid = self.valid();
+        std::array::from_fn(|i| {
+            let within = match rows.saturating_sub(i * CHUNK) {
+                0 => 0,
+                n if n >= CHUNK => u64::MAX,
+                n => (1 << n) - 1,
+            };
+            selected[i] & within & valid.get(i).copied().unwrap_or(u64::MAX)
+        })
+    }
 }
 
 /// How many selected rows have a value.
 pub(crate) fn count_values(column: Column<'_>, selected: &Bits) -> u64 {
-    let rows = valid_rows(column, selected);
+    let rows = column.valid_rows(selected);
     rows.iter().map(|word| u64::from(word.count_ones())).sum()
 }
 

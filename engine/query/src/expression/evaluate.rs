@@ -171,7 +171,7 @@ pub(super) fn is_true(expr: &Expr, cx: &mut Context<'_>, row: &[Value]) -> Resul
 }
 
 /// Cypher's equality with lists inside compared as it asks.
-fn contains(items: &[Value], needle: &Value) -> Option<bool> {
+pub fn contains(items: &[Value], needle: &Value) -> Option<bool> {
     let mut result = Some(false);
     for item in items {
         match item.equals(needle) {

@@ -7,7 +7,7 @@
 mod aggregate;
 mod apply;
 mod batch;
-mod column_aggregate;
+mod columns;
 mod compute;
 mod context;
 mod expand;
@@ -130,10 +130,9 @@ fn operator(op: &Op, inputs: Vec<Running>) -> Running {
         Op::Extend(items) => Box::new(row::Extend::new(items.clone(), input())),
         Op::Project(project) => Box::new(row::Project::new(project.clone(), input())),
         Op::Aggregate(aggregate) => Box::new(aggregate::Aggregate::new(aggregate.clone(), input())),
-        Op::ColumnAggregate(aggregate) => Box::new(column_aggregate::ColumnAggregate::new(
-            aggregate.clone(),
-            input(),
-        )),
+        Op::ColumnAggregate(aggregate) => {
+            Box::new(columns::ColumnAggregate::new(aggregate.clone(), input()))
+        }
         Op::Distinct(slots) => Box::new(aggregate::Distinct::new(*slots, input())),
         Op::Sort(sort) => Box::new(sort::Sort::new(sort.clone(), input())),
         Op::Skip(count) => Box::new(sort::Skip::new(count.clone(), input())),

@@ -299,10 +299,15 @@ fn operator(op: &Op) -> String {
         Op::ColumnAggregate(aggregate) => {
             let label = aggregate.label.as_ref();
             format!(
-                "AggregateByColumns ({}{} results, {} conditions)",
+                "AggregateByColumns ({}{} keys, {} results{})",
                 label.map_or(String::new(), |label| format!(":{}, ", label.name)),
+                aggregate.keys.len(),
                 aggregate.calls.len(),
-                aggregate.filters.len()
+                if aggregate.filter.is_some() {
+                    ", filtered"
+                } else {
+                    ""
+                }
             )
         }
         Op::Distinct(_) => "Distinct".into(),

@@ -4,13 +4,16 @@
 //! [`crate::operator::build`], shown by [`describe`]. Always holds: it is immutable and holds no data of the graph, so one plan serves
 //! many executions. Operators of one *frame* share one row layout and set different slots of it; `Project` and `Aggregate` begin a new frame.
 
+mod columns;
 pub mod describe;
+
+pub use columns::{ColumnAggregate, ColumnCall, ColumnFilter, ColumnTest};
 
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use quoit_cypher::ast::{ComparisonOp, OnError};
+use quoit_cypher::ast::OnError;
 use quoit_cypher::functions::Function;
 use quoit_graph::{Direction, Order};
 
@@ -68,7 +71,7 @@ pub enum Op {
     Project(Rc<Project>),
     /// Groups and folds.
     Aggregate(Rc<Aggregate>),
-    /// Folds all vertices of a label by columns; the input is the same by rows, for what columns cannot fold.
+    /// Groups and folds vertices of a label by columns; the input is the same by rows, for what columns cannot fold.
     ColumnAggregate(Rc<ColumnAggregate>),
     /// Drops rows whose first slots have been seen.
     Distinct(u32),
@@ -490,37 +493,6 @@ pub struct AggregateCall {
     pub args: Vec<Expr>,
     /// Where it stands.
     pub place: Place,
-}
-
-/// See [`Op::ColumnAggregate`]. One new row: the results.
-#[derive(Debug)]
-pub struct ColumnAggregate {
-    /// `None`: all vertices.
-    pub label: Option<NameRef>,
-    /// Comparisons of a property with a value that is the same for all vertices; all must be true.
-    pub filters: Vec<(NameRef, ComparisonOp, Expr)>,
-    /// What is folded.
-    pub calls: Vec<ColumnCall>,
-    /// Slots of the new frame.
-    pub width: Width,
-}
-
-/// One aggregate of a property.
-#[derive(Debug)]
-pub struct ColumnCall {
-    /// Count, sum, average, least or greatest; `None`: the number of vertices.
-    pub function: Option<Function>,
-    /// The property.
-    pub key: Option<NameRef>,
-    /// Where it stands.
-    pub place: Place,
-}
-
-impl ColumnCall {
-    /// Whether it can take numbers only, as columns fold them.
-    pub fn folds_numbers(&self) -> bool {
-        !matches!(self.function, None | Some(Function::Count))
-    }
 }
 
 /// See [`Op::Sort`].

@@ -78,6 +78,8 @@ pub struct Catalog {
     pub statistics: Statistics,
     /// Edges by the labels of their ends.
     pub edge_ends: EdgeEnds,
+    /// Plans keep to the plain operators on rows.
+    pub plain: bool,
 }
 
 /// A way to find vertices or edges by their properties.
@@ -121,6 +123,7 @@ impl Catalog {
             indexes: known,
             statistics: graph.statistics(),
             edge_ends: graph.edge_ends(),
+            plain: false,
         }
     }
 

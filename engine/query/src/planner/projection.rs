@@ -111,7 +111,7 @@ impl Planner<'_> {
                 width: frame.width(),
             };
             plan = Plan::over(Op::Aggregate(Rc::new(node)), plan).expecting(estimate);
-            plan = columns::improve(plan);
+            plan = columns::improve(plan, self.catalog);
         }
 
         let mut next = scope.next_frame();
@@ -152,7 +152,7 @@ impl Planner<'_> {
             next.bind_to(item.id, slot);
             self.hand_on_labels(&item.expr, item.id);
         }
-        let columns = items.len() as u32;
+        let column_count = items.len() as u32;
         if distinct {
             for ((expr, _), key) in order.iter_mut().zip(&projection.order) {
                 let replace = |expr: &Expr| match expr {
@@ -174,7 +174,7 @@ impl Planner<'_> {
             plan,
         );
         if distinct {
-            plan = Plan::over(Op::Distinct(columns), plan);
+            plan = columns::improve(Plan::over(Op::Distinct(column_count), plan), self.catalog);
         }
         if !sort_here {
             plan = self.sort_and_cut(plan, order, projection, &mut next)?;

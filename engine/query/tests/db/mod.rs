@@ -29,12 +29,23 @@ impl Db {
     pub fn new() -> Db {
         let graph = Graph::new(GraphConfig {
             shards: 2,
-            cores: 1,
+            cores: 2,
             journal: Arc::new(NullJournal::default()),
         });
         Db {
             core: graph.core(0),
             engine: QueryCore::new(QueryOptions::default()),
+        }
+    }
+
+    /// The same graph with an engine whose plans keep to the plain operators on rows.
+    pub fn plain(&self) -> Db {
+        Db {
+            core: self.core.graph().core(1),
+            engine: QueryCore::new(QueryOptions {
+                plain: true,
+                ..QueryOptions::default()
+            }),
         }
     }
 
