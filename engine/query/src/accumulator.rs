@@ -1,13 +1,15 @@
 //! Aggregates: what one group keeps of the rows it has taken.
 //!
-//! Nulls are passed over (except by `count(*)`). Sums of integers that leave 64 bits are an error. Percentiles, `collect` and everything with `DISTINCT` keep their
+//! Nulls are passed over (except by `count(*)`). Sums of integers that leave 64 bits are an error, whatever the order of what is summed up: only
+//! the whole sum has to fit. Percentiles, `collect` and everything with `DISTINCT` keep their
 //! values; the others keep numbers. Called by [`crate::operator`]'s grouping.
 
 use hashbrown::HashSet;
-use quoit_cypher::error::{Detail, Error};
+use quoit_cypher::error::{Detail, Error, ErrorKind};
 use quoit_cypher::functions::Function;
 use quoit_graph::value::Value;
 
+use crate::expression::Expr;
 use crate::expression::arithmetic;
 use crate::expression::evaluate::evaluate;
 use crate::operator::Context;
@@ -19,14 +21,13 @@ const VALUE_BYTES: u64 = 32;
 
 /// State of one aggregate in one group.
 pub struct Accumulator {
-    seen: Option<HashSet<Value>>,
+    seen: Option<Box<HashSet<Value>>>,
     state: Fold,
 }
 
 enum Fold {
     Count(i64),
-    /// Sum and number of values; the sum is null until a value came.
-    Sum(Value, i64),
+    Sum(Sum),
     Best(Option<Value>),
     Collect(Vec<Value>),
     /// Values as floats and the percentile, taken from the first row.
@@ -35,12 +36,71 @@ enum Fold {
     Deviation(f64, f64, f64),
 }
 
+/// Numbers or durations that are added up.
+#[derive(Default)]
+struct Sum {
+    count: u64,
+    integers: i128,
+    floats: f64,
+    has_floats: bool,
+    /// Null until one came.
+    durations: Value,
+}
+
+impl Sum {
+    /// Takes a value; `None` if it is nothing that can be added to what came before.
+    fn take(&mut self, value: &Value) -> Option<Result<(), Error>> {
+        let before = self.count;
+        self.count += 1;
+        match (value, &self.durations) {
+            (Value::Int(number), Value::Null) => self.integers += i128::from(*number),
+            (Value::Float(number), Value::Null) => {
+                self.floats += number;
+                self.has_floats = true;
+            }
+            (Value::Duration(_), Value::Null) if before == 0 => self.durations = value.clone(),
+            (Value::Duration(_), sum) if !sum.is_null() => {
+                match arithmetic::apply(ArithmeticOp::Add, sum, value) {
+                    Ok(sum) => self.durations = sum,
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            _ => return None,
+        }
+        Some(Ok(()))
+    }
+
+    fn finish(&self, call: &AggregateCall) -> Result<Value, Error> {
+        let is_average = call.function == Some(Function::Avg);
+        let floats = || self.integers as f64 + self.floats;
+        Ok(match &self.durations {
+            _ if self.count == 0 && is_average => Value::Null,
+            Value::Null if is_average => Value::Float(floats() / self.count as f64),
+            Value::Null if self.has_floats => Value::Float(floats()),
+            Value::Null => Value::Int(i64::try_from(self.integers).map_err(|_| {
+                Error::runtime(
+                    ErrorKind::ArithmeticError,
+                    Detail::Overflow,
+                    "the sum of integers leaves 64 bits",
+                )
+                .at(call.place.0)
+            })?),
+            sum if is_average => {
+                let count = Value::Float(self.count as f64);
+                arithmetic::apply(ArithmeticOp::Divide, sum, &count)
+                    .map_err(|error| error.at(call.place.0))?
+            }
+            sum => sum.clone(),
+        })
+    }
+}
+
 impl Accumulator {
     /// Empty.
     pub fn new(call: &AggregateCall) -> Accumulator {
         let state = match call.function {
             None | Some(Function::Count) => Fold::Count(0),
-            Some(Function::Sum | Function::Avg) => Fold::Sum(Value::Null, 0),
+            Some(Function::Sum | Function::Avg) => Fold::Sum(Sum::default()),
             Some(Function::Min | Function::Max) => Fold::Best(None),
             Some(Function::PercentileCont | Function::PercentileDisc) => {
                 Fold::Percentile(Vec::new(), None)
@@ -50,7 +110,7 @@ impl Accumulator {
             Some(_) => Fold::Collect(Vec::new()),
         };
         Accumulator {
-            seen: call.distinct.then(HashSet::new),
+            seen: call.distinct.then(Box::default),
             state,
         }
     }
@@ -71,7 +131,20 @@ impl Accumulator {
             }
             return Ok(0);
         };
-        let value = evaluate(expr, cx, row)?;
+        let value = match (&self.state, &self.seen) {
+            // What is only counted need not be copied.
+            (Fold::Count(_), None) => {
+                let is_null = match expr {
+                    Expr::Slot(slot) => row[*slot as usize].is_null(),
+                    expr => evaluate(expr, cx, row)?.is_null(),
+                };
+                if let Fold::Count(count) = &mut self.state {
+                    *count += i64::from(!is_null);
+                }
+                return Ok(0);
+            }
+            _ => evaluate(expr, cx, row)?,
+        };
         if let Fold::Percentile(_, percentile @ None) = &mut self.state {
             *percentile = Some(percentile_of(call, cx, row)?);
         }
@@ -98,24 +171,10 @@ impl Accumulator {
         };
         match &mut self.state {
             Fold::Count(count) => *count += 1,
-            Fold::Sum(sum, count) => {
-                if !matches!(value, Value::Int(_) | Value::Float(_) | Value::Duration(_)) {
-                    return Err(wrong(&value));
-                }
-                *sum = match sum {
-                    Value::Null => value,
-                    // An average of integers may pass through sums that only fit a float.
-                    Value::Int(a) if call.function == Some(Function::Avg) => match value {
-                        Value::Int(b) => a
-                            .checked_add(b)
-                            .map_or(Value::Float(*a as f64 + b as f64), Value::Int),
-                        other => arithmetic::apply(ArithmeticOp::Add, sum, &other)?,
-                    },
-                    _ => arithmetic::apply(ArithmeticOp::Add, sum, &value)
-                        .map_err(|error| error.at(call.place.0))?,
-                };
-                *count += 1;
-            }
+            Fold::Sum(sum) => match sum.take(&value) {
+                Some(taken) => taken.map_err(|error| error.at(call.place.0))?,
+                None => return Err(wrong(&value)),
+            },
             Fold::Best(best) => {
                 let better = match best {
                     None => true,
@@ -151,22 +210,14 @@ impl Accumulator {
         Ok(held)
     }
 
-    /// The result.
+    /// The result; the state is used up.
     ///
     /// # Errors
     /// A division that cannot be made.
-    pub fn finish(self, call: &AggregateCall) -> Result<Value, Error> {
-        Ok(match self.state {
+    pub fn finish(&mut self, call: &AggregateCall) -> Result<Value, Error> {
+        Ok(match std::mem::replace(&mut self.state, Fold::Count(0)) {
             Fold::Count(count) => Value::Int(count),
-            Fold::Sum(sum, count) => match (call.function, sum) {
-                (Some(Function::Sum), Value::Null) => Value::Int(0),
-                (Some(Function::Avg), Value::Null) => Value::Null,
-                (Some(Function::Avg), Value::Int(sum)) => Value::Float(sum as f64 / count as f64),
-                (Some(Function::Avg), sum) => {
-                    arithmetic::apply(ArithmeticOp::Divide, &sum, &Value::Float(count as f64))?
-                }
-                (_, sum) => sum,
-            },
+            Fold::Sum(sum) => sum.finish(call)?,
             Fold::Best(best) => best.unwrap_or_default(),
             Fold::Collect(items) => Value::list(items),
             Fold::Percentile(mut items, percentile) => {

@@ -225,7 +225,7 @@ fn a_profile_tells_the_rows_that_each_operator_gave_and_what_was_expected() {
     db.run("UNWIND range(1, 1000) AS i CREATE (:P {i: i})-[:T]->(:Q)");
     let rows = profiled(
         &db,
-        "PROFILE MATCH (p:P)-[:T]->(q) WHERE p.i <= 10 RETURN p.i, q",
+        "PROFILE MATCH (p:P)-[:T]->(q) WHERE p.i + 0 <= 10 RETURN p.i, q",
     );
     let of = |name: &str| {
         rows.iter()
@@ -237,6 +237,62 @@ fn a_profile_tells_the_rows_that_each_operator_gave_and_what_was_expected() {
     assert_eq!(of("Expand").1, Some(10));
     assert_eq!(of("Produce").1, None);
     assert!(of("ScanAllByLabel").0.contains("(~1000 rows)"), "{rows:?}");
+}
+
+#[test]
+fn a_condition_that_a_scan_asks_of_whole_pages_is_measured_with_it() {
+    let db = Db::new();
+    db.run("UNWIND range(1, 1000) AS i CREATE (:P {i: i})");
+    let rows = profiled(&db, "PROFILE MATCH (p:P) WHERE p.i <= 10 RETURN p");
+    let scan = rows
+        .iter()
+        .find(|(line, _)| line.contains("ScanAllByLabel"));
+    let (line, count) = scan.unwrap();
+    assert_eq!(*count, Some(10));
+    assert!(line.contains("1 conditions  (~500 rows)"), "{rows:?}");
+}
+
+#[test]
+fn edges_that_are_only_counted_are_not_walked() {
+    let db = authors();
+    for text in [
+        "MATCH ()-[r]->() RETURN count(r)",
+        "MATCH (a:Author)-[:LINKED]->() RETURN count(*)",
+        "MATCH (a:Author)-[:LINKED]->(p) RETURN a.id, count(p)",
+    ] {
+        assert!(!db.explain(text).contains("Expand"), "{text}");
+    }
+    // A subquery would be computed in front.
+    for text in [
+        "MATCH (p:Post) WHERE (p)<-[:LINKED]-() RETURN p.n",
+        "MATCH (p:Post) RETURN COUNT { (p)--() } AS edges",
+    ] {
+        assert!(!db.explain(text).contains("Compute"), "{text}");
+    }
+    // An edge or an end that is looked at is walked.
+    for text in [
+        "MATCH (a:Author)-[r:LINKED]->(p) RETURN count(DISTINCT p)",
+        "MATCH (a:Author)-[r:LINKED]->(p) RETURN sum(p.n)",
+        "MATCH (a:Author)-[r:LINKED]->(p:Post) RETURN count(p)",
+    ] {
+        assert!(db.explain(text).contains("Expand"), "{text}");
+    }
+}
+
+#[test]
+fn vertices_that_no_edge_joins_are_found_once() {
+    let db = authors();
+    let joined = "MATCH (a:Author), (p:Post) WHERE a.id = p.n RETURN a, p";
+    assert!(db.explain(joined).contains("HashJoin (1 keys)"));
+    let product = "MATCH (a:Author), (b:Author) WHERE a.id < b.id RETURN a, b";
+    assert!(db.explain(product).contains("Cartesian"));
+    let rows = "UNWIND $rows AS row MATCH (p:Post {n: row.n}) RETURN p";
+    assert!(db.explain(rows).contains("HashJoin (1 keys)"));
+    // One row has nothing to be joined with, and an index finds what it wants.
+    let one = "MATCH (p:Post {n: $n}) RETURN p";
+    assert!(!db.explain(one).contains("Join"));
+    db.run("CREATE INDEX ON :Post(n)");
+    assert!(!db.explain(rows).contains("Join"));
 }
 
 #[test]

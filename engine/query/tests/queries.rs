@@ -49,6 +49,10 @@ fn a_query_that_is_interrupted_all_the_time_gives_the_same_rows() {
         "MATCH (a:Person) CALL { WITH a MATCH (a)-->(b) RETURN count(b) AS n } RETURN a.id, n",
         "MATCH (a:Person) RETURN DISTINCT a.age UNION MATCH (b:Person) RETURN b.score AS `a.age`",
         "UNWIND range(1, 2000) AS i UNWIND range(i, 3) AS j RETURN i, j",
+        "MATCH (a:Person), (b:Person) WHERE a.age = b.score RETURN a.id, b.id",
+        "MATCH (a:Person), (b:Person) WHERE a.id < 20 AND b.age = 3 RETURN a.id, b.id",
+        "UNWIND range(1, 600) AS i MATCH (b:Person {age: i % 9}) WHERE b.id < 100 RETURN i, b.id",
+        "MATCH (n:Person) WHERE n.score > 20 OR n.name = 'name3' RETURN n.age, count(DISTINCT n.name)",
         "UNWIND range(1, 2000) AS i RETURN i SKIP 1500",
         "UNWIND range(1, 2000) AS i CALL { WITH i UNWIND range(1990, i, 3) AS j RETURN j } RETURN i, j",
     ]);

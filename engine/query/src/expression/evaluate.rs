@@ -15,11 +15,11 @@ use super::access::{element, property, slice};
 use super::loops::{fold, list_comprehension, quantify};
 use super::progress::Stop;
 use super::type_test::belongs;
-use super::{Case, Expr, LabelTest, MapProjection, MapProjectionItem, PathPart, Place};
+use super::{Case, Degree, Expr, LabelTest, MapProjection, MapProjectionItem, PathPart, Place};
 use crate::expression::arithmetic;
 use crate::function;
 use crate::operator::Context;
-use crate::operator::subquery;
+use crate::operator::{subquery, type_ids};
 
 /// The value of an expression on a row, evaluated to its end.
 ///
@@ -144,6 +144,26 @@ pub fn value(expr: &Expr, cx: &mut Context<'_>, row: &[Value]) -> Result<Value, 
         Expr::MapProjection(projection) => map_projection(projection, cx, row),
         Expr::Path(parts) => Ok(path(parts, row)?),
         Expr::Subquery(subquery) => subquery::value(subquery, cx, row),
+        Expr::Degree(degree) => {
+            let vertex = borrowed(&degree.vertex, cx, row)?;
+            Ok(count_edges(&vertex, degree, cx))
+        }
+    }
+}
+
+/// The number of edges of a vertex, or whether it has any.
+fn count_edges(vertex: &Value, degree: &Degree, cx: &Context<'_>) -> Value {
+    let edges = match (vertex, type_ids(&degree.types, cx)) {
+        (Value::Vertex(vertex), Some(types)) if degree.exists => {
+            let mut edges = cx.view.edges(*vertex, degree.direction, &types);
+            u64::from(edges.next().is_some())
+        }
+        (Value::Vertex(vertex), Some(types)) => cx.view.degree(*vertex, degree.direction, &types),
+        _ => 0,
+    };
+    match degree.exists {
+        true => Value::Bool(edges > 0),
+        false => Value::Int(edges as i64),
     }
 }
 

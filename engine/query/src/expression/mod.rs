@@ -19,6 +19,7 @@ use std::sync::Arc;
 use quoit_cypher::ast::{ArithmeticOp, ComparisonOp, QuantifierKind, StringOp, TypeUnion};
 use quoit_cypher::functions::Function;
 use quoit_cypher::span::Span;
+use quoit_graph::Direction;
 use quoit_graph::value::Value;
 
 use crate::plan::Plan;
@@ -146,6 +147,21 @@ pub enum Expr {
     Path(Vec<PathPart>),
     /// `EXISTS {}`, `COUNT {}`, `COLLECT {}`, patterns as predicates, pattern comprehensions.
     Subquery(Subquery),
+    /// The number of edges of a vertex.
+    Degree(Box<Degree>),
+}
+
+/// How many edges a vertex has; of what is no vertex there are none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Degree {
+    /// The vertex.
+    pub vertex: Expr,
+    /// Seen from it.
+    pub direction: Direction,
+    /// Empty: any.
+    pub types: Vec<NameRef>,
+    /// Only whether there is any.
+    pub exists: bool,
 }
 
 /// A label or type expression.
@@ -377,6 +393,7 @@ macro_rules! visit_parts {
                     }
                 }
             }
+            Expr::Degree(degree) => $visit(&$($m)? degree.vertex),
             Expr::Subquery(subquery) => {
                 for (value, _) in &$($m)? subquery.imports {
                     $visit(value);

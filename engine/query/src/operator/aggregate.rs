@@ -5,26 +5,25 @@
 
 use std::rc::Rc;
 
-use hashbrown::{HashMap, HashSet};
 use quoit_cypher::error::Error;
 use quoit_graph::value::Value;
 
+use super::seen::{SeenKeys, VALUE_BYTES};
 use super::{Batch, Context, Operator, Pull, Running, pull_rows};
 use crate::accumulator::Accumulator;
 use crate::expression::evaluate::evaluate;
 use crate::plan;
-
-/// Estimated bytes of a value in a table, what it points to not counted.
-const VALUE_BYTES: u64 = 40;
 
 /// Groups and folds.
 pub struct Aggregate {
     plan: Rc<plan::Aggregate>,
     input: Running,
     rows: Batch,
-    groups: HashMap<Box<[Value]>, usize>,
-    keys: Vec<Box<[Value]>>,
-    states: Vec<Box<[Accumulator]>>,
+    groups: SeenKeys,
+    /// The states of each group's calls, one group behind the other.
+    states: Vec<Accumulator>,
+    key: Vec<Value>,
+    begun: bool,
     gathered: bool,
     next: usize,
     held: u64,
@@ -33,79 +32,76 @@ pub struct Aggregate {
 impl Aggregate {
     pub fn new(plan: Rc<plan::Aggregate>, input: Running) -> Self {
         Aggregate {
+            groups: SeenKeys::new(plan.keys.len()),
+            key: Vec::with_capacity(plan.keys.len()),
             plan,
             input,
             rows: Batch::new(),
-            groups: HashMap::new(),
-            keys: Vec::new(),
             states: Vec::new(),
+            begun: false,
             gathered: false,
             next: 0,
             held: 0,
         }
     }
 
-    fn new_group(&mut self, key: Box<[Value]>, cx: &mut Context<'_>) -> Result<usize, Error> {
-        let bytes = (key.len() + self.plan.calls.len()) as u64 * VALUE_BYTES + 64;
+    fn new_group(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        let states = self.plan.calls.len() as u64;
+        let bytes = self.groups.key_bytes() + states * VALUE_BYTES;
         cx.hold(bytes)?;
         self.held += bytes;
-        self.keys.push(key);
         self.states
-            .push(self.plan.calls.iter().map(Accumulator::new).collect());
-        Ok(self.states.len() - 1)
+            .extend(self.plan.calls.iter().map(Accumulator::new));
+        Ok(())
     }
 
     fn take_in(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         let plan = self.plan.clone();
-        let mut key = Vec::with_capacity(plan.keys.len());
+        let calls = plan.calls.len();
         for at in 0..self.rows.len() {
-            let group = if plan.keys.is_empty() {
-                if self.states.is_empty() {
-                    self.new_group(Box::default(), cx)?
-                } else {
-                    0
-                }
-            } else {
-                key.clear();
-                for expr in &plan.keys {
-                    key.push(evaluate(expr, cx, self.rows.row(at))?);
-                }
-                match self.groups.get(key.as_slice()) {
-                    Some(group) => *group,
-                    None => {
-                        let boxed: Box<[Value]> = key.drain(..).collect();
-                        let group = self.new_group(boxed.clone(), cx)?;
-                        self.groups.insert(boxed, group);
-                        group
-                    }
-                }
-            };
-            for (call, state) in plan.calls.iter().zip(self.states[group].iter_mut()) {
+            self.key.clear();
+            for expr in &plan.keys {
+                self.key.push(evaluate(expr, cx, self.rows.row(at))?);
+            }
+            let (group, is_new) = self.groups.number(&self.key);
+            if is_new {
+                self.new_group(cx)?;
+            }
+            let states = &mut self.states[group * calls..(group + 1) * calls];
+            for (call, state) in plan.calls.iter().zip(states) {
                 self.held += state.take(call, cx, self.rows.row(at))?;
             }
         }
         Ok(())
+    }
+
+    fn forget(&mut self, cx: &mut Context<'_>) {
+        self.groups.clear();
+        self.states = Vec::new();
+        cx.release(std::mem::take(&mut self.held));
     }
 }
 
 impl Operator for Aggregate {
     fn reset(&mut self, argument: &[Value]) {
         self.input.reset(argument);
-        self.groups.clear();
-        self.keys.clear();
-        self.states.clear();
-        (self.gathered, self.next) = (false, 0);
+        (self.begun, self.gathered, self.next) = (false, false, 0);
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         out.clear();
+        if !self.begun {
+            // What a run that was given up held.
+            self.forget(cx);
+            self.begun = true;
+        }
         while !self.gathered {
             if pull_rows!(self.input, cx, &mut self.rows) {
                 self.take_in(cx)?;
             } else {
                 self.gathered = true;
-                if self.plan.keys.is_empty() && self.states.is_empty() {
-                    self.new_group(Box::default(), cx)?;
+                if self.plan.keys.is_empty() && self.groups.number(&[]).1 {
+                    self.new_group(cx)?;
                 }
             }
             if !self.gathered && cx.should_yield() {
@@ -113,18 +109,19 @@ impl Operator for Aggregate {
             }
         }
         let width = self.plan.width.get() as usize;
-        while self.next < self.states.len() && !out.is_full() {
-            let key = std::mem::take(&mut self.keys[self.next]).into_vec();
-            let states = std::mem::take(&mut self.states[self.next]);
-            let mut row = key;
-            for (state, call) in states.into_vec().into_iter().zip(&self.plan.calls) {
-                row.push(state.finish(call)?);
+        let keys = self.plan.keys.len();
+        while self.next < self.groups.len() && !out.is_full() {
+            let row = out.push_nulls(width);
+            row[..keys].clone_from_slice(self.groups.key(self.next));
+            let calls = self.plan.calls.iter().enumerate();
+            for (at, call) in calls {
+                let state = &mut self.states[self.next * self.plan.calls.len() + at];
+                row[keys + at] = state.finish(call)?;
             }
-            out.push_owned(row, width);
             self.next += 1;
         }
         if out.is_empty() {
-            cx.release(std::mem::take(&mut self.held));
+            self.forget(cx);
             return Ok(Pull::End);
         }
         Ok(Pull::Rows)
@@ -135,7 +132,8 @@ impl Operator for Aggregate {
 pub struct Distinct {
     slots: usize,
     input: Running,
-    seen: HashSet<Box<[Value]>>,
+    seen: SeenKeys,
+    begun: bool,
     keep: Vec<bool>,
     held: u64,
 }
@@ -145,38 +143,45 @@ impl Distinct {
         Distinct {
             slots: slots as usize,
             input,
-            seen: HashSet::new(),
+            seen: SeenKeys::new(slots as usize),
+            begun: false,
             keep: Vec::new(),
             held: 0,
         }
+    }
+
+    fn forget(&mut self, cx: &mut Context<'_>) {
+        self.seen.clear();
+        cx.release(std::mem::take(&mut self.held));
     }
 }
 
 impl Operator for Distinct {
     fn reset(&mut self, argument: &[Value]) {
         self.input.reset(argument);
-        self.seen.clear();
+        self.begun = false;
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
+        if !std::mem::replace(&mut self.begun, true) {
+            // What a run that was given up held.
+            self.forget(cx);
+        }
         loop {
             if !pull_rows!(self.input, cx, out) {
-                cx.release(std::mem::take(&mut self.held));
-                self.seen.clear();
+                self.forget(cx);
                 return Ok(Pull::End);
             }
             self.keep.clear();
+            let mut new = 0;
             for row in out.rows() {
-                let key = &row[..self.slots];
-                let new = !self.seen.contains(key);
-                if new {
-                    let bytes = self.slots as u64 * VALUE_BYTES + 32;
-                    cx.hold(bytes)?;
-                    self.held += bytes;
-                    self.seen.insert(key.into());
-                }
-                self.keep.push(new);
+                let is_new = self.seen.number(&row[..self.slots]).1;
+                new += u64::from(is_new);
+                self.keep.push(is_new);
             }
+            let bytes = new * self.seen.key_bytes();
+            self.held += bytes;
+            cx.hold(bytes)?;
             out.retain(&self.keep);
             if !out.is_empty() {
                 return Ok(Pull::Rows);

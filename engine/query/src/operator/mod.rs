@@ -13,6 +13,7 @@ mod context;
 mod expand;
 mod in_transactions;
 mod index_scan;
+mod join;
 mod load;
 mod measure;
 mod procedure;
@@ -20,6 +21,7 @@ mod reach;
 mod row;
 mod scan;
 mod search;
+mod seen;
 mod sort;
 pub mod subquery;
 mod update;
@@ -28,6 +30,7 @@ mod var_expand;
 pub use batch::{BATCH_ROWS, Batch};
 pub(crate) use context::InnerTransaction;
 pub use context::{Context, State, now, write_error};
+pub use expand::type_ids;
 pub use in_transactions::Wait;
 pub use load::FileRead;
 pub use measure::{Counts, build_measured, measured};
@@ -140,6 +143,7 @@ fn operator(op: &Op, inputs: Vec<Running>) -> Running {
         Op::Unwind(unwind) => Box::new(row::Unwind::new(unwind.clone(), input())),
         Op::Optional(slots) => Box::new(apply::Optional::new(slots.clone(), input(), input())),
         Op::Apply(apply) => Box::new(apply::Apply::new(apply.clone(), input(), input())),
+        Op::HashJoin(join) => Box::new(join::HashJoin::new(join.clone(), input(), input())),
         Op::Union => Box::new(apply::Union::new(inputs.collect())),
         Op::Create(create) => Box::new(update::Create::new(create.clone(), input())),
         Op::Merge(merge) => Box::new(update::Merge::new(merge.clone(), input(), input())),

@@ -1,4 +1,4 @@
-//! Operators that find vertices without an index: whole scans, ids.
+//! Operators that find vertices without an index: whole scans, ids. Conditions on their properties are asked of whole pages.
 //!
 //! Each gives, for every input row, a copy of the row for every vertex found. A scan goes page by page and parks between pages with ids only.
 
@@ -8,9 +8,10 @@ use quoit_cypher::error::Error;
 use quoit_graph::ids::{LabelId, PageId, VertexId};
 use quoit_graph::value::Value;
 
+use super::columns::filter::Condition;
 use super::{Batch, Context, Operator, Pull, Running, next_rows, pull_rows};
 use crate::expression::NameRef;
-use crate::expression::evaluate::evaluate;
+use crate::expression::evaluate::{evaluate, holds};
 use crate::plan;
 
 /// Walks over input rows and, within each, over what was found for it.
@@ -76,6 +77,11 @@ pub struct Scan {
     rows: Rows,
     pages: Vec<PageId>,
     page: usize,
+    /// The plan's conditions, once bound; `None`: there are none, or rows must be asked.
+    condition: Option<Condition>,
+    bound: bool,
+    by_rows: bool,
+    keep: Vec<bool>,
 }
 
 impl Scan {
@@ -85,16 +91,76 @@ impl Scan {
             rows: Rows::new(input),
             pages: Vec::new(),
             page: 0,
+            condition: None,
+            bound: false,
+            by_rows: false,
+            keep: Vec::new(),
         }
+    }
+
+    /// Finds the vertices of a page.
+    fn find(&mut self, page: PageId, label: Option<LabelId>, cx: &Context<'_>) {
+        let Some(condition) = &self.condition else {
+            cx.view.scan_page(page, label, &mut self.rows.found);
+            return;
+        };
+        if let Some(page) = cx.view.page(page) {
+            let selection = condition.select(&page, &page.select(label));
+            let found = selection.slots().map(|at| page.vertex_id(at));
+            self.rows.found.extend(found);
+        }
+    }
+
+    /// Drops rows that conditions are not true for, where columns were not asked.
+    fn ask_rows(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<(), Error> {
+        let Some(filter) = self.plan.filter.as_ref().filter(|_| self.by_rows) else {
+            return Ok(());
+        };
+        self.keep.clear();
+        for row in out.rows() {
+            let mut keep = true;
+            for predicate in &filter.predicates {
+                keep = keep && holds(predicate, cx, row)?;
+            }
+            self.keep.push(keep);
+        }
+        out.retain(&self.keep);
+        Ok(())
     }
 }
 
 impl Operator for Scan {
     fn reset(&mut self, argument: &[Value]) {
         self.rows.reset(argument);
+        self.bound = false;
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
+        if let Some(filter) = self.plan.filter.as_ref().filter(|_| !self.bound) {
+            let bound = filter.conditions.iter();
+            let bound: Option<Vec<_>> = bound.map(|filter| Condition::bind(filter, cx)).collect();
+            self.by_rows = bound.is_none();
+            self.condition = bound.map(Condition::All);
+            self.bound = true;
+        }
+        loop {
+            let pulled = self.scan(cx, out)?;
+            if pulled != Pull::Rows {
+                return Ok(pulled);
+            }
+            self.ask_rows(cx, out)?;
+            if !out.is_empty() {
+                return Ok(Pull::Rows);
+            }
+            if cx.should_yield() {
+                return Ok(Pull::Yield);
+            }
+        }
+    }
+}
+
+impl Scan {
+    fn scan(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         out.clear();
         let slot = self.plan.slot as usize;
         let label = match &self.plan.label {
@@ -128,7 +194,8 @@ impl Operator for Scan {
                     break;
                 };
                 self.page += 1;
-                cx.view.scan_page(*page, label, &mut self.rows.found);
+                let page = *page;
+                self.find(page, label, cx);
                 if cx.should_yield() {
                     return Ok(if out.is_empty() {
                         Pull::Yield

@@ -29,10 +29,26 @@ pub struct Sort {
     rows: Batch,
     buffer: Vec<SortedRow>,
     wanted: Option<usize>,
+    /// The buffer begins with rows in order, as many as are wanted.
+    is_cut: bool,
+    keys: Vec<Value>,
     begun: bool,
     sorted: bool,
     next: usize,
     held: u64,
+}
+
+impl plan::Sort {
+    /// The order of two rows by their keys.
+    fn compare(&self, a: &[Value], b: &[Value]) -> Ordering {
+        let keys = self.keys.iter().zip(a.iter().zip(b));
+        keys.map(|((_, descending), (a, b))| match descending {
+            true => a.cmp(b).reverse(),
+            false => a.cmp(b),
+        })
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
+    }
 }
 
 impl Sort {
@@ -43,6 +59,8 @@ impl Sort {
             rows: Batch::new(),
             buffer: Vec::new(),
             wanted: None,
+            is_cut: false,
+            keys: Vec::new(),
             begun: false,
             sorted: false,
             next: 0,
@@ -51,31 +69,27 @@ impl Sort {
     }
 
     fn order(&mut self) {
-        let keys = &self.plan.keys;
-        self.buffer.sort_by(|a, b| {
-            for ((_, descending), (left, right)) in
-                keys.iter().zip(a.keys.iter().zip(b.keys.iter()))
-            {
-                let order = left.cmp(right);
-                if order != Ordering::Equal {
-                    return if *descending { order.reverse() } else { order };
-                }
-            }
-            Ordering::Equal
-        });
+        let plan = &self.plan;
+        self.buffer.sort_by(|a, b| plan.compare(&a.keys, &b.keys));
     }
 
     fn take_in(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         for at in 0..self.rows.len() {
-            let mut keys = Vec::with_capacity(self.plan.keys.len());
+            self.keys.clear();
             for (expr, _) in &self.plan.keys {
-                keys.push(evaluate(expr, cx, self.rows.row(at))?);
+                self.keys.push(evaluate(expr, cx, self.rows.row(at))?);
             }
-            let bytes = (keys.len() + self.rows.width()) as u64 * VALUE_BYTES + 32;
+            // Of equal rows those that came first are kept.
+            if let Some(last) = self.last_wanted()
+                && self.plan.compare(&self.keys, &last.keys).is_ge()
+            {
+                continue;
+            }
+            let bytes = (self.keys.len() + self.rows.width()) as u64 * VALUE_BYTES + 32;
             cx.hold(bytes)?;
             self.held += bytes;
             self.buffer.push(SortedRow {
-                keys: keys.into(),
+                keys: self.keys.drain(..).collect(),
                 row: self.rows.row(at).into(),
             });
         }
@@ -88,8 +102,15 @@ impl Sort {
             let bytes = self.held / (wanted + dropped) as u64 * dropped as u64;
             self.held -= bytes;
             cx.release(bytes);
+            self.is_cut = true;
         }
         Ok(())
+    }
+
+    /// The last of the rows that were wanted when the buffer was last cut: what does not come before it is not wanted.
+    fn last_wanted(&self) -> Option<&SortedRow> {
+        let wanted = self.wanted.filter(|_| self.is_cut)?;
+        self.buffer.get(wanted.checked_sub(1)?)
     }
 }
 
@@ -97,13 +118,15 @@ impl Operator for Sort {
     fn reset(&mut self, argument: &[Value]) {
         self.input.reset(argument);
         self.buffer.clear();
-        (self.begun, self.sorted, self.next) = (false, false, 0);
+        (self.begun, self.is_cut, self.sorted, self.next) = (false, false, false, 0);
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         out.clear();
         if !self.begun {
             self.begun = true;
+            // What a run that was given up held.
+            cx.release(std::mem::take(&mut self.held));
             let mut wanted = 0_u64;
             for count in &self.plan.top {
                 wanted = wanted.saturating_add(row_count(count, cx, "LIMIT")?);

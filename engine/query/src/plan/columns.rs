@@ -34,6 +34,15 @@ pub enum ColumnTest {
     Text(StringOp, Expr),
 }
 
+/// Conditions of a scan: the same twice.
+#[derive(Clone, Debug)]
+pub struct ScanFilter {
+    /// For columns.
+    pub conditions: Vec<ColumnFilter>,
+    /// For rows, where an operand is not what columns can be compared with.
+    pub predicates: Vec<Expr>,
+}
+
 /// See [`super::Op::ColumnAggregate`]. New rows: the keys, then the results.
 #[derive(Debug)]
 pub struct ColumnAggregate {

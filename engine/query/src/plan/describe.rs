@@ -173,10 +173,21 @@ fn operator(op: &Op) -> String {
     match op {
         Op::Unit(_) => "Once".into(),
         Op::Argument(_) => "Argument".into(),
-        Op::Scan(scan) => match &scan.label {
-            None => format!("ScanAll (#{})", scan.slot),
-            Some(label) => format!("ScanAllByLabel (#{} :{})", scan.slot, label.name),
-        },
+        Op::Scan(scan) => {
+            let conditions = scan.filter.iter().map(|filter| filter.predicates.len());
+            let conditions: String = conditions
+                .map(|conditions| format!(", {conditions} conditions"))
+                .collect();
+            match &scan.label {
+                None => format!("ScanAll (#{}){conditions}", scan.slot),
+                Some(label) => {
+                    format!(
+                        "ScanAllByLabel (#{} :{}){conditions}",
+                        scan.slot, label.name
+                    )
+                }
+            }
+        }
         Op::IndexScan(scan) => format!(
             "ScanAllByLabelProperties (#{} :{} {{{}}}){}{}",
             scan.slot,
@@ -318,6 +329,8 @@ fn operator(op: &Op) -> String {
         Op::Unwind(_) => "Unwind".into(),
         Op::Optional(_) => "Optional".into(),
         Op::Apply(_) => "Apply".into(),
+        Op::HashJoin(join) if join.left_keys.is_empty() => "Cartesian".into(),
+        Op::HashJoin(join) => format!("HashJoin ({} keys)", join.left_keys.len()),
         Op::Union => "Union".into(),
         Op::Create(create) => format!("Create ({} entities)", create.items.len()),
         Op::Merge(_) => "Merge".into(),

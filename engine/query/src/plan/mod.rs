@@ -6,8 +6,10 @@
 
 mod columns;
 pub mod describe;
+mod join;
 
-pub use columns::{ColumnAggregate, ColumnCall, ColumnFilter, ColumnTest};
+pub use columns::{ColumnAggregate, ColumnCall, ColumnFilter, ColumnTest, ScanFilter};
+pub use join::HashJoin;
 
 use std::cell::{Cell, OnceCell};
 use std::rc::Rc;
@@ -87,6 +89,8 @@ pub enum Op {
     Optional(Rc<Vec<Slot>>),
     /// A subquery with a frame of its own, for each row.
     Apply(Rc<Apply>),
+    /// Pairs of rows of two inputs whose keys are equal.
+    HashJoin(Rc<HashJoin>),
     /// The rows of all inputs, one input after the other.
     Union,
     /// Creates vertices and edges.
@@ -120,6 +124,8 @@ pub struct Scan {
     pub slot: Slot,
     /// `None`: all vertices.
     pub label: Option<NameRef>,
+    /// Which of them, asked of whole pages.
+    pub filter: Option<ScanFilter>,
 }
 
 /// See [`Op::IndexScan`].
@@ -615,7 +621,7 @@ impl CreateItem {
             expr.clone().rewrite(&mut |part| {
                 rests |= match part {
                     Expr::Slot(slot) => slots.contains(slot),
-                    Expr::Path(_) => true,
+                    Expr::Path(_) | Expr::Degree(_) => true,
                     Expr::Call(function, ..) => matches!(
                         function,
                         Function::Degree | Function::InDegree | Function::OutDegree

@@ -13,7 +13,7 @@ use super::Catalog;
 use crate::expression::{Expr, LabelTest, NameRef, Slot};
 use crate::plan::{
     Aggregate, AggregateCall, ColumnAggregate, ColumnCall, ColumnFilter, ColumnTest, Op, Plan,
-    Project, Width,
+    Project, ScanFilter, Width,
 };
 
 /// What a scan of a plan without other input finds, with the conditions on top of it.
@@ -40,10 +40,13 @@ impl Scanned {
         let parts = predicates
             .into_iter()
             .map(|predicate| condition(predicate, scan.slot));
+        let mut parts = parts.collect::<Option<Vec<_>>>()?;
+        let asked = scan.filter.iter().flat_map(|filter| &filter.conditions);
+        parts.extend(asked.cloned());
         Some(Scanned {
             slot: scan.slot,
             label: scan.label.clone(),
-            filter: all(parts.collect::<Option<_>>()?),
+            filter: all(parts),
         })
     }
 
@@ -190,6 +193,29 @@ fn column_call(call: &AggregateCall, vertex: Slot) -> Option<ColumnCall> {
         }
         _ => None,
     }
+}
+
+/// Hands those of some predicates to the scan below that it can ask of whole pages; the others are left.
+pub(super) fn into_scan(plan: &mut Plan, predicates: &mut Vec<Expr>, catalog: &Catalog) {
+    let Op::Scan(scan) = &mut plan.op else { return };
+    let Some(scan) = Rc::get_mut(scan).filter(|_| !catalog.plain) else {
+        return;
+    };
+    let mut left = Vec::new();
+    for predicate in predicates.drain(..) {
+        match condition(&predicate, scan.slot) {
+            Some(found) => {
+                let filter = scan.filter.get_or_insert_with(|| ScanFilter {
+                    conditions: Vec::new(),
+                    predicates: Vec::new(),
+                });
+                filter.conditions.push(found);
+                filter.predicates.push(predicate);
+            }
+            None => left.push(predicate),
+        }
+    }
+    *predicates = left;
 }
 
 /// Puts the reading of columns in the place of an aggregate, or of distinct properties, if that is all it takes. What was there stays beneath for

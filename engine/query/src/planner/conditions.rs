@@ -24,6 +24,8 @@ pub(super) struct Predicate<'a> {
     pub(super) kind: PredicateKind<'a>,
     /// Variables that must be bound before it can be asked.
     pub(super) needs: Variables,
+    /// It mentions variables of earlier clauses.
+    pub(super) outside: bool,
     pub(super) done: bool,
 }
 
@@ -372,6 +374,7 @@ impl<'a> Predicate<'a> {
         Predicate {
             kind,
             needs,
+            outside: false,
             done: false,
         }
     }

@@ -508,7 +508,10 @@ impl Planner<'_> {
             plan = long::extended(plan, vec![(slot, value)]);
             kind = SubqueryKind::Collect(slot);
         }
-        if !self.is_volatile {
+        if let Some(degree) = self.degree(&plan, kind, &imports) {
+            return Ok(degree);
+        }
+        if !self.is_volatile && !self.catalog.plain {
             plan = reach::improve_subquery(plan, kind);
         }
         self.subquery_depth += plan.depth;
@@ -534,7 +537,10 @@ impl Planner<'_> {
         let (mut plan, _) = self.query(query, &inner)?;
         self.nested_in_expressions -= 1;
         self.nested -= 1;
-        if !self.is_volatile {
+        if let Some(degree) = self.degree(&plan, kind, &imports) {
+            return Ok(degree);
+        }
+        if !self.is_volatile && !self.catalog.plain {
             plan = reach::improve_subquery(plan, kind);
         }
         if plan.writes() {

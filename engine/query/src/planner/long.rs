@@ -6,8 +6,8 @@
 
 use std::rc::Rc;
 
-use super::Planner;
 use super::scope::Scope;
+use super::{Planner, columns};
 use crate::expression::{Expr, Slot};
 use crate::plan::{Op, Plan};
 
@@ -49,9 +49,14 @@ impl Planner<'_> {
         estimate: f64,
         scope: &mut Scope,
     ) -> Plan {
-        let (late, early): (Vec<Expr>, Vec<Expr>) =
+        let (late, mut early): (Vec<Expr>, Vec<Expr>) =
             predicates.into_iter().partition(Expr::may_take_long);
         let mut plan = plan;
+        let asked = early.len();
+        columns::into_scan(&mut plan, &mut early, self.catalog);
+        if early.len() < asked {
+            plan = plan.expecting(estimate);
+        }
         if !early.is_empty() {
             plan = Plan::over(Op::Filter(Rc::new(early)), plan).expecting(estimate);
         }

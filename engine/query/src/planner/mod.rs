@@ -6,9 +6,11 @@
 
 mod columns;
 mod conditions;
+mod degree;
 mod estimate;
 mod expression;
 mod index;
+mod join;
 mod long;
 mod order;
 mod pattern;
@@ -174,7 +176,7 @@ pub fn plan_query(
     } else if plan.writes() && matches!(plan.op, Op::Union) {
         plan = Plan::over(Op::Eager, plan);
     }
-    if !planner.is_volatile {
+    if !planner.is_volatile && !catalog.plain {
         plan = reach::improve(plan);
     }
     Ok(PlannedQuery {

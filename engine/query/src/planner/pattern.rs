@@ -21,6 +21,7 @@ use super::conditions::{
 };
 use super::estimate::{INTO, STEPS_LOOKED_AT};
 use super::scope::Scope;
+use super::start::Start;
 use super::used::Variables;
 use super::{Planner, unsupported};
 use crate::expression::{Constant, Expr, NameRef, PathPart, Place, Slot};
@@ -116,6 +117,10 @@ impl Planner<'_> {
             .collect();
         self.note_labels(&solver);
         for predicate in &mut solver.predicates {
+            predicate.outside = predicate
+                .needs
+                .iter()
+                .any(|id| !variables.contains(id) && scope.slot(*id).is_some());
             predicate
                 .needs
                 .retain(|id| variables.contains(id) || paths.contains(id));
@@ -140,7 +145,17 @@ impl Planner<'_> {
             let Some(start) = self.next_start(&nodes, &solver, scope) else {
                 break;
             };
-            plan = self.start(plan, start, &mut solver, scope)?;
+            plan = match start {
+                Start::Vertex(id, access) => {
+                    match self.joined(plan, id, &access, &mut solver, scope)? {
+                        Ok(joined) => joined,
+                        Err(plan) => {
+                            self.start(plan, Start::Vertex(id, access), &mut solver, scope)?
+                        }
+                    }
+                }
+                edge => self.start(plan, edge, &mut solver, scope)?,
+            };
         }
         if let Some(step) = solver.steps.iter().find(|step| !step.done) {
             return Err(unsupported(
@@ -171,7 +186,7 @@ impl Planner<'_> {
     }
 
     /// Filters by all predicates that can be asked now.
-    fn apply_predicates(
+    pub(super) fn apply_predicates(
         &mut self,
         plan: Plan,
         solver: &mut Solver<'_>,

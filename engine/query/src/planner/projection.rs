@@ -11,7 +11,7 @@ use quoit_cypher::error::{Detail, Error};
 use quoit_cypher::span::Span;
 
 use super::scope::Scope;
-use super::{Planner, columns, long, used};
+use super::{Planner, columns, degree, long, used};
 use crate::expression::{Expr, Slot};
 use crate::plan::{Aggregate, Op, Plan, Project, Sort};
 
@@ -103,6 +103,9 @@ impl Planner<'_> {
             } else {
                 plan.estimate.sqrt().max(1.0)
             };
+            if !self.catalog.plain {
+                plan = degree::before_expansion(plan, &keys, &mut calls, scope);
+            }
             let args = calls.iter_mut().flat_map(|call| &mut call.args);
             plan = self.with_long(plan, keys.iter_mut().chain(args), scope);
             let node = Aggregate {

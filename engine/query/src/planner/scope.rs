@@ -92,6 +92,15 @@ impl Scope {
         self.slots.contains_key(&id) || self.locals.contains_key(&id)
     }
 
+    /// The same frame without its variables.
+    pub fn apart(&self) -> Scope {
+        Scope {
+            locals: self.locals.clone(),
+            width: self.width.clone(),
+            ..Scope::default()
+        }
+    }
+
     /// The scope of a subquery: the locals of this one.
     pub fn subquery(&self) -> Scope {
         Scope {

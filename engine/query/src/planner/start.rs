@@ -313,7 +313,7 @@ impl Planner<'_> {
         }
     }
 
-    fn start_vertex(
+    pub(super) fn start_vertex(
         &mut self,
         plan: Plan,
         id: VarId,
@@ -327,6 +327,7 @@ impl Planner<'_> {
             AccessKind::All | AccessKind::Label => Op::Scan(Rc::new(Scan {
                 slot: scope.bind(id),
                 label,
+                filter: None,
             })),
             AccessKind::Id(at) => {
                 let predicate = &mut solver.predicates[*at];
@@ -373,7 +374,8 @@ impl Planner<'_> {
                     let test: LabelTest = all_labels(others);
                     let vertex = Expr::Slot(scope.bind(id));
                     let filter = vec![Expr::HasLabels(Box::new(vertex), test, Place(*span))];
-                    plan = Plan::over(Op::Filter(Rc::new(filter)), plan);
+                    let estimate = plan.estimate;
+                    plan = self.filtered(plan, filter, estimate, scope);
                 }
             }
         }
