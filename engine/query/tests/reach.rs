@@ -292,3 +292,44 @@ fn a_chain_counts_the_memory_that_it_keeps() {
     assert!(error.to_string().contains("20000 bytes"), "{error}");
     assert_eq!(run(100_000_000).unwrap(), [[Value::Int(5000)]]);
 }
+
+#[test]
+fn trails_that_are_only_counted_are_as_many_as_those_given() {
+    let mut numbers = Numbers(0x5eed_1234_abcd_0004);
+    let lengths: &[&str] = &["*1..3", "*2", "*..2", "*0..3", "*3", "*"];
+    let mut rewritten = 0;
+    for _ in 0..30 {
+        let db = dense(&mut numbers);
+        for _ in 0..10 {
+            let label = numbers.of(&["", "", ":A", ":A:B"]);
+            let hops = [(); 3].map(|()| relationship(&mut numbers, &[""]));
+            let long = relationship(&mut numbers, lengths);
+            for text in [
+                format!("MATCH (s){long}(n{label})"),
+                format!("MATCH (s {{i: 0}}){}(){}(n{label})", hops[0], hops[1]),
+                format!("MATCH (s){}(){}(){}(n{label})", hops[0], hops[1], hops[2]),
+                format!("MATCH (s){}(s), (s){long}(n{label})", hops[0]),
+                format!(
+                    "MATCH (s){}(m)-[e]->(), (m){}(){}(n{label})",
+                    hops[0], hops[1], hops[2]
+                ),
+            ] {
+                let all = db.run(&format!("{text} RETURN s.i, n.i")).len() as i64;
+                for count in ["count(*)", "count(n)"] {
+                    let counted = format!("{text} RETURN {count}");
+                    rewritten += usize::from(db.explain(&counted).contains("CountTrails"));
+                    assert_eq!(db.number(&counted), all, "{counted}\n{}", graph(&db));
+                }
+                let grouped = format!("{text} WITH s.i AS i, n.i AS j RETURN i, count(*) AS c");
+                let counted = format!("{text} RETURN s.i AS i, count(*) AS c");
+                assert_eq!(
+                    once(&db, &counted),
+                    set(db.run(&grouped)),
+                    "{counted}\n{}",
+                    graph(&db)
+                );
+            }
+        }
+    }
+    assert!(rewritten > 300, "only {rewritten} were rewritten");
+}

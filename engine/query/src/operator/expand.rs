@@ -10,7 +10,7 @@ use quoit_graph::value::{Edge, Value};
 use quoit_graph::{Direction, Incidence};
 use smallvec::SmallVec;
 
-use super::{Batch, Context, Operator, Pull, Running, next_rows};
+use super::{BATCH_ROWS, Batch, Context, Operator, Pull, Running, next_rows};
 use crate::expression::evaluate::evaluate;
 use crate::expression::{Expr, NameRef, Place};
 use crate::plan::{self, Other};
@@ -111,15 +111,25 @@ impl Wanted {
     }
 }
 
-/// Edges of a bound vertex.
+/// Rows that an expansion gives first: they may be all that is asked for.
+const FIRST_ROWS: usize = 16;
+
+/// Edges of a bound vertex. What the first rows hold is read from the vertex's own list; only if more are asked for is the rest of the list gathered.
 pub struct Expand {
     plan: Rc<plan::Expand>,
     input: Running,
     rows: Batch,
     at: usize,
+    begun: bool,
+    /// What is left of the edges of the row at work, if not all are out.
     found: Vec<Incidence>,
     next: usize,
-    begun: bool,
+    /// The list of the row at work is to be gathered, without the edges that are out.
+    is_cut: bool,
+    /// Those edges, ascending.
+    given: Vec<EdgeId>,
+    /// Rows that are given next, at most.
+    room: usize,
 }
 
 impl Expand {
@@ -129,10 +139,71 @@ impl Expand {
             input,
             rows: Batch::new(),
             at: 0,
+            begun: false,
             found: Vec::new(),
             next: 0,
-            begun: false,
+            is_cut: false,
+            given: Vec::new(),
+            room: FIRST_ROWS,
         }
+    }
+
+    /// Appends the row at work with one of its edges, unless that stands elsewhere in the pattern.
+    fn emit(&self, incidence: &Incidence, out: &mut Batch) {
+        let plan = &*self.plan;
+        let row = self.rows.row(self.at);
+        if is_used(incidence.edge.id, &plan.unique, row) {
+            return;
+        }
+        let new = out.push(row);
+        new[plan.edge as usize] = Value::Edge(incidence.edge);
+        if !plan.into {
+            new[plan.to as usize] = Value::Vertex(incidence.neighbour);
+        }
+    }
+
+    /// Gives the first edges of the row at work, as many as there is room for; whether these are all.
+    fn begin(&mut self, types: &Types, cx: &Context<'_>, out: &mut Batch) -> bool {
+        let row = self.rows.row(self.at);
+        let Value::Vertex(from) = row[self.plan.from as usize] else {
+            return true;
+        };
+        if self.plan.into {
+            if let Value::Vertex(to) = row[self.plan.to as usize] {
+                let edges = cx.view.edges_between(from, to, self.plan.direction, types);
+                self.found.extend(edges);
+            }
+            return false;
+        }
+        let before = out.len();
+        for incidence in cx.view.edges(from, self.plan.direction, types) {
+            if out.len() >= self.room {
+                // Edges that stand elsewhere in the pattern may be looked at twice.
+                let edge = self.plan.edge as usize;
+                self.given
+                    .extend(out.rows().skip(before).filter_map(|row| match &row[edge] {
+                        Value::Edge(edge) => Some(edge.id),
+                        _ => None,
+                    }));
+                self.given.sort_unstable();
+                self.is_cut = true;
+                return false;
+            }
+            self.emit(&incidence, out);
+        }
+        true
+    }
+
+    /// Gathers the edges that are not out.
+    fn gather(&mut self, types: &Types, cx: &Context<'_>) {
+        let Value::Vertex(from) = self.rows.row(self.at)[self.plan.from as usize] else {
+            return;
+        };
+        let edges = cx.view.edges(from, self.plan.direction, types);
+        let given = &self.given;
+        self.found
+            .extend(edges.filter(|step| given.binary_search(&step.edge.id).is_err()));
+        self.given.clear();
     }
 }
 
@@ -141,40 +212,36 @@ impl Operator for Expand {
         self.input.reset(argument);
         self.rows.clear();
         self.found.clear();
+        self.given.clear();
         (self.at, self.next, self.begun) = (0, 0, false);
+        (self.is_cut, self.room) = (false, FIRST_ROWS);
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         out.clear();
-        let plan = &*self.plan;
-        let types = type_ids(&plan.types, cx);
+        let types = type_ids(&self.plan.types, cx);
         loop {
             next_rows!(self.input, self.rows, self.at, cx, out);
-            let row = self.rows.row(self.at);
-            if !self.begun {
-                self.begun = true;
-                if let (Value::Vertex(from), Some(types)) = (&row[plan.from as usize], &types) {
-                    if !plan.into {
-                        cx.incidences(*from, plan.direction, types, &mut self.found);
-                    } else if let Value::Vertex(to) = &row[plan.to as usize] {
-                        self.found
-                            .extend(cx.view.edges_between(*from, *to, plan.direction, types));
-                    }
+            let mut is_done = false;
+            if let Some(types) = &types {
+                if !self.begun {
+                    self.begun = true;
+                    is_done = self.begin(types, cx, out);
+                } else if std::mem::take(&mut self.is_cut) {
+                    self.gather(types, cx);
                 }
             }
-            while let Some(incidence) = self.found.get(self.next) {
-                if out.is_full() {
+            while !is_done && let Some(incidence) = self.found.get(self.next).copied() {
+                if out.len() >= self.room {
+                    self.room = BATCH_ROWS;
                     return Ok(Pull::Rows);
                 }
                 self.next += 1;
-                if is_used(incidence.edge.id, &plan.unique, row) {
-                    continue;
-                }
-                let new = out.push(row);
-                new[plan.edge as usize] = Value::Edge(incidence.edge);
-                if !plan.into {
-                    new[plan.to as usize] = Value::Vertex(incidence.neighbour);
-                }
+                self.emit(&incidence, out);
+            }
+            if self.is_cut {
+                self.room = BATCH_ROWS;
+                return Ok(Pull::Rows);
             }
             self.found.clear();
             (self.next, self.begun) = (0, false);

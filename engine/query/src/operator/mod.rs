@@ -24,6 +24,7 @@ mod search;
 mod seen;
 mod sort;
 pub mod subquery;
+mod trail_count;
 mod update;
 mod var_expand;
 
@@ -126,6 +127,7 @@ fn operator(op: &Op, inputs: Vec<Running>) -> Running {
         Op::Expand(expand) => Box::new(expand::Expand::new(expand.clone(), input())),
         Op::VarExpand(expand) => Box::new(var_expand::VarExpand::new(expand.clone(), input())),
         Op::Reach(reach) => Box::new(reach::Reach::new(reach.clone(), input())),
+        Op::TrailCount(count) => Box::new(trail_count::TrailCount::new(count.clone(), input())),
         Op::Search(search) => Box::new(search::Search::new(search.clone(), input())),
         Op::BoundEdge(bound) => Box::new(expand::BoundEdge::new(bound.clone(), input())),
         Op::Filter(predicates) => Box::new(row::Filter::new(predicates.clone(), input())),

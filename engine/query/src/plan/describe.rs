@@ -264,6 +264,23 @@ fn operator(op: &Op) -> String {
                 labels.collect::<String>()
             )
         }
+        Op::TrailCount(count) => {
+            let range = match (count.steps.len(), count.max) {
+                (1, u64::MAX) => format!("*{}..", count.min),
+                (1, max) => format!("*{}..{max}", count.min),
+                _ => String::new(),
+            };
+            let hops = count.steps.iter();
+            let hops = hops.map(|step| hop(step.direction, &step.types, &range));
+            let labels = count.labels.iter().map(|label| format!(":{}", label.name));
+            format!(
+                "CountTrails (#{}){}({}) into #{}",
+                count.from,
+                hops.collect::<Vec<_>>().join("()"),
+                labels.collect::<String>(),
+                count.count
+            )
+        }
         Op::Search(search) => {
             let name = match (&search.which, &search.weight) {
                 (Which::Nearest { all: false }, None) => "BFSExpand",

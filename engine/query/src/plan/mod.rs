@@ -59,6 +59,8 @@ pub enum Op {
     VarExpand(Rc<VarExpand>),
     /// What a chain of expansions leads to, each vertex once.
     Reach(Rc<Reach>),
+    /// How many trails of a chain of expansions there are.
+    TrailCount(Rc<TrailCount>),
     /// Shortest paths from a bound vertex.
     Search(Rc<Search>),
     /// An edge, or list of edges, that was bound before.
@@ -360,6 +362,34 @@ impl Reach {
             .last()
             .is_some_and(|last| last.min != last.max)
     }
+}
+
+/// See [`Op::TrailCount`].
+#[derive(Debug)]
+pub struct TrailCount {
+    /// The bound vertex.
+    pub from: Slot,
+    /// Gets the number, which is not nought.
+    pub count: Slot,
+    /// The edges of a trail; the last stands for all behind it too.
+    pub steps: Vec<Step>,
+    /// Fewest edges.
+    pub min: u64,
+    /// Most edges.
+    pub max: u64,
+    /// Labels that the last vertex must have.
+    pub labels: Vec<NameRef>,
+    /// Edges of the trail must differ from these too.
+    pub unique: Vec<Other>,
+}
+
+/// One edge of a chain.
+#[derive(Debug)]
+pub struct Step {
+    /// As it is followed.
+    pub direction: Direction,
+    /// Empty: any.
+    pub types: Vec<NameRef>,
 }
 
 /// See [`Op::Search`].

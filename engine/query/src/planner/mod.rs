@@ -18,6 +18,7 @@ mod projection;
 mod reach;
 mod scope;
 mod start;
+mod trail_count;
 mod transactions;
 mod update;
 mod used;

@@ -13,6 +13,7 @@ use quoit_cypher::functions::Function;
 use quoit_graph::Direction;
 use smallvec::SmallVec;
 
+use super::trail_count;
 use crate::expression::{Expr, LabelTest, NameRef, PathPart, Slot, SubqueryKind};
 use crate::plan::{Aggregate, Expand, Op, Other, Plan, Reach, Segment, VarExpand, Width};
 
@@ -20,7 +21,7 @@ use crate::plan::{Aggregate, Expand, Op, Other, Plan, Reach, Segment, VarExpand,
 const STAGES_MAX: u64 = 16;
 
 /// What of a frame's rows is read.
-type Slots = HashSet<Slot>;
+pub(super) type Slots = HashSet<Slot>;
 
 /// What is wanted of a plan's rows.
 #[derive(Clone)]
@@ -50,7 +51,8 @@ pub(super) fn improve_subquery(plan: Plan, kind: SubqueryKind) -> Plan {
     below(plan, wanted)
 }
 
-fn below(mut plan: Plan, wanted: Wanted) -> Plan {
+fn below(plan: Plan, wanted: Wanted) -> Plan {
+    let mut plan = trail_count::count(plan);
     let first = wanted.first;
     let slots = match &plan.op {
         Op::Distinct(slots) => Some((0..*slots).collect()),
@@ -100,7 +102,7 @@ fn reads(expr: &Expr, out: &mut Slots) {
 }
 
 /// The slots that some expressions read.
-fn all_reads<'e>(exprs: impl IntoIterator<Item = &'e Expr>) -> Slots {
+pub(super) fn all_reads<'e>(exprs: impl IntoIterator<Item = &'e Expr>) -> Slots {
     let mut read = Slots::new();
     exprs.into_iter().for_each(|expr| reads(expr, &mut read));
     read
@@ -151,6 +153,7 @@ fn reads_of(op: &Op) -> Option<Slots> {
             others(&reach.excluded, &[reach.from]);
             read.extend(reach.into.then_some(reach.to));
         }
+        Op::TrailCount(count) => others(&count.unique, &[count.from]),
         _ => return None,
     }
     Some(read)
@@ -224,13 +227,13 @@ struct Chain {
 }
 
 /// One expansion of a chain.
-enum Link<'a> {
+pub(super) enum Link<'a> {
     Single(&'a Expand),
     Variable(&'a VarExpand),
 }
 
 impl<'a> Link<'a> {
-    fn of(op: &'a Op) -> Option<Link<'a>> {
+    pub(super) fn of(op: &'a Op) -> Option<Link<'a>> {
         match op {
             Op::Expand(expand) if !expand.into => Some(Link::Single(expand)),
             Op::VarExpand(expand)
@@ -244,46 +247,46 @@ impl<'a> Link<'a> {
         }
     }
 
-    fn from(&self) -> Slot {
+    pub(super) fn from(&self) -> Slot {
         match self {
             Link::Single(expand) => expand.from,
             Link::Variable(expand) => expand.from,
         }
     }
 
-    fn to(&self) -> Slot {
+    pub(super) fn to(&self) -> Slot {
         match self {
             Link::Single(expand) => expand.to,
             Link::Variable(expand) => expand.to,
         }
     }
 
-    fn edge(&self) -> Slot {
+    pub(super) fn edge(&self) -> Slot {
         match self {
             Link::Single(expand) => expand.edge,
             Link::Variable(expand) => expand.edges,
         }
     }
 
-    fn into(&self) -> bool {
+    pub(super) fn into(&self) -> bool {
         matches!(self, Link::Variable(expand) if expand.into)
     }
 
-    fn unique(&self) -> &'a [Other] {
+    pub(super) fn unique(&self) -> &'a [Other] {
         match self {
             Link::Single(expand) => &expand.unique,
             Link::Variable(expand) => &expand.unique,
         }
     }
 
-    fn range(&self) -> (u64, u64) {
+    pub(super) fn range(&self) -> (u64, u64) {
         match self {
             Link::Single(_) => (1, 1),
             Link::Variable(expand) => (expand.min, expand.max),
         }
     }
 
-    fn segment(&self, conditions: Vec<Expr>) -> Segment {
+    pub(super) fn segment(&self, conditions: Vec<Expr>) -> Segment {
         let (direction, types): (Direction, &[NameRef]) = match self {
             Link::Single(expand) => (expand.direction, &expand.types),
             Link::Variable(expand) => (expand.direction, &expand.types),
@@ -506,7 +509,7 @@ fn replace(operators: &mut Vec<Plan>, chain: Chain, width: &Width) {
 }
 
 /// The labels that a condition asks of a vertex, if it asks for all of some and for nothing else.
-fn labels_of(predicate: &Expr, vertex: Slot) -> Option<Vec<NameRef>> {
+pub(super) fn labels_of(predicate: &Expr, vertex: Slot) -> Option<Vec<NameRef>> {
     let Expr::HasLabels(object, test, _) = predicate else {
         return None;
     };
@@ -581,12 +584,19 @@ fn writes_of(op: &Op, out: &mut Slots) {
             out.extend((!bound.to_bound).then_some(bound.to));
         }
         Op::Reach(reach) => out.extend((!reach.into).then_some(reach.to)),
+        Op::TrailCount(count) => {
+            out.insert(count.count);
+        }
         _ => {}
     }
 }
 
 /// Whether an expansion's edges must differ from those of a chain, and from nothing else that those need not differ from.
-fn is_same_trail(links: &[(usize, Link<'_>)], excluded: &[Other], unique: &[Other]) -> bool {
+pub(super) fn is_same_trail(
+    links: &[(usize, Link<'_>)],
+    excluded: &[Other],
+    unique: &[Other],
+) -> bool {
     let of_chain = links.iter().map(|(_, link)| link.edge());
     let count = excluded.len() + links.len();
     unique.len() == count
