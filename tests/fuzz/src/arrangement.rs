@@ -55,7 +55,12 @@ impl Arrangement {
 
     /// Every arrangement of the graph that `statements` make; the first is the plainest.
     pub fn all(statements: &[String]) -> Vec<Arrangement> {
+        let plain = QueryOptions {
+            plain: true,
+            ..QueryOptions::default()
+        };
         let arrangements = vec![
+            Arrangement::new("plain operators", 1, Drive::Through, plain),
             Arrangement::new("one shard", 1, Drive::Through, QueryOptions::default()),
             Arrangement::new("indexes", 1, Drive::Through, QueryOptions::default()),
             Arrangement::new(
