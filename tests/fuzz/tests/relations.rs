@@ -154,6 +154,17 @@ fn a_pattern_of_variable_length_is_its_lengths_written_out() {
                     found.len(),
                     all.len()
                 );
+                for counting in ["count(*)", "count(b)", "sum(1)"] {
+                    assert_eq!(
+                        number(
+                            arrangement,
+                            &format!("MATCH {pattern} RETURN {counting} AS n")
+                        ),
+                        all.len(),
+                        "seed {seed}, {}: {pattern} {counting}",
+                        arrangement.name
+                    );
+                }
                 let found = rows(
                     arrangement,
                     &format!("MATCH {pattern} RETURN DISTINCT a.id AS a, b.id AS b"),
