@@ -38,6 +38,7 @@ pub mod temporal;
 pub use execution::{Demand, Execution, RowSink, Step, Summary};
 pub use operator::{Context, FileRead, Wait, write_error};
 pub use plan::describe::{Measured, PlanTree};
+pub use planner::{Advice, AdviceKind};
 pub use prepared::{Kind, Mode, Parameters, Prepared};
 pub use procedure::{Field, FieldType, Procedure, Progress, Run};
 pub use query_core::{QueryCore, QueryOptions};

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use quoit_cypher::ast::{AdminStatement, Statement, StatementBody, StatementMode};
 use quoit_cypher::check::Effects;
+use quoit_graph::Graph;
 use quoit_graph::value::Value;
 
 use crate::plan::describe::{self, Line, Measured, PlanTree};
-use crate::planner::PlannedQuery;
+use crate::planner::{Advice, PlannedQuery};
 use crate::schema::SchemaPlan;
 
 /// What a statement does, without running it.
@@ -95,6 +96,19 @@ impl Prepared {
         let planned = self.inner.planned.as_ref();
         self.inner.mode != Mode::Explain
             && planned.is_some_and(|planned| planned.has_inner_transactions)
+    }
+
+    /// What its author may want to know, of what still holds; nothing for nearly all queries.
+    pub fn advice<'a>(&'a self, graph: &'a Graph) -> impl Iterator<Item = &'a Advice> {
+        let planned = self.inner.planned.iter();
+        planned
+            .flat_map(|planned| &planned.advice)
+            .filter(|advice| advice.holds(graph))
+    }
+
+    /// Whether places in the plan are those of another text with the same key.
+    pub fn is_borrowed(&self) -> bool {
+        self.borrowed
     }
 
     /// The `type` of Bolt's summary: `r`, `w`, `rw` or `s`.

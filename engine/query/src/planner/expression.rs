@@ -8,6 +8,7 @@ use quoit_cypher::error::{Detail, Error};
 use quoit_cypher::functions::Function;
 use quoit_graph::value::Value;
 
+use super::advice::AdviceKind;
 use super::pattern::path_of;
 use super::scope::Scope;
 use super::{ParameterSource, Planner, long, reach, unsupported, used};
@@ -91,10 +92,12 @@ impl Planner<'_> {
             ),
             ExprKind::HasLabels(labels) => {
                 let operand = self.expr(&labels.operand, scope)?;
+                self.mention_labels(AdviceKind::UnknownLabel, &labels.labels);
                 Expr::HasLabels(Box::new(operand), self.label_test(&labels.labels)?, place)
             }
             ExprKind::Property(property) => {
                 let object = self.expr(&property.object, scope)?;
+                self.mention_key(property);
                 Expr::Property(Box::new(object), NameRef::new(&property.key.name), place)
             }
             ExprKind::Index(pair) => Expr::Index(
@@ -493,6 +496,7 @@ impl Planner<'_> {
             .iter()
             .chain(&given)
             .for_each(|expr| used::in_expr(expr, &mut mentioned));
+        self.mention_patterns(std::slice::from_ref(pattern));
         let (mut inner, imports) = self.enter(&mentioned, scope);
         let start = Plan::leaf(Op::Unit(inner.width()));
         let mut plan =

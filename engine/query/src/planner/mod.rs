@@ -4,6 +4,7 @@
 //! become a slot or a local; what the engine cannot do is refused here, with the place and the name of the construct; a plan that writes gives
 //! no row out before all its writes are done.
 
+mod advice;
 mod columns;
 mod conditions;
 mod degree;
@@ -26,7 +27,7 @@ mod used;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use quoit_cypher::ast::{self, Clause, ClauseKind, Imports, Query, SingleQuery, UnionKind, Yield};
 use quoit_cypher::error::{Detail, Error};
 use quoit_cypher::span::Span;
@@ -36,6 +37,7 @@ use quoit_graph::{
     Statistics,
 };
 
+pub use advice::{Advice, AdviceKind};
 pub use expression::literal_value;
 
 use crate::expression::{Expr, Place};
@@ -58,6 +60,8 @@ pub struct PlannedQuery {
     pub subqueries: u32,
     /// It commits transactions within itself.
     pub has_inner_transactions: bool,
+    /// What its author may want to know.
+    pub advice: Vec<Advice>,
     /// It asks for random numbers, so each execution needs a seed.
     pub is_volatile: bool,
 }
@@ -166,6 +170,8 @@ pub fn plan_query(
         wanted_order: WantedOrder::default(),
         hinted: Vec::new(),
         labels: HashMap::new(),
+        advice: Vec::new(),
+        matched: HashSet::new(),
         nested: 0,
         nested_in_expressions: 0,
         transactions: None,
@@ -185,6 +191,7 @@ pub fn plan_query(
         parameters: planner.parameters,
         locals: planner.locals,
         subqueries: planner.subqueries,
+        advice: planner.advice,
         has_inner_transactions: planner.transactions.is_some(),
         is_volatile: planner.is_volatile,
     })
@@ -204,6 +211,10 @@ struct Planner<'c> {
     wanted_order: WantedOrder,
     /// Labels or types, and properties, of indexes that the query's author asks for.
     hinted: Vec<(Box<str>, Vec<Box<str>>)>,
+    /// What the query's author may want to know.
+    advice: Vec<Advice>,
+    /// Variables that a pattern has found for sure, as nodes or relationships.
+    matched: HashSet<ast::VarId>,
     /// Queries around the one at work, and those of them that stand in expressions.
     nested: u32,
     nested_in_expressions: u32,
@@ -256,6 +267,10 @@ impl Planner<'_> {
                     let owner = label.iter().map(|label| label.name.clone());
                     let keys = properties.iter().filter_map(|path| path.first());
                     let keys: Vec<_> = keys.map(|key| key.name.clone()).collect();
+                    if let (Some(label), false) = (label, keys.is_empty()) {
+                        let keys: Vec<&str> = keys.iter().map(|key| &**key).collect();
+                        self.mention_index(&label.name, &keys, label.span);
+                    }
                     self.hinted.extend(owner.map(|owner| (owner, keys.clone())));
                 }
                 ast::QueryHint::HopsLimit(expr) => {

@@ -40,6 +40,7 @@ impl Planner<'_> {
         if matching.repeatable {
             return Err(unsupported("REPEATABLE ELEMENTS", span));
         }
+        self.mention_match(matching, span, scope);
         for hint in &matching.hints {
             if let MatchHint::Index {
                 label, properties, ..

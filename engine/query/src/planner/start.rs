@@ -282,16 +282,21 @@ impl Planner<'_> {
         best
     }
 
-    /// Whether the query's author asked for an index.
-    fn is_hinted(&self, definition: &IndexDefinition) -> bool {
+    /// Whether an index is of that label or type.
+    pub(super) fn is_of(&self, definition: &IndexDefinition, owner: &str) -> bool {
         let names = self.catalog.graph.names();
-        let owner = match (definition.label(), definition.edge_type()) {
+        let name = match (definition.label(), definition.edge_type()) {
             (Some(label), _) => names.label_name(label),
             (_, Some(type_)) => names.type_name(type_),
             _ => None,
         };
+        name.is_some_and(|name| **name == *owner)
+    }
+
+    /// Whether the query's author asked for an index.
+    fn is_hinted(&self, definition: &IndexDefinition) -> bool {
         self.hinted.iter().any(|(label, keys)| {
-            owner.is_some_and(|owner| **owner == **label)
+            self.is_of(definition, label)
                 && keys.len() == definition.keys().len()
                 && keys
                     .iter()

@@ -14,6 +14,7 @@
 //! `statement` (admin statements), `settle` (commits), `answer` (failures and summaries), then `login`, `route`, `intake`,
 //! `transport`, `greeting`.
 
+mod advice;
 mod answer;
 pub(crate) mod greeting;
 mod intake;

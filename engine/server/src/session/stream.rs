@@ -5,7 +5,6 @@
 //! before; between two batches nothing borrows storage; a statement that met a conflict begins again only while none of
 //! its rows has been written.
 
-use super::answer;
 use super::intake::{Intake, Notices};
 use super::load;
 use super::settle::Ask;
@@ -15,6 +14,7 @@ use super::{
     NOOP_INTERVAL, Next, STALL_TIME, STREAMS_MAX, Session, TURN, TransactionOptions, UNSENT_HIGH,
     UNSENT_LOW, Work, stopped,
 };
+use super::{advice, answer};
 use crate::admin;
 use crate::node::DATABASE;
 use crate::wire::{parameter, record};
@@ -489,6 +489,12 @@ impl Session {
             stream
                 .notices
                 .extend(notices.map(answer::schema_notification));
+            let prepared = &query.prepared;
+            let text = (!prepared.is_borrowed()).then_some(query.text.as_str());
+            let advice = prepared.advice(self.node.core.graph());
+            stream
+                .notices
+                .extend(advice.filter_map(|advice| advice::notification(advice, text, &filter)));
         }
         let read_only = match &self.transaction {
             Some(tx) => {

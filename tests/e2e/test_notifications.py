@@ -1,0 +1,38 @@
+"""What the author of a query is told in its summary, in the words of notifications and of GQL statuses."""
+
+import neo4j
+
+
+def told(session, query):
+    summary = session.run(query).consume()
+    return [(n["code"].rsplit(".", 1)[1], n.get("position")) for n in summary.notifications or []]
+
+
+def test_unknown_names_and_products_are_told_with_their_places(alone):
+    with alone.driver.session() as session:
+        session.run("CREATE (:Person {name: 'Ann'})").consume()
+        assert told(session, "MATCH (n:Person) RETURN n.name") == []
+        assert told(session, "MATCH (n:Persn)\nRETURN n.nme") == [
+            ("UnknownLabelWarning", {"offset": 9, "line": 1, "column": 10}),
+            ("UnknownPropertyKeyWarning", {"offset": 25, "line": 2, "column": 10}),
+        ]
+        assert [code for code, _ in told(session, "MATCH (a:Person), (b:Person) RETURN count(*)")] == ["CartesianProduct"]
+        # A plan that is used again tells it again, until it no longer holds.
+        assert len(told(session, "MATCH (n:Persn)\nRETURN n.nme")) == 2
+        session.run("CREATE (:Persn {nme: 1})").consume()
+        assert told(session, "MATCH (n:Persn)\nRETURN n.nme") == []
+
+
+def test_statuses_carry_the_same_and_filters_hold_it_back(alone):
+    query = "MATCH (n:Nothing), (m:Nothing) RETURN n"
+    with alone.driver.session() as session:
+        statuses = session.run(query).consume().gql_status_objects
+        assert {status.gql_status for status in statuses} == {"02000", "01N50", "03N90"}
+    for options, kept in [
+        ({"notifications_min_severity": "WARNING"}, {"UnknownLabelWarning"}),
+        ({"notifications_disabled_classifications": ["UNRECOGNIZED"]}, {"CartesianProduct"}),
+        ({"notifications_min_severity": "OFF"}, set()),
+    ]:
+        with neo4j.GraphDatabase.driver(f"bolt://{alone.address}", auth=("someone", "x"), **options) as driver:
+            with driver.session() as session:
+                assert {code for code, _ in told(session, query)} == kept, options
