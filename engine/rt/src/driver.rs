@@ -207,6 +207,8 @@ struct Spin {
     vain: Cell<u32>,
 }
 
+/// What giving way takes at most when nobody takes the turn.
+const NOTHING: Duration = Duration::from_micros(10);
 /// Up to 2^10 parks without a spin after ten in vain: then it costs a thousandth.
 const VAIN_MAX: u32 = 10;
 
@@ -228,15 +230,25 @@ impl Spin {
             self.skip.set(self.skip.get() - 1);
             return false;
         }
-        let deadline = rt.now() + self.max;
-        while rt.now() < deadline {
+        let mut now = rt.now();
+        let deadline = now + self.max;
+        while now < deadline {
             if has_work() {
                 self.vain.set(0);
                 return true;
             }
             // Whoever else wants this CPU gets it, and then this spin was in vain.
             std::thread::yield_now();
+            let back = rt.now();
+            if back.saturating_since(now) > NOTHING {
+                break;
+            }
             visits.requeue().await;
+            now = rt.now();
+            if now.saturating_since(back) > NOTHING {
+                // The core's own tasks have work: it is not idle, and they wake this task when they yield.
+                return false;
+            }
         }
         self.vain.set((self.vain.get() + 1).min(VAIN_MAX));
         self.skip.set((1 << self.vain.get()) - 2);
