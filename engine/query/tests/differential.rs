@@ -414,7 +414,7 @@ fn edges_that_are_counted_are_those_that_are_walked() {
 
 #[test]
 fn joins_by_hash_give_the_pairs_that_are_found_one_by_one() {
-    run(15_485_863, 80, &["HashJoin", "Cartesian"], joins);
+    run(15_485_863, 25, &["HashJoin", "Cartesian"], joins);
 }
 
 #[test]
