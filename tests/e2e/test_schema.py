@@ -68,9 +68,11 @@ def test_the_schema_is_shown_in_neo4js_columns_with_yield(server):
     server.rows("CREATE EDGE INDEX ON :T(since)")
     server.rows("CREATE CONSTRAINT one FOR (n:P) REQUIRE n.id IS UNIQUE")
     rows = server.rows("SHOW INDEXES YIELD name, type, entityType, labelsOrTypes, properties, state")
+    made = rows[1][0]
+    assert made.startswith("index_")
     assert rows == [
         ["two", "RANGE", "NODE", ["P"], ["id", "name"], "ONLINE"],
-        [None, "RANGE", "RELATIONSHIP", ["T"], ["since"], "ONLINE"],
+        [made, "RANGE", "RELATIONSHIP", ["T"], ["since"], "ONLINE"],
     ]
     with server.driver.session() as session:
         result = session.run("SHOW CONSTRAINTS YIELD *")
@@ -82,7 +84,7 @@ def test_the_schema_is_shown_in_neo4js_columns_with_yield(server):
     assert server.rows("SHOW RANGE INDEXES WHERE entityType = 'RELATIONSHIP' RETURN properties") == [[["since"]]]
     assert server.rows("SHOW UNIQUE CONSTRAINTS YIELD name ORDER BY name LIMIT 3") == [["one"]]
     assert server.rows("SHOW PROPERTY TYPE CONSTRAINTS") == []
-    assert server.rows("CALL db.indexes() YIELD name, type WHERE name IS NOT NULL RETURN name, type") == [["two", "RANGE"]]
+    assert server.rows("CALL db.indexes() YIELD name, type RETURN name, type") == [["two", "RANGE"], [made, "RANGE"]]
     assert server.rows("CALL db.constraints() YIELD name, description") == [
         ["one", "CONSTRAINT ON ( p:P ) ASSERT (p.id) IS UNIQUE"]]
     with server.driver.session() as session:

@@ -31,6 +31,12 @@ fn notice(db: &Db, text: &str) -> (&'static str, String) {
 }
 
 /// Indexes as `name :owner(keys)`.
+/// A name, if someone has given it.
+fn given(name: Option<&str>) -> &str {
+    let made = |name: &&str| name.starts_with("index_");
+    name.filter(|name| !made(name)).unwrap_or_default()
+}
+
 fn indexes(db: &Db) -> Vec<String> {
     let graph = db.core.graph();
     let names = graph.names();
@@ -58,7 +64,7 @@ fn indexes(db: &Db) -> Vec<String> {
             };
             format!(
                 "{}:{owner}({}){order}",
-                index.name.as_deref().unwrap_or_default(),
+                given(index.name.as_deref()),
                 keys.join(", ")
             )
         })
@@ -298,7 +304,7 @@ fn indexes_are_listed_as_neo4j_lists_them() {
             vec![
                 "one|RANGE|NODE|[L]|[p]|ONLINE",
                 "two|RANGE|RELATIONSHIP|[T]|[a,b]|ONLINE",
-                "null|LOOKUP|NODE|[L]|[]|ONLINE",
+                "index_3d45d754|LOOKUP|NODE|[L]|[]|ONLINE",
             ],
         ),
         ("SHOW INDEX YIELD name AS n WHERE n = 'two'", vec!["two"]),
@@ -421,7 +427,7 @@ fn a_name_for_what_is_there_under_another_is_not_lost_in_silence() {
     );
     assert_eq!(
         told("CREATE INDEX two FOR (n:L) ON (n.q)"),
-        "Index on label L on properties q already exists, without a name: it is not named `two` too"
+        "Index on label L on properties q already exists, as `index_1777ab40`: it is not named `two` too"
     );
     let message = told("CREATE CONSTRAINT two FOR (n:L) REQUIRE n.p IS UNIQUE");
     assert!(message.contains("as `key`"), "{message}");
@@ -441,4 +447,43 @@ fn a_name_for_what_is_there_under_another_is_not_lost_in_silence() {
     let text = "CREATE CONSTRAINT two IF NOT EXISTS FOR (n:L) REQUIRE n.p IS UNIQUE";
     assert!(notice(&db, text).1.ends_with("already exists, as `key`."));
     assert_eq!(indexes(&db), ["one:L(p)", ":L(q)"]);
+}
+
+#[test]
+fn what_nobody_has_named_gets_a_name_of_its_own_by_which_it_can_be_dropped() {
+    let db = Db::new();
+    for statement in [
+        "CREATE INDEX ON :L",
+        "CREATE INDEX ON :L(p)",
+        "CREATE INDEX ON :L(p, q)",
+        "CREATE INDEX ON :L(q, p)",
+        "CREATE INDEX ON :LL(p) WITH CONFIG {\"order\": \"DESC\"}",
+        "CREATE EDGE INDEX ON :L(p)",
+        "CREATE CONSTRAINT ON (n:L) ASSERT n.p IS UNIQUE",
+        "CREATE CONSTRAINT ON (n:L) ASSERT EXISTS (n.p)",
+        "CREATE CONSTRAINT ON (n:L) ASSERT n.p IS TYPED STRING",
+    ] {
+        db.run(statement);
+    }
+    let names = |what: &str| -> Vec<String> {
+        let names = texts(db.run(&format!("SHOW {what} YIELD name")));
+        names.into_iter().collect()
+    };
+    let (indexes, constraints) = (names("INDEXES"), names("CONSTRAINTS"));
+    assert_eq!((indexes.len(), constraints.len()), (6, 3));
+    assert!(indexes.iter().all(|name| name.starts_with("index_")));
+    let mut all: Vec<&String> = indexes.iter().chain(&constraints).collect();
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 9, "{all:?}");
+    db.run(&format!("DROP INDEX {}", indexes[1]));
+    db.run(&format!("DROP CONSTRAINT {}", constraints[1]));
+    assert_eq!((names("INDEXES").len(), names("CONSTRAINTS").len()), (5, 2));
+    // A name that someone has given to something else is not given again.
+    db.run(&format!(
+        "CREATE INDEX {} FOR (n:Other) ON (n.p)",
+        indexes[1]
+    ));
+    db.run("CREATE INDEX ON :L(p)");
+    assert!(names("INDEXES").contains(&format!("{}_2", indexes[1])));
 }

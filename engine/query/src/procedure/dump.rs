@@ -18,6 +18,7 @@ use quoit_graph::{
 use super::literal::{quoted, write_value};
 use super::{Field, FieldType, Procedure, Progress, Run};
 use crate::operator::Context;
+use crate::schema::name;
 
 /// A step's text, in bytes.
 const STEP_BYTES: usize = 64 << 10;
@@ -271,7 +272,9 @@ fn index_statement(index: &IndexInfo, graph: &Graph) -> String {
         Order::Ascending => "",
         Order::Descending => " WITH CONFIG {\"order\": \"DESC\"}",
     };
-    match (&index.name, label, type_) {
+    let made = name::of_index(definition, names);
+    let given = index.name.as_ref().filter(|known| ***known != *made);
+    match (given, label, type_) {
         // A name is given in Neo4j's form only, which takes properties only.
         (Some(name), Some(label), _) if !keys.is_empty() && order.is_empty() => {
             let (name, label, keys) = (quoted(name), quoted(label), keys_of(keys, "n.", graph));
@@ -312,7 +315,8 @@ fn constraint_statement(constraint: &ConstraintInfo, graph: &Graph) -> String {
             .map_or("", |name| name),
     );
     let keys = keys_of(definition.keys(), "u.", graph);
-    if let Some(name) = &constraint.name {
+    let made = name::of_constraint(definition, graph.names());
+    if let Some(name) = constraint.name.as_ref().filter(|known| ***known != *made) {
         let rule = match definition {
             ConstraintDefinition::Exists { .. } => format!("{keys} IS NOT NULL"),
             ConstraintDefinition::Unique { .. } => format!("({keys}) IS UNIQUE"),

@@ -4,6 +4,7 @@
 //! [`crate::query_core`]; carried out by [`run`]. What always holds: a plan names labels, types and properties by their names, so that
 //! nothing is made of a statement that is only prepared.
 
+pub(crate) mod name;
 mod run;
 mod show;
 

@@ -70,9 +70,14 @@ impl SchemaRun {
             } => {
                 if run.is_free(name.as_ref(), *may_exist, txn)? {
                     let definition = index.define(txn)?;
-                    let name_text = name.as_ref().map(|name| &*name.text);
+                    let graph = txn.core().graph().clone();
+                    let made = super::name::of_index(&definition, graph.names());
+                    let name_text = match name {
+                        Some(name) => name.text.to_string(),
+                        None => super::name::unused(made.clone(), &graph),
+                    };
                     run.build = txn
-                        .create_index(definition.clone(), name_text)
+                        .create_index(definition.clone(), Some(&name_text))
                         .map_err(write_error)?;
                     match run.build {
                         Some(_) => {
@@ -83,7 +88,9 @@ impl SchemaRun {
                             let known = indexes.find(|known| known.definition.is_same(&definition));
                             run.is_there_already(
                                 ("IndexAlreadyExists", format!("Index on {}", index.text())),
-                                known.and_then(|known| known.name),
+                                known
+                                    .and_then(|known| known.name)
+                                    .filter(|known| name.is_some() || **known != *made),
                                 name.as_ref().filter(|_| !may_exist),
                             )?;
                         }
@@ -119,9 +126,14 @@ impl SchemaRun {
             } => {
                 if run.is_free(name.as_ref(), *may_exist, txn)? {
                     let definition = constraint.define(txn)?;
-                    let name_text = name.as_ref().map(|name| &*name.text);
+                    let graph = txn.core().graph().clone();
+                    let made = super::name::of_constraint(&definition, graph.names());
+                    let name_text = match name {
+                        Some(name) => name.text.to_string(),
+                        None => super::name::unused(made.clone(), &graph),
+                    };
                     run.build = txn
-                        .create_constraint(definition.clone(), name_text)
+                        .create_constraint(definition.clone(), Some(&name_text))
                         .map_err(write_error)?;
                     match (&run.build, constraint.rule) {
                         (Some(_), _) => run.note(
@@ -141,7 +153,9 @@ impl SchemaRun {
                             let what = format!("Constraint {}", constraint.text());
                             run.is_there_already(
                                 ("ConstraintAlreadyExists", what),
-                                known.and_then(|known| known.name),
+                                known
+                                    .and_then(|known| known.name)
+                                    .filter(|known| name.is_some() || **known != *made),
                                 name.as_ref().filter(|_| !may_exist),
                             )?;
                         }
