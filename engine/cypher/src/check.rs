@@ -15,6 +15,7 @@ mod projection;
 mod same;
 mod scope;
 mod types;
+mod written;
 
 use std::collections::BTreeSet;
 

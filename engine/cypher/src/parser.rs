@@ -10,8 +10,10 @@
 mod admin;
 mod atom;
 mod clause;
+mod expansion;
 mod expression;
 mod input;
+mod label;
 #[cfg(test)]
 mod linear;
 mod pattern;

@@ -62,6 +62,17 @@ const NESTED: &[(&str, &str, &str, &str, &str)] = &[
     ("MATCH (a:", "(", "L", ")", ") RETURN a"),
     ("MATCH (a:", "!", "L", "", ") RETURN a"),
     ("MATCH ", "(", "(a)-->(b)", ")", " RETURN 1"),
+    ("MATCH ", "(", "(a)-->(b)", " WHERE true)", " RETURN 1"),
+    ("RETURN 1 IS :: ", "LIST<", "INTEGER", ">", " AS x"),
+    ("RETURN 1 IS :: ", "", "INTEGER", " LIST", " AS x"),
+    ("MATCH ()-[r:", "(", "A", ")", "]->() RETURN 1"),
+    (
+        "WITH {a: 1} AS x MATCH ()-[*..",
+        "",
+        "x",
+        ".a",
+        "]->() RETURN 1",
+    ),
     (
         "",
         "CREATE TRIGGER t AFTER COMMIT EXECUTE ",
@@ -159,6 +170,18 @@ fn long_lists_of_things_are_no_problem() {
         format!("RETURN 1 AS a{}", " UNION ALL RETURN 1 AS a".repeat(20_000)),
         format!("RETURN '{}' AS x", "x".repeat(1_000_000)),
         format!("MATCH (a){} RETURN a", "-->()".repeat(100_000)),
+        format!("MATCH (a){} RETURN a", "(()-->())+".repeat(50_000)),
+        format!("MATCH (a){} RETURN a", "-->{1,2}()".repeat(50_000)),
+        format!(
+            "MATCH SHORTEST 2 GROUPS ((a){} WHERE true) RETURN a",
+            "(()-->()){2,}()".repeat(50_000)
+        ),
+        format!(
+            "MATCH (()-->() WHERE true{})+ RETURN 1",
+            " AND true".repeat(50_000)
+        ),
+        format!("MATCH ()-[r:A{}]->() RETURN r", "|!B&C".repeat(50_000)),
+        format!("RETURN 1 IS :: INTEGER{} AS x", " | FLOAT".repeat(50_000)),
         format!(
             "RETURN DISTINCT {}1 AS z ORDER BY {}1",
             (0..20_000)

@@ -224,6 +224,13 @@ fn filters_are_asked_at_each_step() {
              MATCH p = allShortestPaths((a)-[*]->(b)) WHERE all(r IN relationships(p) WHERE r.w < 3 AND endNode(r).id <> 2)",
         );
         all_of_the_best(&format!("seed {seed}"), &all_conditional, &light);
+        // Half of it as a filter, half as a condition on the path.
+        let filtered = paths(
+            &db,
+            "MATCH (a:V), (b:V) WHERE a <> b
+             MATCH p = allShortestPaths((a)-[* (e, n | n.id <> 2)]->(b)) WHERE all(r IN relationships(p) WHERE r.w < 3)",
+        );
+        all_of_the_best(&format!("seed {seed}"), &filtered, &light);
     }
 }
 
@@ -343,4 +350,16 @@ fn the_lambda_sees_the_path_and_its_weight_so_far() {
     assert_eq!(found("r, n, p | length(p) <= 2"), 2);
     assert_eq!(found("r, n, p, w | w < 3"), 2);
     assert_eq!(found("r, n | true"), 3);
+    // Where nothing weighs, each relationship weighs one.
+    for (pattern, longest) in [
+        ("-[r * (e, n | e.w = 1)]->", 3),
+        ("-[r * (e, n, p | length(p) <= 2)]->", 2),
+        ("-[r * (e, n, p, w | w < 3 AND length(p) = w)]->", 2),
+        ("-[r *BFS (e, n, p, w | w < 3 AND length(p) = w)]->", 2),
+        ("-[r *BFS ..2 (e, n | true)]->", 2),
+        ("-[r *ALLSHORTEST 2 (e, n | e.w) total]->", 2),
+    ] {
+        let text = format!("MATCH (a:A) MATCH (a){pattern}(b) RETURN max(size(r))");
+        assert_eq!(db.number(&text), longest, "{text}");
+    }
 }

@@ -354,7 +354,10 @@ fn the_second_use_of_a_text_comes_from_the_cache() {
 fn what_cannot_be_done_yet_is_refused_by_name_and_place() {
     let db = Db::new();
     for (text, part) in [
-        ("MATCH ((a)-->(b)){2} RETURN a", "parenthesised"),
+        (
+            "MATCH ANY SHORTEST (a)-[*BFS]->(b)-->(c) RETURN c",
+            "a search within a path",
+        ),
         ("LOAD JSONL FROM 'x' AS row RETURN row", "LOAD JSONL"),
         (
             "RETURN EXISTS { LOAD CSV FROM 'x' AS row RETURN row } AS e",

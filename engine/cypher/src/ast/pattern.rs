@@ -9,6 +9,8 @@ use crate::span::Span;
 pub struct PathPattern {
     /// `p =`.
     pub variable: Option<Variable>,
+    /// `p =` within parentheses around the whole pattern: the same path, which conditions in there can name.
+    pub inner: Option<Variable>,
     /// Which of the matching paths are wanted.
     pub selector: PathSelector,
     /// The first node.
@@ -33,20 +35,22 @@ pub struct Hop {
 pub enum Step {
     /// A relationship pattern, possibly of variable length.
     Relationship(Box<RelationshipPattern>),
-    /// A parenthesised path pattern, possibly repeated.
+    /// A path pattern that is repeated.
     Group(Box<PathGroup>),
 }
 
 /// `((a)-[r]->(b) WHERE ...){1,3}`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PathGroup {
-    /// The pattern that is repeated. Its variables are lists outside if there is a quantifier.
+    /// The pattern that is repeated. Its variables are lists outside.
     pub pattern: PathPattern,
+    /// The list of all relationships of all repetitions, in the order of the path. Filled by the check.
+    pub id: VarId,
     /// `WHERE` inside the parentheses, looked at once a repetition.
     pub filter: Option<Expr>,
-    /// How often; `None` = once, as plain parentheses.
-    pub quantifier: Option<Quantifier>,
-    /// The variables of `pattern` as seen outside, if there is a quantifier: (inner, outer list). Filled by the check.
+    /// How often.
+    pub quantifier: Quantifier,
+    /// The variables of `pattern` as seen outside: (inner, outer list). Filled by the check.
     pub exports: Vec<(VarId, VarId)>,
     /// Where it stands.
     pub span: Span,
@@ -234,6 +238,45 @@ pub enum LabelExpr {
     Wildcard(Span),
 }
 
+impl PathGroup {
+    /// The relationship, if nothing else is asked of what is repeated: `-[r:T]->+`.
+    pub fn lone_relationship(&self) -> Option<&RelationshipPattern> {
+        let ([hop], None) = (self.pattern.hops.as_slice(), &self.filter) else {
+            return None;
+        };
+        let Step::Relationship(relationship) = &hop.step else {
+            return None;
+        };
+        let is_bare = self.pattern.start.is_bare() && hop.node.is_bare();
+        (is_bare && relationship.expansion == Expansion::Single).then_some(relationship)
+    }
+}
+
+impl NodePattern {
+    /// Whether it neither names nor asks anything.
+    pub fn is_bare(&self) -> bool {
+        self.variable.is_none()
+            && self.labels.is_none()
+            && self.properties.is_none()
+            && self.filter.is_none()
+    }
+
+    /// Whether it stands in the text.
+    pub fn is_written(&self) -> bool {
+        self.span.start < self.span.end
+    }
+}
+
+impl PathSelector {
+    /// Whether it stands in front of the pattern, rather than around it as a function does.
+    pub fn is_prefix(&self) -> bool {
+        !matches!(
+            self,
+            PathSelector::All | PathSelector::ShortestPath | PathSelector::AllShortestPaths
+        )
+    }
+}
+
 impl PathPattern {
     /// The plain relationship patterns with the nodes they lead to; a parenthesised group is skipped.
     pub fn relationships(&self) -> impl Iterator<Item = (&RelationshipPattern, &NodePattern)> {
@@ -243,7 +286,12 @@ impl PathPattern {
         })
     }
 
-    /// All nodes written at this level, in order.
+    /// The last node.
+    pub fn end(&self) -> &NodePattern {
+        self.hops.last().map_or(&self.start, |hop| &hop.node)
+    }
+
+    /// All nodes at this level, in order.
     pub fn nodes(&self) -> impl Iterator<Item = &NodePattern> {
         std::iter::once(&self.start).chain(self.hops.iter().map(|hop| &hop.node))
     }

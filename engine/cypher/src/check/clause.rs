@@ -2,10 +2,11 @@
 
 use super::Checker;
 use super::expression::{Place, invalid_type};
-use super::pattern::{New, Written};
+use super::pattern::New;
 use super::projection::ProjectionKind;
 use super::scope::Frame;
 use super::types::{Base, ValueType};
+use super::written::Written;
 use crate::ast::*;
 use crate::error::{Detail, Error, Result};
 use crate::span::Span;
@@ -197,7 +198,7 @@ impl Checker<'_> {
     #[inline(never)]
     fn matching(&mut self, matching: &mut Match) -> Result<()> {
         self.effects.reads = true;
-        self.match_patterns(&mut matching.patterns, New::Allowed)?;
+        self.patterns_of_match(&mut matching.patterns, matching.repeatable, New::Allowed)?;
         for hint in &mut matching.hints {
             match hint {
                 MatchHint::Index { variable, .. } | MatchHint::Scan { variable, .. } => {

@@ -1,10 +1,10 @@
-//! Patterns: which variables they bind, which they use, and what may be created or merged.
+//! Patterns that are matched: which variables they bind, which they use, what they may ask.
 
 use std::collections::HashSet;
 
 use super::Checker;
 use super::expression::{Place, invalid_type};
-use super::scope::{Frame, already_bound};
+use super::scope::Frame;
 use super::types::{Base, ValueType};
 use crate::ast::*;
 use crate::error::{Detail, Error, Result};
@@ -17,22 +17,29 @@ pub(super) enum New {
     Forbidden,
 }
 
-/// Which clause writes a pattern.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Written {
-    Create,
-    Merge,
-}
-
 impl Checker<'_> {
-    // ------------------------------------------------------------------------------------------------------------ matching
-
     /// Checks the patterns of one MATCH (or of what works like one): binds first, looks at predicates then, so that a
     /// property may name any variable of the clause.
     pub(super) fn match_patterns(&mut self, patterns: &mut [PathPattern], new: New) -> Result<()> {
+        self.patterns_of_match(patterns, false, new)
+    }
+
+    /// As [`Checker::match_patterns`]; `repeatable`: a relationship may be met more than once.
+    pub(super) fn patterns_of_match(
+        &mut self,
+        patterns: &mut [PathPattern],
+        repeatable: bool,
+        new: New,
+    ) -> Result<()> {
+        refuse_company(patterns)?;
         let mut relationships = HashSet::new();
         for pattern in &mut *patterns {
+            if repeatable {
+                refuse_endlessness(pattern)?;
+                relationships.clear();
+            }
             self.bind_path(pattern, new, &mut relationships)?;
+            refuse_emptiness(pattern)?;
         }
         for pattern in patterns {
             self.path_predicates(pattern)?;
@@ -64,7 +71,7 @@ impl Checker<'_> {
             }
             self.bind_node(&mut hop.node, new)?;
         }
-        if let Some(variable) = &mut pattern.variable {
+        for variable in pattern.variable.iter_mut().chain(&mut pattern.inner) {
             match new {
                 New::Allowed => self.bind_new(variable, ValueType::PATH)?,
                 New::Forbidden => return Err(self.undefined(variable)),
@@ -156,45 +163,123 @@ impl Checker<'_> {
         })?;
         relationship.id = variable.id;
         if !seen.insert(variable.id) {
-            let message = format!(
-                "relationship `{}` cannot stand twice in the patterns of one clause",
-                variable.name
-            );
-            return Err(Error::syntax(
-                Detail::RelationshipUniquenessViolation,
-                variable.span,
-                message,
-            ));
+            return Err(stands_twice(variable));
         }
         Ok(())
     }
 
-    /// A group has a frame of its own; what it binds is seen outside as lists if it is repeated.
+    /// A group has a frame of its own; what it binds is seen outside as lists.
     fn bind_group(&mut self, group: &mut PathGroup, new: New) -> Result<()> {
-        let repeated = group.quantifier.is_some();
-        let mut bound: Vec<(Name, VarId)> = self.within(Frame::open(), |checker| {
-            checker.match_patterns(std::slice::from_mut(&mut group.pattern), new)?;
-            if let Some(filter) = &mut group.filter {
-                checker.condition(filter, Place::PREDICATE)?;
+        refuse_group(group)?;
+        let bound = self.within(Frame::open(), |checker| {
+            checker.bind_within_group(&mut group.pattern.start)?;
+            for hop in &mut group.pattern.hops {
+                if let Step::Relationship(relationship) = &mut hop.step {
+                    checker.bind_relationship_within_group(relationship)?;
+                }
+                checker.bind_within_group(&mut hop.node)?;
             }
-            Ok(checker.names().drain().collect())
+            let mut bound: Vec<(Name, VarId)> = checker.names().drain().collect();
+            bound.sort_unstable_by_key(|&(_, id)| id);
+            Ok(bound)
         })?;
-        bound.sort_unstable_by_key(|&(_, id)| id);
         for (name, inner) in bound {
             let (kind, span) = (self.kind(inner), self.variables[inner.0 as usize].span);
-            if !repeated {
-                self.names().insert(name, inner);
-                continue;
-            }
             let mut outer = Variable {
                 name,
                 id: VarId::UNRESOLVED,
                 span,
             };
+            if new == New::Forbidden {
+                return Err(self.undefined(&outer));
+            }
             let outer = self.bind_new(&mut outer, kind.list())?;
             group.exports.push((inner, outer));
         }
+        let lone = group
+            .lone_relationship()
+            .map(|relationship| relationship.id);
+        let mut exports = group.exports.iter();
+        group.id = match exports.find(|(inner, _)| Some(*inner) == lone) {
+            Some((_, outer)) => *outer,
+            None => self.fresh(None, ValueType::RELATIONSHIP.list(), group.span),
+        };
         Ok(())
+    }
+
+    /// Binds a variable of a group, whose name means nothing else; true if it is new in the group.
+    fn bind_own(&mut self, variable: &mut Variable, kind: ValueType) -> Result<bool> {
+        if let Some(id) = self.names().get(&variable.name).copied() {
+            if self.kind(id) == kind {
+                variable.id = id;
+                return Ok(false);
+            }
+            let message = format!(
+                "variable `{}` is a {} and cannot be a {kind} too",
+                variable.name,
+                self.kind(id)
+            );
+            let detail = Detail::VariableTypeConflict;
+            return Err(Error::syntax(detail, variable.span, message));
+        }
+        if self.lookup(&variable.name).is_some() {
+            let message = format!(
+                "variable `{}` is bound outside of the repeated part of the path already",
+                variable.name
+            );
+            return Err(
+                Error::syntax(Detail::VariableAlreadyBound, variable.span, message)
+                    .hint("give it another name within the parentheses: it is another one in each repetition"),
+            );
+        }
+        self.bind(variable, kind);
+        Ok(true)
+    }
+
+    fn bind_within_group(&mut self, node: &mut NodePattern) -> Result<()> {
+        (node.id, node.binds) = match &mut node.variable {
+            None => (self.fresh(None, ValueType::NODE, node.span), true),
+            Some(variable) => {
+                let binds = self.bind_own(variable, ValueType::NODE)?;
+                (variable.id, binds)
+            }
+        };
+        Ok(())
+    }
+
+    fn bind_relationship_within_group(
+        &mut self,
+        relationship: &mut RelationshipPattern,
+    ) -> Result<()> {
+        let kind = ValueType::RELATIONSHIP;
+        (relationship.id, relationship.binds) = match &mut relationship.variable {
+            None => (self.fresh(None, kind, relationship.span), true),
+            Some(variable) => {
+                if !self.bind_own(variable, kind)? {
+                    return Err(stands_twice(variable));
+                }
+                (variable.id, true)
+            }
+        };
+        Ok(())
+    }
+
+    /// Looks at the conditions of a group, which see its variables as they are in one repetition.
+    fn group_predicates(&mut self, group: &mut PathGroup) -> Result<()> {
+        let mut frame = Frame::open();
+        let nodes = group
+            .pattern
+            .nodes()
+            .filter_map(|node| node.variable.as_ref());
+        let relationships = group.pattern.relationships();
+        let relationships = relationships.filter_map(|(step, _)| step.variable.as_ref());
+        for variable in nodes.chain(relationships) {
+            frame.names.insert(variable.name.clone(), variable.id);
+        }
+        self.within(frame, |checker| {
+            checker.path_predicates(&mut group.pattern)?;
+            checker.pattern_filter(&mut group.filter)
+        })
     }
 
     fn path_predicates(&mut self, pattern: &mut PathPattern) -> Result<()> {
@@ -202,12 +287,19 @@ impl Checker<'_> {
         | PathSelector::Shortest(Some(count))
         | PathSelector::ShortestGroups(Some(count)) = &mut pattern.selector
         {
+            if let ExprKind::Literal(literal) = &count.kind
+                && literal.value == LiteralValue::Integer(0)
+            {
+                let message = "the number of paths is not 0";
+                return Err(Error::syntax(Detail::NumberOutOfRange, count.span, message));
+            }
             self.expression(count, Place::VALUE)?;
         }
         self.node_predicates(&mut pattern.start)?;
         for hop in &mut pattern.hops {
-            if let Step::Relationship(relationship) = &mut hop.step {
-                self.relationship_predicates(relationship)?;
+            match &mut hop.step {
+                Step::Relationship(relationship) => self.relationship_predicates(relationship)?,
+                Step::Group(group) => self.group_predicates(group)?,
             }
             self.node_predicates(&mut hop.node)?;
         }
@@ -316,176 +408,9 @@ impl Checker<'_> {
             ))
         })
     }
-
-    // ------------------------------------------------------------------------------------------------------------- writing
-
-    /// Checks the patterns of CREATE or MERGE, from left to right: an element's properties see what stands before it.
-    pub(super) fn written_patterns(
-        &mut self,
-        patterns: &mut [PathPattern],
-        written: Written,
-    ) -> Result<()> {
-        patterns
-            .iter_mut()
-            .try_for_each(|pattern| self.written_path(pattern, written))
-    }
-
-    fn written_path(&mut self, pattern: &mut PathPattern, written: Written) -> Result<()> {
-        if pattern.selector != PathSelector::All {
-            return Err(unexpected(
-                pattern.span,
-                "shortest paths can be matched, not created",
-            ));
-        }
-        let alone = pattern.hops.is_empty();
-        self.written_node(&mut pattern.start, alone, written)?;
-        for hop in &mut pattern.hops {
-            match &mut hop.step {
-                Step::Relationship(relationship) => {
-                    self.written_relationship(relationship, written)?
-                }
-                Step::Group(group) => {
-                    return Err(Error::syntax(
-                        Detail::CreatingVarLength,
-                        group.span,
-                        "a repeated path cannot be created",
-                    ));
-                }
-            }
-            self.written_node(&mut hop.node, false, written)?;
-        }
-        if let Some(variable) = &mut pattern.variable {
-            self.bind_new(variable, ValueType::PATH)?;
-        }
-        Ok(())
-    }
-
-    fn written_node(
-        &mut self,
-        node: &mut NodePattern,
-        alone: bool,
-        written: Written,
-    ) -> Result<()> {
-        if let Some(filter) = &node.filter {
-            return Err(unexpected(
-                filter.span,
-                "WHERE cannot stand in a pattern that is created",
-            ));
-        }
-        let bound = node
-            .variable
-            .as_ref()
-            .and_then(|variable| self.lookup(&variable.name));
-        if let (Some(id), Some(variable)) = (bound, &mut node.variable) {
-            if !self.kind(id).may_be(Base::Node) {
-                let message = format!(
-                    "variable `{}` is a {} and cannot be a node too",
-                    variable.name,
-                    self.kind(id)
-                );
-                return Err(Error::syntax(
-                    Detail::VariableTypeConflict,
-                    variable.span,
-                    message,
-                ));
-            }
-            if alone || node.labels.is_some() || node.properties.is_some() {
-                return Err(already_bound(variable));
-            }
-            variable.id = id;
-            node.id = id;
-            node.binds = false;
-            return Ok(());
-        }
-        if let Some(labels) = &mut node.labels {
-            if labels.conjunction().is_none() {
-                return Err(unexpected(
-                    node.span,
-                    "a node that is created needs plain labels, without `|`, `!` and `%`",
-                ));
-            }
-            self.labels(labels)?;
-        }
-        self.written_properties(&mut node.properties, written)?;
-        node.binds = true;
-        node.id = match &mut node.variable {
-            Some(variable) => self.bind(variable, ValueType::NODE),
-            None => self.fresh(None, ValueType::NODE, node.span),
-        };
-        Ok(())
-    }
-
-    fn written_properties(
-        &mut self,
-        properties: &mut Option<Expr>,
-        written: Written,
-    ) -> Result<()> {
-        let Some(properties) = properties else {
-            return Ok(());
-        };
-        if written == Written::Merge {
-            refuse_parameter(properties, "MERGE")?;
-        }
-        self.expression(properties, Place::VALUE).map(|_| ())
-    }
-
-    fn written_relationship(
-        &mut self,
-        relationship: &mut RelationshipPattern,
-        written: Written,
-    ) -> Result<()> {
-        if let Some(filter) = &relationship.filter {
-            return Err(unexpected(
-                filter.span,
-                "WHERE cannot stand in a pattern that is created",
-            ));
-        }
-        if relationship.expansion != Expansion::Single {
-            let message = "a relationship of variable length cannot be created";
-            return Err(Error::syntax(
-                Detail::CreatingVarLength,
-                relationship.span,
-                message,
-            ));
-        }
-        if let Some(variable) = &relationship.variable
-            && self.lookup(&variable.name).is_some()
-        {
-            return Err(already_bound(variable));
-        }
-        let single = matches!(relationship.types, Some(LabelExpr::Name(_)));
-        if !single {
-            let message = "a relationship that is created needs exactly one type";
-            return Err(Error::syntax(
-                Detail::NoSingleRelationshipType,
-                relationship.span,
-                message,
-            )
-            .hint("write it as `-[:TYPE]->`"));
-        }
-        if relationship.direction == Direction::Either && written == Written::Create {
-            let message = "a relationship that is created needs a direction";
-            return Err(Error::syntax(
-                Detail::RequiresDirectedRelationship,
-                relationship.span,
-                message,
-            )
-            .hint("write it as `-[:TYPE]->` or `<-[:TYPE]-`"));
-        }
-        if let Some(types) = &mut relationship.types {
-            self.labels(types)?;
-        }
-        self.written_properties(&mut relationship.properties, written)?;
-        relationship.binds = true;
-        relationship.id = match &mut relationship.variable {
-            Some(variable) => self.bind(variable, ValueType::RELATIONSHIP),
-            None => self.fresh(None, ValueType::RELATIONSHIP, relationship.span),
-        };
-        Ok(())
-    }
 }
 
-fn refuse_parameter(properties: &Expr, clause: &str) -> Result<()> {
+pub(super) fn refuse_parameter(properties: &Expr, clause: &str) -> Result<()> {
     match properties.kind {
         ExprKind::Parameter(_) => {
             let message = format!("a parameter cannot stand for all properties in {clause}");
@@ -498,6 +423,105 @@ fn refuse_parameter(properties: &Expr, clause: &str) -> Result<()> {
     }
 }
 
-fn unexpected(span: Span, message: &str) -> Error {
+pub(super) fn unexpected(span: Span, message: &str) -> Error {
     Error::syntax(Detail::UnexpectedSyntax, span, message)
+}
+
+fn stands_twice(variable: &Variable) -> Error {
+    let message = format!(
+        "relationship `{}` cannot stand twice in the patterns of one clause",
+        variable.name
+    );
+    Error::syntax(
+        Detail::RelationshipUniquenessViolation,
+        variable.span,
+        message,
+    )
+}
+
+/// Refuses other relationships beside a selected path: which path is the shortest would rest on which relationships they use.
+fn refuse_company(patterns: &[PathPattern]) -> Result<()> {
+    let selected = patterns.iter().find(|pattern| pattern.selector.is_prefix());
+    let has_company = |selected: &PathPattern| {
+        let others = patterns.iter().filter(|other| other.span != selected.span);
+        others.into_iter().any(|other| !other.hops.is_empty())
+    };
+    match selected.filter(|selected| has_company(selected)) {
+        None => Ok(()),
+        Some(selected) => Err(unexpected(
+            selected.span,
+            "a path with a selector cannot stand beside other paths in one MATCH",
+        )
+        .hint("write a MATCH of its own for each")),
+    }
+}
+
+/// Refuses a pattern of which nothing may be left.
+fn refuse_emptiness(pattern: &PathPattern) -> Result<()> {
+    let may_be_empty = pattern.hops.iter().all(|hop| match &hop.step {
+        Step::Relationship(_) => false,
+        Step::Group(group) => group.quantifier.min == 0,
+    });
+    let is_written = pattern.nodes().any(NodePattern::is_written);
+    match may_be_empty && !is_written {
+        true => Err(unexpected(
+            pattern.span,
+            "a path needs a node that is there however often its parts are repeated",
+        )
+        .hint("write a node beside the parentheses: `() ((a)-->(b))* ()`")),
+        false => Ok(()),
+    }
+}
+
+/// Refuses what has no end where relationships may be met more than once.
+fn refuse_endlessness(pattern: &PathPattern) -> Result<()> {
+    for hop in &pattern.hops {
+        let (span, has_end) = match &hop.step {
+            Step::Group(group) => (group.span, group.quantifier.max.is_some()),
+            Step::Relationship(relationship) => match &relationship.expansion {
+                Expansion::Variable { range, .. } => (relationship.span, range.max.is_some()),
+                _ => (relationship.span, true),
+            },
+        };
+        if !has_end {
+            let message = "with REPEATABLE ELEMENTS a path of any length would have no end";
+            return Err(unexpected(span, message).hint("give it an upper bound: `{1,5}`"));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what cannot be repeated.
+fn refuse_group(group: &PathGroup) -> Result<()> {
+    let Quantifier { min, max } = group.quantifier;
+    let refuse = |span: Span, message: &str| Err(unexpected(span, message));
+    if max == Some(0) {
+        return refuse(
+            group.span,
+            "a part of a path cannot be repeated 0 times at most",
+        );
+    }
+    if max.is_some_and(|max| max < min) {
+        let message = "a quantifier's lower bound cannot exceed its upper bound";
+        return refuse(group.span, message);
+    }
+    if group.pattern.hops.is_empty() {
+        let message = "what is repeated needs at least one relationship";
+        return refuse(group.span, message);
+    }
+    for hop in &group.pattern.hops {
+        match &hop.step {
+            Step::Group(inner) => {
+                let message = "a repeated part of a path cannot hold another one";
+                return refuse(inner.span, message);
+            }
+            Step::Relationship(relationship) if relationship.expansion != Expansion::Single => {
+                let message =
+                    "a relationship of variable length cannot stand in a repeated part of a path";
+                return refuse(relationship.span, message);
+            }
+            Step::Relationship(_) => {}
+        }
+    }
+    Ok(())
 }

@@ -8,7 +8,8 @@ use nom::multi::separated_list1;
 use super::atom::{joined_name, optional_where, variable};
 use super::expression::{before_bar, expression, number, postfix};
 use super::input::{Input, Miss, Parsed, comma_list, ident, named, token, word, words};
-use super::pattern::{label_name, pattern, patterns};
+use super::label::label_name;
+use super::pattern::{pattern, patterns};
 use super::projection::projection;
 use super::subquery::query;
 use crate::ast::*;
@@ -72,9 +73,13 @@ fn match_clause(input: Input<'_>) -> Parsed<'_, ClauseKind> {
 
 #[inline(never)]
 fn matching(input: Input<'_>, optional: bool) -> Parsed<'_, ClauseKind> {
-    let repeatable = words(&["REPEATABLE", "ELEMENTS"]);
-    let different = words(&["DIFFERENT", "RELATIONSHIPS"]);
-    let (at, mode) = opt(alt((value(true, repeatable), value(false, different)))).parse(input)?;
+    let mode = alt((
+        value(true, words(&["REPEATABLE", "ELEMENTS"])),
+        value(true, words(&["REPEATABLE", "ELEMENT"])),
+        value(false, words(&["DIFFERENT", "RELATIONSHIPS"])),
+        value(false, words(&["DIFFERENT", "RELATIONSHIP"])),
+    ));
+    let (at, mode) = opt(mode).parse(input)?;
     let (mut at, patterns) = patterns(at)?;
     let mut hints = Vec::new();
     while let Ok((rest, _)) = word("USING").parse(at) {

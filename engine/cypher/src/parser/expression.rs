@@ -9,7 +9,7 @@ use nom::combinator::{cut, opt};
 
 use super::atom::atom;
 use super::input::{Bar, Grown, Input, Parsed, named, token, word};
-use super::pattern::label_expression;
+use super::label::label_expression;
 use super::value_type::type_union;
 use crate::ast::*;
 use crate::error::{Detail, Error};

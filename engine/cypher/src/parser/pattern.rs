@@ -2,11 +2,13 @@
 
 use nom::Parser;
 use nom::branch::alt;
-use nom::combinator::{cut, map as mapped, opt, value};
+use nom::combinator::{map as mapped, opt};
 
 use super::atom::{map, optional_where, variable};
-use super::expression::{expression, number};
+use super::expansion::expansion;
+use super::expression::number;
 use super::input::{Bar, Input, Parsed, comma_list, named, parameter_name, token, word};
+use super::label::label_expression;
 use crate::ast::*;
 use crate::error::{Detail, Error};
 use crate::span::Span;
@@ -141,26 +143,35 @@ fn selector(input: Input<'_>) -> Parsed<'_, PathSelector> {
 /// A path without variable and selector.
 #[inline(never)]
 pub(super) fn path_pattern(input: Input<'_>) -> Parsed<'_, PathPattern> {
-    let (mut at, start) = match is_group(input) {
-        true => (input, anonymous_node(input)),
-        false => node_pattern(input)?,
-    };
     let mut hops = Vec::new();
+    let (mut at, start) = match is_group(input) {
+        false => node_pattern(input)?,
+        true => match input.nested(group)? {
+            (rest, Parenthesised::Whole(pattern)) => return whole(input, rest, *pattern),
+            (rest, Parenthesised::Repeated(group)) => {
+                let (rest, node) = node_behind_group(rest)?;
+                let step = Step::Group(group);
+                hops.push(Hop { step, node });
+                (rest, anonymous_node(input))
+            }
+        },
+    };
     loop {
-        let (rest, step) = match at.kind(0) {
+        let (rest, hop) = match at.kind(0) {
             TokenKind::Minus => step(at)?,
             TokenKind::Less if at.kind(1) == TokenKind::Minus => step(at)?,
-            TokenKind::LeftParen if is_group(at) => at.nested(group)?,
+            TokenKind::LeftParen if is_group(at) => match at.nested(group)? {
+                (rest, Parenthesised::Repeated(group)) => (rest, Step::Group(group)),
+                (_, Parenthesised::Whole(pattern)) => return not_alone(at, pattern.span),
+            },
             _ => break,
         };
         // A group may be followed by nothing or by another group; a relationship by a node or a group.
-        let written = rest.kind(0) == TokenKind::LeftParen && !is_group(rest);
-        let needed = matches!(step, Step::Relationship(_)) && !is_group(rest);
-        let (rest, node) = match written || needed {
-            true => node_pattern(rest)?,
-            false => (rest, anonymous_node(rest)),
+        let (rest, node) = match hop {
+            Step::Relationship(_) if !is_group(rest) => node_pattern(rest)?,
+            _ => node_behind_group(rest)?,
         };
-        hops.push(Hop { step, node });
+        hops.push(Hop { step: hop, node });
         at = rest;
     }
     let span = input.span_to(at);
@@ -168,11 +179,40 @@ pub(super) fn path_pattern(input: Input<'_>) -> Parsed<'_, PathPattern> {
         at,
         PathPattern {
             variable: None,
+            inner: None,
             selector: PathSelector::All,
             start,
             hops,
             span,
         },
+    ))
+}
+
+/// The node behind a repeated part, which need not be written.
+fn node_behind_group(input: Input<'_>) -> Parsed<'_, NodePattern> {
+    match input.kind(0) == TokenKind::LeftParen && !is_group(input) {
+        true => node_pattern(input),
+        false => Ok((input, anonymous_node(input))),
+    }
+}
+
+/// A pattern that is parentheses around another one, which can have nothing beside them.
+fn whole<'a>(input: Input<'a>, rest: Input<'a>, pattern: PathPattern) -> Parsed<'a, PathPattern> {
+    let goes_on = match rest.kind(0) {
+        TokenKind::LeftParen | TokenKind::Minus => true,
+        TokenKind::Less => rest.kind(1) == TokenKind::Minus,
+        _ => false,
+    };
+    match goes_on {
+        true => not_alone(input, input.span_to(rest)),
+        false => Ok((rest, pattern)),
+    }
+}
+
+fn not_alone<T>(input: Input<'_>, span: Span) -> Parsed<'_, T> {
+    let message = "a part of a path in parentheses needs to say how often it is repeated";
+    input.fail(Error::syntax(Detail::UnexpectedSyntax, span, message).hint(
+        "leave the parentheses out, or write a quantifier such as `{1,3}` or `+` behind them",
     ))
 }
 
@@ -196,20 +236,69 @@ fn is_group(input: Input<'_>) -> bool {
             || (input.kind(2) == TokenKind::Equal && input.kind(3) == TokenKind::LeftParen))
 }
 
+/// What parentheses around a path pattern make of it.
+enum Parenthesised {
+    Repeated(Box<PathGroup>),
+    Whole(Box<PathPattern>),
+}
+
+/// `(path WHERE predicate)` with a quantifier or without one.
 #[inline(never)]
-fn group(input: Input<'_>) -> Parsed<'_, Step> {
-    let (at, pattern) = pattern(input.next())?;
+fn group(input: Input<'_>) -> Parsed<'_, Parenthesised> {
+    let (at, mut pattern) = pattern(input.next())?;
     let (at, filter) = optional_where(at)?;
     let (at, _) = token(TokenKind::RightParen).parse(at)?;
     let (rest, quantifier) = opt(quantifier).parse(at)?;
-    let group = PathGroup {
-        pattern,
-        filter,
-        quantifier,
-        exports: Vec::new(),
-        span: input.span_to(rest),
+    let span = input.span_to(rest);
+    let refuse = |message: &str| {
+        let error = Error::syntax(Detail::UnexpectedSyntax, pattern.span, message);
+        input.fail(error)
     };
-    Ok((rest, Step::Group(Box::new(group))))
+    if pattern.selector != PathSelector::All {
+        return refuse(
+            "a path selector stands in front of the whole pattern, not within parentheses",
+        );
+    }
+    if let Some(quantifier) = quantifier {
+        if pattern.variable.is_some() || pattern.inner.is_some() {
+            return refuse("a path that is repeated cannot be named within its parentheses");
+        }
+        let group = PathGroup {
+            pattern,
+            id: VarId::UNRESOLVED,
+            filter,
+            quantifier,
+            exports: Vec::new(),
+            span,
+        };
+        return Ok((rest, Parenthesised::Repeated(Box::new(group))));
+    }
+    if pattern.variable.is_some() && pattern.inner.is_some() {
+        return refuse("a path can be named once within parentheses");
+    }
+    pattern.inner = pattern.variable.take().or(pattern.inner.take());
+    pattern.span = span;
+    // A condition on the path is asked of it wherever it stands within the pattern.
+    if let Some(filter) = filter {
+        let node = &mut pattern.start;
+        node.filter = Some(match node.filter.take() {
+            None => filter,
+            Some(first) => both(first, filter),
+        });
+    }
+    Ok((rest, Parenthesised::Whole(Box::new(pattern))))
+}
+
+fn both(first: Expr, second: Expr) -> Expr {
+    let span = first.span.to(second.span);
+    let kind = match first.kind {
+        ExprKind::And(mut all) => {
+            all.push(second);
+            ExprKind::And(all)
+        }
+        kind => ExprKind::And(vec![Expr { kind, ..first }, second]),
+    };
+    Expr::new(kind, span)
 }
 
 /// `+`, `*`, `{n}`, `{n,m}`, either bound of which may be missing.
@@ -308,7 +397,7 @@ fn pattern_variable(input: Input<'_>) -> Parsed<'_, Option<Variable>> {
     }
 }
 
-fn is_name(kind: TokenKind) -> bool {
+pub(super) fn is_name(kind: TokenKind) -> bool {
     matches!(kind, TokenKind::Word | TokenKind::QuotedName)
 }
 
@@ -340,79 +429,6 @@ fn optional_properties(input: Input<'_>) -> Parsed<'_, Option<Expr>> {
     }
 }
 
-/// What may stand behind the first `:`. Weakest first: `|`, then `&` and a further `:`, then `!`.
-pub(super) fn label_expression(input: Input<'_>) -> Parsed<'_, LabelExpr> {
-    let (mut at, first) = label_conjunction(input)?;
-    let mut all = vec![first];
-    while at.bar() == Bar::IsOperator && at.kind(0) == TokenKind::Bar {
-        // `:A|:B` is the same as `:A|B`.
-        let behind = at.next();
-        let behind = if behind.kind(0) == TokenKind::Colon {
-            behind.next()
-        } else {
-            behind
-        };
-        let (rest, next) = label_conjunction(behind)?;
-        all.push(next);
-        at = rest;
-    }
-    Ok((at, one_or(all, LabelExpr::Or)))
-}
-
-#[inline(never)]
-fn label_conjunction(input: Input<'_>) -> Parsed<'_, LabelExpr> {
-    let (mut at, first) = label_factor(input)?;
-    let mut all = vec![first];
-    while matches!(at.kind(0), TokenKind::Ampersand | TokenKind::Colon) {
-        let (rest, next) = label_factor(at.next())?;
-        all.push(next);
-        at = rest;
-    }
-    Ok((at, one_or(all, LabelExpr::And)))
-}
-
-fn one_or(mut all: Vec<LabelExpr>, many: fn(Vec<LabelExpr>) -> LabelExpr) -> LabelExpr {
-    match all.len() {
-        1 => all.remove(0),
-        _ => many(all),
-    }
-}
-
-fn label_factor(input: Input<'_>) -> Parsed<'_, LabelExpr> {
-    match input.kind(0) {
-        TokenKind::Bang => {
-            let (rest, inner) = input.nested(|input| label_factor(input.next()))?;
-            Ok((rest, LabelExpr::Not(Box::new(inner))))
-        }
-        TokenKind::Percent => Ok((input.next(), LabelExpr::Wildcard(input.token().span))),
-        TokenKind::LeftParen => {
-            let (at, inner) =
-                input.nested(|input| input.next().with_bar(Bar::IsOperator, label_expression))?;
-            let (rest, _) = token(TokenKind::RightParen).parse(at)?;
-            Ok((rest, inner))
-        }
-        _ => mapped(label_name, LabelExpr::Name).parse(input),
-    }
-}
-
-/// One label or type: a name, `$p`, or `$(expression)`.
-pub(super) fn label_name(input: Input<'_>) -> Parsed<'_, LabelName> {
-    match input.kind(0) {
-        TokenKind::Parameter => {
-            let (rest, name) = parameter_name(input)?;
-            let expr = Expr::new(ExprKind::Parameter(name), input.token().span);
-            Ok((rest, LabelName::Dynamic(Box::new(expr))))
-        }
-        TokenKind::Dollar => {
-            let (at, _) = token(TokenKind::LeftParen).parse(input.next())?;
-            let (at, expr) = expression(at)?;
-            let (rest, _) = token(TokenKind::RightParen).parse(at)?;
-            Ok((rest, LabelName::Dynamic(Box::new(expr))))
-        }
-        _ => mapped(|input| named(input, "a label"), LabelName::Static).parse(input),
-    }
-}
-
 /// A relationship pattern, possibly with a quantifier behind it, which makes it a group.
 #[inline(never)]
 fn step(input: Input<'_>) -> Parsed<'_, Step> {
@@ -432,14 +448,15 @@ fn step(input: Input<'_>) -> Parsed<'_, Step> {
     };
     let pattern = PathPattern {
         variable: None,
+        inner: None,
         selector: PathSelector::All,
         start: anonymous_node(input),
         hops: vec![hop],
         span,
     };
-    let quantifier = Some(quantifier);
     let group = PathGroup {
         pattern,
+        id: VarId::UNRESOLVED,
         filter: None,
         quantifier,
         exports: Vec::new(),
@@ -519,7 +536,7 @@ fn relationship_details(input: Input<'_>) -> Parsed<'_, RelationshipDetails> {
     ))
 }
 
-fn invalid_length<'a, T>(input: Input<'a>, message: &str, hint: &str) -> Parsed<'a, T> {
+pub(super) fn invalid_length<'a, T>(input: Input<'a>, message: &str, hint: &str) -> Parsed<'a, T> {
     let error = Error::syntax(
         Detail::InvalidRelationshipPattern,
         input.token().span,
@@ -528,100 +545,8 @@ fn invalid_length<'a, T>(input: Input<'a>, message: &str, hint: &str) -> Parsed<
     input.fail(error.hint(hint))
 }
 
-/// What stands behind `*`.
-#[inline(never)]
-fn expansion(input: Input<'_>) -> Parsed<'_, Expansion> {
-    #[derive(Clone, Copy)]
-    enum Algorithm {
-        BreadthFirst,
-        WeightedShortest,
-        AllShortest,
-        KShortest,
-    }
-    let (at, algorithm) = opt(alt((
-        value(Algorithm::BreadthFirst, word("BFS")),
-        value(Algorithm::WeightedShortest, word("WSHORTEST")),
-        value(Algorithm::AllShortest, word("ALLSHORTEST")),
-        value(Algorithm::KShortest, word("KSHORTEST")),
-    )))
-    .parse(input)?;
-    let Some(algorithm) = algorithm else {
-        let (at, range) = hop_range(at)?;
-        let (rest, filter) = optional_lambda(at)?;
-        return Ok((rest, Expansion::Variable { range, filter }));
-    };
-    let (at, mut range) = hop_range(at)?;
-    match algorithm {
-        Algorithm::BreadthFirst => {
-            let (rest, filter) = optional_lambda(at)?;
-            Ok((rest, Expansion::BreadthFirst { range, filter }))
-        }
-        Algorithm::KShortest => {
-            let (rest, limit) = match token(TokenKind::Bar).parse(at) {
-                Ok((at, _)) => mapped(expression, Some).parse(at)?,
-                Err(_) => (at, None),
-            };
-            Ok((rest, Expansion::KShortest { range, limit }))
-        }
-        Algorithm::WeightedShortest | Algorithm::AllShortest => {
-            // A lone number is the upper bound here.
-            range.min = if range.min == range.max {
-                None
-            } else {
-                range.min
-            };
-            let (at, weight) = lambda(at)?;
-            let (at, total) = match at.kind(0) {
-                kind if is_name(kind) && !at.is_word(0, "WHERE") => {
-                    mapped(variable, Some).parse(at)?
-                }
-                _ => (at, None),
-            };
-            let (rest, filter) = optional_lambda(at)?;
-            let weight = Box::new(weight);
-            Ok((
-                rest,
-                match algorithm {
-                    Algorithm::AllShortest => Expansion::AllShortest {
-                        range,
-                        weight,
-                        total,
-                        filter,
-                    },
-                    _ => Expansion::WeightedShortest {
-                        range,
-                        weight,
-                        total,
-                        filter,
-                    },
-                },
-            ))
-        }
-    }
-}
-
-/// Nothing, `n`, `n..`, `..m`, `n..m`.
-#[inline(never)]
-fn hop_range(input: Input<'_>) -> Parsed<'_, HopRange> {
-    if matches!(input.kind(0), TokenKind::Minus | TokenKind::Float) {
-        return invalid_length(
-            input,
-            "the length of a relationship pattern must be a whole number that is not negative",
-            "write `*`, `*2`, `*1..3`, `*..3` or `*1..`",
-        );
-    }
-    let (at, min) = opt(bound).parse(input)?;
-    let (at, dots) = opt(token(TokenKind::DotDot)).parse(at)?;
-    let (rest, max) = match dots {
-        Some(_) if at.kind(0) == TokenKind::Minus => return hop_range(at),
-        Some(_) => opt(bound).parse(at)?,
-        None => (at, min.clone()),
-    };
-    Ok((rest, HopRange { min, max }))
-}
-
 /// A number of paths: an integer or a parameter.
-fn count_of_paths(input: Input<'_>) -> Parsed<'_, Box<Expr>> {
+pub(super) fn count_of_paths(input: Input<'_>) -> Parsed<'_, Box<Expr>> {
     match input.kind(0) {
         TokenKind::Integer => mapped(number, Box::new).parse(input),
         TokenKind::Parameter => {
@@ -632,68 +557,5 @@ fn count_of_paths(input: Input<'_>) -> Parsed<'_, Box<Expr>> {
             ))
         }
         _ => input.miss("an integer"),
-    }
-}
-
-/// A bound on a length: an integer, a parameter, a variable, or a property of one of these (Memgraph). What stands in parentheses behind it
-/// is an inline filter, so there are no calls.
-fn bound(input: Input<'_>) -> Parsed<'_, Box<Expr>> {
-    let (mut at, mut bound) = match input.kind(0) {
-        TokenKind::Word | TokenKind::QuotedName if !input.is_word(0, "WHERE") => {
-            let (at, variable) = variable(input)?;
-            let kind = ExprKind::Variable(variable);
-            (at, Box::new(Expr::new(kind, input.token().span)))
-        }
-        TokenKind::Parameter => count_of_paths(input)?,
-        _ => return count_of_paths(input),
-    };
-    while at.kind(0) == TokenKind::Dot {
-        let (_, ()) = at.deepen()?;
-        let (rest, key) = named(at.next(), "a property name")?;
-        let span = input.span_to(rest);
-        let object = *bound;
-        let kind = ExprKind::Property(Box::new(Property { object, key }));
-        (at, bound) = (rest, Box::new(Expr::new(kind, span)));
-    }
-    Ok((at, bound))
-}
-
-fn optional_lambda(input: Input<'_>) -> Parsed<'_, Option<Box<Lambda>>> {
-    match input.kind(0) {
-        TokenKind::LeftParen => mapped(lambda, |lambda| Some(Box::new(lambda))).parse(input),
-        _ => Ok((input, None)),
-    }
-}
-
-/// `(r, n | body)`, `(r, n, p | body)`, `(r, n, p, w | body)`.
-#[inline(never)]
-fn lambda(input: Input<'_>) -> Parsed<'_, Lambda> {
-    let (at, _) = token(TokenKind::LeftParen).parse(input)?;
-    let (at, relationship) = cut(variable).parse(at)?;
-    let (at, _) = token(TokenKind::Comma).parse(at)?;
-    let (at, node) = variable(at)?;
-    let (at, path) = lambda_variable(at)?;
-    let (at, weight) = lambda_variable(at)?;
-    let (at, _) = token(TokenKind::Bar).parse(at)?;
-    let (at, body) = expression(at)?;
-    let (rest, _) = token(TokenKind::RightParen).parse(at)?;
-    let span: Span = input.span_to(rest);
-    Ok((
-        rest,
-        Lambda {
-            relationship,
-            node,
-            path,
-            weight,
-            body,
-            span,
-        },
-    ))
-}
-
-fn lambda_variable(input: Input<'_>) -> Parsed<'_, Option<Variable>> {
-    match token(TokenKind::Comma).parse(input) {
-        Ok((at, _)) => mapped(variable, Some).parse(at),
-        Err(_) => Ok((input, None)),
     }
 }

@@ -6,6 +6,7 @@
 
 mod aggregate;
 mod apply;
+mod automaton;
 mod batch;
 mod columns;
 mod compute;
@@ -128,6 +129,8 @@ fn operator(op: &Op, inputs: Vec<Running>) -> Running {
         Op::VarExpand(expand) => Box::new(var_expand::VarExpand::new(expand.clone(), input())),
         Op::Reach(reach) => Box::new(reach::Reach::new(reach.clone(), input())),
         Op::TrailCount(count) => Box::new(trail_count::TrailCount::new(count.clone(), input())),
+        Op::Repeat(repeat) => Box::new(automaton::Repeat::new(repeat.clone(), input())),
+        Op::SelectPaths(select) => Box::new(automaton::SelectPaths::new(select.clone(), input())),
         Op::Search(search) => Box::new(search::Search::new(search.clone(), input())),
         Op::BoundEdge(bound) => Box::new(expand::BoundEdge::new(bound.clone(), input())),
         Op::Filter(predicates) => Box::new(row::Filter::new(predicates.clone(), input())),

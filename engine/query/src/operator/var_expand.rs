@@ -98,6 +98,10 @@ impl VarExpand {
             let path = quoit_graph::value::Path { vertices, edges };
             self.scratch[slot as usize] = Value::Path(std::sync::Arc::new(path));
         }
+        if let Some(slot) = filter.weight {
+            // Each relationship weighs one.
+            self.scratch[slot as usize] = Value::Int(self.trail.len() as i64 + 1);
+        }
         Ok(matches!(
             evaluate(&filter.body, cx, &self.scratch)?,
             Value::Bool(true)

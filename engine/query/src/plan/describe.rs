@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use quoit_graph::{Direction, Order};
 
+use super::automaton::Segment;
 use super::{KeyValue, NextKeyPlan, Op, Plan, RangePlan, Which};
 use crate::expression::NameRef;
 
@@ -169,6 +170,22 @@ fn hop(direction: Direction, types: &[NameRef], range: &str) -> String {
     format!("{left}[{types}{range}]{right}")
 }
 
+/// The hops of a part of a pattern, with how often it is repeated.
+fn segment(segment: &Segment) -> String {
+    let hops = segment.hops.iter();
+    let hops: Vec<String> = hops
+        .map(|step| hop(step.direction, &step.types, ""))
+        .collect();
+    let max = match segment.max {
+        u64::MAX => String::new(),
+        max => max.to_string(),
+    };
+    match segment.is_repeated {
+        true => format!("({}){{{},{max}}}", hops.join("()"), segment.min),
+        false => hops.join("()"),
+    }
+}
+
 fn operator(op: &Op) -> String {
     match op {
         Op::Unit(_) => "Once".into(),
@@ -303,6 +320,28 @@ fn operator(op: &Op) -> String {
                     &format!("*{}..{max}", search.min)
                 ),
                 search.to
+            )
+        }
+        Op::Repeat(repeat) => format!(
+            "RepeatPath{} (#{}){}(#{})",
+            if repeat.into { "Into" } else { "" },
+            repeat.from,
+            segment(&repeat.segment),
+            repeat.to
+        ),
+        Op::SelectPaths(select) => {
+            let segments: Vec<String> = select.segments.iter().map(segment).collect();
+            format!(
+                "{}{} (#{}){}(#{})",
+                if select.groups {
+                    "SelectPathGroups"
+                } else {
+                    "SelectPaths"
+                },
+                if select.into { "Into" } else { "" },
+                select.from,
+                segments.concat(),
+                select.to
             )
         }
         Op::BoundEdge(bound) => {

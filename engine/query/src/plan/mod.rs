@@ -4,6 +4,7 @@
 //! [`crate::operator::build`], shown by [`describe`]. Always holds: it is immutable and holds no data of the graph, so one plan serves
 //! many executions. Operators of one *frame* share one row layout and set different slots of it; `Project` and `Aggregate` begin a new frame.
 
+pub mod automaton;
 mod columns;
 pub mod describe;
 mod join;
@@ -21,6 +22,7 @@ use quoit_graph::{Direction, Order};
 
 use crate::expression::{Expr, LabelTest, NameRef, Place, Slot};
 use crate::procedure::Procedure;
+use automaton::{Repeat, SelectPaths};
 
 /// Slots in the rows of a frame; final when planning is done.
 pub type Width = Rc<Cell<u32>>;
@@ -63,6 +65,10 @@ pub enum Op {
     TrailCount(Rc<TrailCount>),
     /// Shortest paths from a bound vertex.
     Search(Rc<Search>),
+    /// Trails that repeat a part of a pattern, from a bound vertex.
+    Repeat(Rc<Repeat>),
+    /// Selected paths of any pattern, from a bound vertex.
+    SelectPaths(Rc<SelectPaths>),
     /// An edge, or list of edges, that was bound before.
     BoundEdge(Rc<BoundEdge>),
     /// Rows for which all predicates are true.

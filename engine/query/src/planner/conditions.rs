@@ -13,6 +13,7 @@ use quoit_cypher::span::Span;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
+use super::automaton::Walk;
 use super::pattern::static_types;
 use super::scope::Scope;
 use super::unsupported;
@@ -42,6 +43,10 @@ pub(super) enum PredicateKind<'a> {
 
 pub(super) struct PatternStep<'a> {
     pub(super) relationship: &'a RelationshipPattern,
+    /// What it binds: the relationship, or the list of all of them.
+    pub(super) id: VarId,
+    /// A condition on each relationship of the list, by the relationship's own variable.
+    pub(super) filter: Option<&'a ast::Expr>,
     pub(super) from: VarId,
     pub(super) to: VarId,
     /// Hops if the length varies, as far as they are known now.
@@ -81,26 +86,12 @@ pub(super) enum Wanted<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// What a selector of paths asks; its pattern is one relationship of variable length.
-    fn of_selector(pattern: &'a PathPattern) -> Result<Option<Search<'a>>, Error> {
-        let nearest = |all, conditional| Wanted::Nearest { all, conditional };
-        let ranked = |count: &'a Option<Box<ast::Expr>>, groups| Wanted::Ranked {
-            count: count.as_deref(),
-            groups,
-            simple: false,
-        };
-        let which = match &pattern.selector {
-            PathSelector::All => return Ok(None),
-            PathSelector::ShortestPath => nearest(false, true),
-            PathSelector::AllShortestPaths => nearest(true, true),
-            PathSelector::Any(None) | PathSelector::Shortest(None) => nearest(false, false),
-            PathSelector::AllShortest => nearest(true, false),
-            PathSelector::Any(count @ Some(_)) | PathSelector::Shortest(count @ Some(_)) => {
-                ranked(count, false)
-            }
-            // One group, if it is not said how many: all of the shortest.
-            PathSelector::ShortestGroups(None) => nearest(true, false),
-            PathSelector::ShortestGroups(count) => ranked(count, true),
+    /// What `shortestPath()` or `allShortestPaths()` asks; its pattern is one relationship of variable length.
+    fn of_function(pattern: &'a PathPattern) -> Result<Option<Search<'a>>, Error> {
+        let all = match &pattern.selector {
+            PathSelector::ShortestPath => false,
+            PathSelector::AllShortestPaths => true,
+            _ => return Ok(None),
         };
         let is_one_step = matches!(
             pattern.hops.as_slice(),
@@ -109,13 +100,17 @@ impl<'a> Search<'a> {
         );
         if !is_one_step {
             return Err(unsupported(
-                "a path selector or shortestPath() of anything but one relationship of variable length",
+                "shortestPath() of anything but one relationship of variable length",
                 pattern.span,
-            ));
+            )
+            .hint("write `SHORTEST 1` or `ALL SHORTEST` in front of the pattern"));
         }
         Ok(Some(Search {
             pattern,
-            which,
+            which: Wanted::Nearest {
+                all,
+                conditional: true,
+            },
             filter: None,
             weight: None,
             total: None,
@@ -186,6 +181,13 @@ fn mentioned_within(relationship: &RelationshipPattern) -> Variables {
     mentioned
 }
 
+/// The bounds of a relationship's length, if they are known now.
+pub(super) fn known_range(expansion: &Expansion) -> Option<(u64, u64)> {
+    let range = written_range(expansion)?;
+    let min = known_bound(range.min.as_deref(), 1)?;
+    Some((min, known_bound(range.max.as_deref(), u64::MAX)?))
+}
+
 /// A bound whose value is known now; a number that another query of the same plan may have otherwise is not.
 fn known_bound(expr: Option<&ast::Expr>, default: u64) -> Option<u64> {
     let Some(expr) = expr else {
@@ -233,6 +235,10 @@ pub(super) struct Solver<'a> {
     /// Of vertices that a step has led to: the part that has their labels.
     pub(super) shares: HashMap<VarId, f64>,
     pub(super) paths: Vec<&'a PathPattern>,
+    /// Parts that automata answer.
+    pub(super) walks: Vec<Walk<'a>>,
+    /// Relationships may be met more than once.
+    pub(super) repeatable: bool,
 }
 
 impl<'a> Solver<'a> {
@@ -241,12 +247,26 @@ impl<'a> Solver<'a> {
         pattern: &'a PathPattern,
         nodes: &mut Vec<VarId>,
     ) -> Result<(), Error> {
-        let selected = Search::of_selector(pattern)?;
-        for node in pattern.nodes() {
-            if !nodes.contains(&node.id) {
-                nodes.push(node.id);
+        if pattern.variable.is_some() || pattern.inner.is_some() {
+            self.paths.push(pattern);
+        }
+        let mut add = |node: VarId| {
+            if !nodes.contains(&node) {
+                nodes.push(node);
             }
-            self.describe(
+        };
+        if pattern.selector.is_prefix() && !pattern.hops.is_empty() {
+            add(pattern.start.id);
+            add(pattern.end().id);
+            let walk = Walk::of_selected(pattern, &mut self.predicates)?;
+            self.walks.push(walk);
+            return Ok(());
+        }
+        let selected = Search::of_function(pattern)?;
+        for node in pattern.nodes() {
+            add(node.id);
+            describe(
+                &mut self.predicates,
                 node.id,
                 node.labels.as_ref(),
                 node.properties.as_ref(),
@@ -256,11 +276,26 @@ impl<'a> Solver<'a> {
         }
         let mut from = pattern.start.id;
         for hop in &pattern.hops {
-            let relationship = match &hop.step {
-                Step::Relationship(relationship) => &**relationship,
-                Step::Group(group) => {
-                    return Err(unsupported("a parenthesised path pattern", group.span));
+            let to = hop.node.id;
+            let (relationship, repeated) = match &hop.step {
+                Step::Relationship(relationship) => {
+                    let varies = matches!(relationship.expansion, Expansion::Variable { .. });
+                    if varies && self.repeatable {
+                        let walk = Walk::of_lengths(relationship, from, to);
+                        self.walks.push(walk);
+                        from = to;
+                        continue;
+                    }
+                    (&**relationship, None)
                 }
+                Step::Group(group) => match group.lone_relationship() {
+                    Some(relationship) if !self.repeatable => (relationship, Some(&**group)),
+                    _ => {
+                        self.walks.push(Walk::of_group(group, from, to));
+                        from = to;
+                        continue;
+                    }
+                },
             };
             let written = written_range(&relationship.expansion);
             let bounds = written.map(|range| [(&range.min, 1), (&range.max, u64::MAX)]);
@@ -270,19 +305,26 @@ impl<'a> Solver<'a> {
                     bound.filter(|_| known_bound(bound, default).is_none())
                 })
             });
-            let range = bounds.map(|[min, max]| {
-                let known = |(bound, default): (&Option<Box<ast::Expr>>, u64)| {
-                    known_bound(bound.as_deref(), default).unwrap_or(default)
-                };
-                (known(min), known(max))
-            });
+            let range = match repeated {
+                Some(group) => {
+                    let max = group.quantifier.max.unwrap_or(u64::MAX);
+                    Some((group.quantifier.min, max))
+                }
+                None => bounds.map(|[min, max]| {
+                    let known = |(bound, default): (&Option<Box<ast::Expr>>, u64)| {
+                        known_bound(bound.as_deref(), default).unwrap_or(default)
+                    };
+                    (known(min), known(max))
+                }),
+            };
             let types = relationship
                 .types
                 .as_ref()
                 .filter(|_| static_types(relationship).is_none());
             let search = selected.or(Search::of_expansion(pattern, &relationship.expansion));
-            if let Expansion::Single = relationship.expansion {
-                self.describe(
+            if range.is_none() {
+                describe(
+                    &mut self.predicates,
                     relationship.id,
                     types,
                     relationship.properties.as_ref(),
@@ -297,61 +339,71 @@ impl<'a> Solver<'a> {
                 },
                 _ => search,
             });
+            let filter = repeated.and(relationship.filter.as_ref());
+            let mut needs = mentioned_within(relationship);
+            if let Some(filter) = filter {
+                used::in_expr(filter, &mut needs);
+            }
             self.steps.push(PatternStep {
                 relationship,
+                id: repeated.map_or(relationship.id, |group| group.id),
+                filter,
                 from,
-                to: hop.node.id,
+                to,
                 range,
                 computed,
-                needs: mentioned_within(relationship),
+                needs,
                 types: types.filter(|_| range.is_some()),
                 search,
                 done: false,
             });
-            from = hop.node.id;
-        }
-        if pattern.variable.is_some() {
-            self.paths.push(pattern);
+            from = to;
         }
         Ok(())
     }
 
-    /// Notes the conditions written at a vertex or edge.
-    pub(super) fn describe(
-        &mut self,
-        id: VarId,
-        labels: Option<&'a LabelExpr>,
-        properties: Option<&'a ast::Expr>,
-        filter: Option<&'a ast::Expr>,
-        span: Span,
-    ) -> Result<(), Error> {
-        if let Some(labels) = labels {
-            self.predicates
-                .push(Predicate::new(PredicateKind::Labels(id, labels, span)));
+    /// Edges that a new one must differ from.
+    pub(super) fn unique(&self) -> Vec<Other> {
+        match self.repeatable {
+            true => Vec::new(),
+            false => self.used.clone(),
         }
-        match properties {
-            None => {}
-            Some(ast::Expr {
-                kind: ExprKind::Map(entries),
-                ..
-            }) => {
-                for (key, value) in entries {
-                    self.predicates
-                        .push(Predicate::new(PredicateKind::Property(id, key, value)));
-                }
-            }
-            Some(other) => {
-                return Err(unsupported(
-                    "a pattern's properties that are no map literal",
-                    other.span,
-                ));
-            }
-        }
-        if let Some(filter) = filter {
-            split_condition(filter, &mut self.predicates);
-        }
-        Ok(())
     }
+}
+
+/// Notes the conditions written at a vertex or edge.
+pub(super) fn describe<'a>(
+    predicates: &mut Vec<Predicate<'a>>,
+    id: VarId,
+    labels: Option<&'a LabelExpr>,
+    properties: Option<&'a ast::Expr>,
+    filter: Option<&'a ast::Expr>,
+    span: Span,
+) -> Result<(), Error> {
+    if let Some(labels) = labels {
+        predicates.push(Predicate::new(PredicateKind::Labels(id, labels, span)));
+    }
+    match properties {
+        None => {}
+        Some(ast::Expr {
+            kind: ExprKind::Map(entries),
+            ..
+        }) => {
+            for (key, value) in entries {
+                predicates.push(Predicate::new(PredicateKind::Property(id, key, value)));
+            }
+        }
+        Some(other) => {
+            return Err(unsupported(
+                "a pattern's properties that are no map literal",
+                other.span,
+            ));
+        }
+    }
+    if let Some(filter) = filter {
+        split_condition(filter, predicates);
+    }
+    Ok(())
 }
 
 impl<'a> Predicate<'a> {
@@ -376,6 +428,16 @@ impl<'a> Predicate<'a> {
             needs,
             outside: false,
             done: false,
+        }
+    }
+
+    /// Where it stands.
+    pub(super) fn span(&self) -> Option<Span> {
+        match &self.kind {
+            PredicateKind::Condition(expr) => Some(expr.span),
+            PredicateKind::Labels(_, _, span) => Some(*span),
+            PredicateKind::Property(_, key, _) => Some(key.span),
+            PredicateKind::Present(_) => None,
         }
     }
 

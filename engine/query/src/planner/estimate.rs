@@ -18,7 +18,7 @@ use super::scope::Scope;
 use super::start::Access;
 
 /// Rows that a variable-length step is expected to give for each of its input rows, at least.
-const VAR_LENGTH_ROWS: f64 = 20.0;
+pub(super) const VAR_LENGTH_ROWS: f64 = 20.0;
 /// Edges expected at a vertex, at least: a plan may be used when there are more.
 const FAN_OUT_MIN: f64 = 0.1;
 /// Of what is found, the part that a condition leaves of which nothing is known.

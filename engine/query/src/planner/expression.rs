@@ -9,7 +9,7 @@ use quoit_cypher::functions::Function;
 use quoit_graph::value::Value;
 
 use super::advice::AdviceKind;
-use super::pattern::path_of;
+use super::pattern::{Asked, path_of};
 use super::scope::Scope;
 use super::{ParameterSource, Planner, long, reach, unsupported, used};
 use crate::expression::{
@@ -499,8 +499,7 @@ impl Planner<'_> {
         self.mention_patterns(std::slice::from_ref(pattern));
         let (mut inner, imports) = self.enter(&mentioned, scope);
         let start = Plan::leaf(Op::Unit(inner.width()));
-        let mut plan =
-            self.match_patterns(start, std::slice::from_ref(pattern), filter, &mut inner)?;
+        let mut plan = self.match_patterns(start, Asked::pattern(pattern, filter), &mut inner)?;
         let value = match body {
             Body::Nothing => None,
             Body::Expr(body) => Some(self.expr(body, &mut inner)?),

@@ -5,6 +5,7 @@
 //! no row out before all its writes are done.
 
 mod advice;
+mod automaton;
 mod columns;
 mod conditions;
 mod degree;

@@ -186,6 +186,8 @@ fn keeps_order(op: &Op) -> bool {
             | Op::Expand(_)
             | Op::VarExpand(_)
             | Op::Search(_)
+            | Op::Repeat(_)
+            | Op::SelectPaths(_)
             | Op::BoundEdge(_)
             | Op::Optional(_)
             | Op::Unwind(_)

@@ -9,13 +9,14 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 use quoit_cypher::ast::{
     self, ComparisonOp, Expansion, ExprKind, LabelName, Match, MatchHint, PathPattern,
-    RelationshipPattern, VarId,
+    RelationshipPattern, Step, VarId,
 };
 use quoit_cypher::error::Error;
 use quoit_cypher::span::Span;
 use quoit_graph::Direction;
 use quoit_graph::value::Value;
 
+use super::automaton::variables_of_group;
 use super::conditions::{
     PatternStep, Predicate, PredicateKind, Search, Solver, Wanted, split_condition,
 };
@@ -37,9 +38,6 @@ impl Planner<'_> {
         span: Span,
         scope: &mut Scope,
     ) -> Result<Plan, Error> {
-        if matching.repeatable {
-            return Err(unsupported("REPEATABLE ELEMENTS", span));
-        }
         self.mention_match(matching, span, scope);
         for hint in &matching.hints {
             if let MatchHint::Index {
@@ -51,7 +49,7 @@ impl Planner<'_> {
             }
         }
         if !matching.optional {
-            return self.match_patterns(plan, &matching.patterns, matching.filter.as_ref(), scope);
+            return self.match_patterns(plan, matching.into(), scope);
         }
         let mut plan = plan;
         for id in pattern_variables(&matching.patterns) {
@@ -59,12 +57,7 @@ impl Planner<'_> {
         }
         let before = scope.width().get();
         let argument = Plan::leaf(Op::Argument(scope.width()));
-        let inner = self.match_patterns(
-            argument,
-            &matching.patterns,
-            matching.filter.as_ref(),
-            scope,
-        )?;
+        let inner = self.match_patterns(argument, matching.into(), scope)?;
         let slots: Vec<Slot> = (before..scope.width().get()).collect();
         let estimate = plan.estimate * inner.estimate.max(1.0);
         Ok(Plan::joining(
@@ -78,10 +71,14 @@ impl Planner<'_> {
     pub(super) fn match_patterns(
         &mut self,
         plan: Plan,
-        patterns: &[PathPattern],
-        filter: Option<&ast::Expr>,
+        asked: Asked<'_>,
         scope: &mut Scope,
     ) -> Result<Plan, Error> {
+        let Asked {
+            patterns,
+            filter,
+            repeatable,
+        } = asked;
         let mut plan = plan;
         let variables = pattern_variables(patterns);
         for id in &variables {
@@ -94,6 +91,8 @@ impl Planner<'_> {
             conditions: HashMap::new(),
             shares: HashMap::new(),
             paths: Vec::new(),
+            walks: Vec::new(),
+            repeatable,
         };
         let mut nodes: Vec<VarId> = Vec::new();
         for pattern in patterns {
@@ -113,7 +112,7 @@ impl Planner<'_> {
         let paths: Vec<VarId> = solver
             .paths
             .iter()
-            .filter_map(|pattern| pattern.variable.as_ref())
+            .flat_map(|pattern| pattern.variable.iter().chain(&pattern.inner))
             .map(|path| path.id)
             .collect();
         self.note_labels(&solver);
@@ -137,10 +136,17 @@ impl Planner<'_> {
         for step in &mut solver.steps {
             step.needs.retain(|id| variables.contains(id));
         }
+        for walk in &mut solver.walks {
+            walk.needs.retain(|id| variables.contains(id));
+        }
         loop {
             plan = self.apply_predicates(plan, &mut solver, scope)?;
             if let Some(at) = self.next_step(&solver, scope) {
                 plan = self.step(plan, at, &mut solver, scope)?;
+                continue;
+            }
+            if let Some(at) = self.next_walk(&solver, scope) {
+                plan = self.walk(plan, at, &mut solver, scope)?;
                 continue;
             }
             let Some(start) = self.next_start(&nodes, &solver, scope) else {
@@ -164,6 +170,12 @@ impl Planner<'_> {
                 step.relationship.span,
             ));
         }
+        if let Some(walk) = solver.walks.iter().find(|walk| !walk.done) {
+            return Err(unsupported(
+                "a part of a path whose conditions rest on what is matched after it",
+                walk.span,
+            ));
+        }
         let paths: Vec<_> = std::mem::take(&mut solver.paths);
         let mut extended = Vec::new();
         for pattern in paths {
@@ -175,15 +187,16 @@ impl Planner<'_> {
         self.apply_predicates(plan, &mut solver, scope)
     }
 
-    /// The slot and value of a pattern's path variable, once all its parts are bound.
+    /// The slots and values of a pattern's path variables, once all its parts are bound.
     pub(super) fn named_path(
         &mut self,
         pattern: &PathPattern,
         scope: &mut Scope,
-    ) -> Option<(Slot, Expr)> {
-        let variable = pattern.variable.as_ref()?;
-        let path = path_of(pattern, scope);
-        Some((scope.bind(variable.id), path))
+    ) -> Vec<(Slot, Expr)> {
+        let names = pattern.variable.iter().chain(&pattern.inner);
+        names
+            .map(|name| (scope.bind(name.id), path_of(pattern, scope)))
+            .collect()
     }
 
     /// Filters by all predicates that can be asked now.
@@ -205,38 +218,45 @@ impl Planner<'_> {
                 PredicateKind::Present(_) => 1.0,
                 _ => 0.5,
             };
-            planned.push(match &predicate.kind {
-                PredicateKind::Condition(expr) => self.expr(expr, scope)?,
-                PredicateKind::Labels(id, labels, span) => {
-                    let labelled = scope.resolve(*id);
-                    Expr::HasLabels(
-                        Box::new(labelled.unwrap_or_else(|| Expr::Slot(scope.bind(*id)))),
-                        self.label_test(labels)?,
-                        Place(*span),
-                    )
-                }
-                PredicateKind::Property(id, key, value) => {
-                    let place = Place(key.span);
-                    let property = Expr::Property(
-                        Box::new(Expr::Slot(scope.bind(*id))),
-                        NameRef::new(&key.name),
-                        place,
-                    );
-                    Expr::Compare(
-                        Box::new(property),
-                        vec![(ComparisonOp::Equal, self.expr(value, scope)?)],
-                    )
-                }
-                PredicateKind::Present(id) => {
-                    Expr::IsNull(Box::new(Expr::Slot(scope.bind(*id))), true)
-                }
-            });
+            planned.push(self.predicate_expr(&predicate.kind, scope)?);
         }
         if planned.is_empty() {
             return Ok(plan);
         }
         let estimate = plan.estimate * share;
         Ok(self.filtered(plan, planned, estimate, scope))
+    }
+
+    /// A predicate as it runs, once all that it mentions is bound.
+    pub(super) fn predicate_expr(
+        &mut self,
+        predicate: &PredicateKind<'_>,
+        scope: &mut Scope,
+    ) -> Result<Expr, Error> {
+        Ok(match predicate {
+            PredicateKind::Condition(expr) => self.expr(expr, scope)?,
+            PredicateKind::Labels(id, labels, span) => {
+                let labelled = scope.resolve(*id);
+                Expr::HasLabels(
+                    Box::new(labelled.unwrap_or_else(|| Expr::Slot(scope.bind(*id)))),
+                    self.label_test(labels)?,
+                    Place(*span),
+                )
+            }
+            PredicateKind::Property(id, key, value) => {
+                let place = Place(key.span);
+                let property = Expr::Property(
+                    Box::new(Expr::Slot(scope.bind(*id))),
+                    NameRef::new(&key.name),
+                    place,
+                );
+                Expr::Compare(
+                    Box::new(property),
+                    vec![(ComparisonOp::Equal, self.expr(value, scope)?)],
+                )
+            }
+            PredicateKind::Present(id) => Expr::IsNull(Box::new(Expr::Slot(scope.bind(*id))), true),
+        })
     }
 
     /// The cheapest step with a bound end, if there is one. A step waits while finding its other end by itself is cheaper.
@@ -254,7 +274,7 @@ impl Planner<'_> {
             if waits || (Self::is_directed(step) && !from) || !self.may_search(at, solver, scope) {
                 continue;
             }
-            let cost = if bound(step.relationship.id) {
+            let cost = if bound(step.id) {
                 0.0
             } else if from && to {
                 if step.range.is_some() { 1.0 } else { 0.1 }
@@ -306,7 +326,7 @@ impl Planner<'_> {
         let conditions = search_conditions(at, solver);
         let is_ranked = matches!(search.which, Wanted::Ranked { .. }) || !conditions.is_empty();
         let path = search.pattern.variable.as_ref().map(|path| path.id);
-        let own = |id: VarId| id == step.relationship.id || Some(id) == path;
+        let own = |id: VarId| id == step.id || Some(id) == path;
         let mut needs = conditions
             .iter()
             .flat_map(|at| &solver.predicates[*at].needs);
@@ -327,37 +347,6 @@ impl Planner<'_> {
             weight,
             body: self.expr(&lambda.body, scope)?,
             place: Place(lambda.body.span),
-        })
-    }
-
-    /// A filter that asks the type of each edge too.
-    fn with_type_test(
-        &mut self,
-        filter: Option<StepExpr>,
-        types: &ast::LabelExpr,
-        span: Span,
-        scope: &mut Scope,
-    ) -> Result<StepExpr, Error> {
-        let place = Place(span);
-        let test = self.label_test(types)?;
-        let has_types =
-            |edge: Slot| Expr::HasLabels(Box::new(Expr::Slot(edge)), test.clone(), place);
-        Ok(match filter {
-            Some(filter) => StepExpr {
-                body: Expr::And(vec![has_types(filter.edge), filter.body], filter.place),
-                ..filter
-            },
-            None => {
-                let edge = scope.hidden_slot();
-                StepExpr {
-                    edge,
-                    vertex: scope.hidden_slot(),
-                    path: None,
-                    weight: None,
-                    body: has_types(edge),
-                    place,
-                }
-            }
         })
     }
 
@@ -423,6 +412,7 @@ impl Planner<'_> {
         let step = &solver.steps[at];
         let hops = [self.hop(step, step.from), self.hop(step, step.to)];
         let linked = self.linked(step);
+        let unique = solver.unique();
         let step = &mut solver.steps[at];
         step.done = true;
         let relationship = step.relationship;
@@ -430,6 +420,7 @@ impl Planner<'_> {
         let types = static_types(relationship).unwrap_or_default();
         let types: Vec<NameRef> = types.into_iter().map(NameRef::new).collect();
         let test = step.types;
+        let (id, condition) = (step.id, step.filter);
         let direction = match relationship.direction {
             ast::Direction::Outgoing => Direction::Out,
             ast::Direction::Incoming => Direction::In,
@@ -438,7 +429,6 @@ impl Planner<'_> {
         let bound = |scope: &Scope, id: VarId| scope.slot(id).is_some();
         let (from_bound, to_bound) = (bound(scope, step.from), bound(scope, step.to));
         let list = step.range.is_some();
-        let unique = solver.used.clone();
         let (min, max) = step.range.unwrap_or((1, 1));
         let mut computed = step
             .computed
@@ -447,14 +437,14 @@ impl Planner<'_> {
             min: computed[0].take().transpose()?,
             max: computed[1].take().transpose()?,
         };
-        if bound(scope, relationship.id) {
+        if bound(scope, id) {
             if let Some(types) = test {
                 return Err(unsupported(
                     "a type expression with `&`, `!` or `%` on a list of relationships that is bound",
                     types.span(relationship.span),
                 ));
             }
-            let edge = scope.bind(relationship.id);
+            let edge = scope.bind(id);
             let (from, to) = (scope.bind(step.from), scope.bind(step.to));
             solver.used.push(Other { slot: edge, list });
             let node = BoundEdge {
@@ -496,7 +486,7 @@ impl Planner<'_> {
             solver.shares.insert(far, hop.share);
         }
         let (from, to) = (scope.bind(near), scope.bind(far));
-        let edge = scope.bind(relationship.id);
+        let edge = scope.bind(id);
         solver.used.push(Other { slot: edge, list });
         let op = if list {
             let mut properties = Vec::new();
@@ -527,12 +517,20 @@ impl Planner<'_> {
                 None => None,
             };
             if let Some(types) = test {
-                filter = Some(self.with_type_test(filter, types, relationship.span, scope)?);
+                let (edge, place) = (scope.hidden_slot(), Place(relationship.span));
+                let asked = Expr::Slot(edge);
+                let asked = Expr::HasLabels(Box::new(asked), self.label_test(types)?, place);
+                filter = Some(with_condition(filter, asked, place, edge, scope));
             }
-            if let (Some(Which::Ranked { .. }), Some(filter)) = (&which, &filter) {
-                return Err(unsupported(
-                    "a condition on each relationship of ranked paths",
-                    filter.place.0,
+            if let Some(condition) = condition {
+                let edge = scope.bind(relationship.id);
+                let asked = self.expr(condition, scope)?;
+                filter = Some(with_condition(
+                    filter,
+                    asked,
+                    Place(condition.span),
+                    edge,
+                    scope,
                 ));
             }
             if let (Some(search), Some(which)) = (search, which) {
@@ -592,6 +590,64 @@ impl Planner<'_> {
     }
 }
 
+/// A filter that asks something of each edge too: a condition on the edge in `edge`.
+fn with_condition(
+    filter: Option<StepExpr>,
+    condition: Expr,
+    place: Place,
+    edge: Slot,
+    scope: &mut Scope,
+) -> StepExpr {
+    match filter {
+        None => StepExpr {
+            edge,
+            vertex: scope.hidden_slot(),
+            path: None,
+            weight: None,
+            body: condition,
+            place,
+        },
+        Some(mut filter) => {
+            let mut condition = condition;
+            condition.rewrite(&mut |part| {
+                (*part == Expr::Slot(edge)).then_some(Expr::Slot(filter.edge))
+            });
+            filter.body = Expr::And(vec![filter.body, condition], place);
+            filter
+        }
+    }
+}
+
+/// What a `MATCH`, or a pattern within an expression, asks.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) patterns: &'a [PathPattern],
+    pub(super) filter: Option<&'a ast::Expr>,
+    /// Relationships may be met more than once.
+    pub(super) repeatable: bool,
+}
+
+impl<'a> Asked<'a> {
+    /// A lone pattern.
+    pub(super) fn pattern(pattern: &'a PathPattern, filter: Option<&'a ast::Expr>) -> Asked<'a> {
+        Asked {
+            patterns: std::slice::from_ref(pattern),
+            filter,
+            repeatable: false,
+        }
+    }
+}
+
+impl<'a> From<&'a Match> for Asked<'a> {
+    fn from(matching: &'a Match) -> Asked<'a> {
+        Asked {
+            patterns: &matching.patterns,
+            filter: matching.filter.as_ref(),
+            repeatable: matching.repeatable,
+        }
+    }
+}
+
 /// Conditions that decide which path `shortestPath()` takes, by number: those on its path or its relationships.
 fn search_conditions(at: usize, solver: &Solver<'_>) -> Vec<usize> {
     let step = &solver.steps[at];
@@ -612,7 +668,7 @@ fn search_conditions(at: usize, solver: &Solver<'_>) -> Vec<usize> {
     let of_path = predicates.filter(|(_, predicate)| {
         !predicate.done
             && matches!(predicate.kind, PredicateKind::Condition(_))
-            && (predicate.needs.contains(&step.relationship.id)
+            && (predicate.needs.contains(&step.id)
                 || path.is_some_and(|path| predicate.needs.contains(&path)))
     });
     of_path.map(|(at, _)| at).collect()
@@ -621,11 +677,16 @@ fn search_conditions(at: usize, solver: &Solver<'_>) -> Vec<usize> {
 /// The value of a pattern's path, once all its parts are bound.
 pub(super) fn path_of(pattern: &PathPattern, scope: &mut Scope) -> Expr {
     let mut parts = vec![PathPart::Vertex(scope.bind(pattern.start.id))];
-    for (relationship, _) in pattern.relationships() {
-        let slot = scope.bind(relationship.id);
-        parts.push(match relationship.expansion {
-            Expansion::Single => PathPart::Edge(slot),
-            _ => PathPart::Edges(slot),
+    for hop in &pattern.hops {
+        parts.push(match &hop.step {
+            Step::Relationship(relationship) => {
+                let slot = scope.bind(relationship.id);
+                match relationship.expansion {
+                    Expansion::Single => PathPart::Edge(slot),
+                    _ => PathPart::Edges(slot),
+                }
+            }
+            Step::Group(group) => PathPart::Edges(scope.bind(group.id)),
         });
     }
     Expr::Path(parts)
@@ -651,9 +712,16 @@ fn pattern_variables(patterns: &[PathPattern]) -> Vec<VarId> {
     let mut ids = Vec::new();
     for pattern in patterns {
         ids.push(pattern.start.id);
-        for (relationship, node) in pattern.relationships() {
+        for hop in &pattern.hops {
+            ids.push(hop.node.id);
+            let relationship = match &hop.step {
+                Step::Relationship(relationship) => relationship,
+                Step::Group(group) => {
+                    ids.extend(variables_of_group(group));
+                    continue;
+                }
+            };
             ids.push(relationship.id);
-            ids.push(node.id);
             if let Expansion::WeightedShortest { total, .. }
             | Expansion::AllShortest { total, .. } = &relationship.expansion
             {

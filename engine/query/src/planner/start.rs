@@ -423,7 +423,7 @@ impl Planner<'_> {
             type_,
             keys,
             range,
-            unique: solver.used.clone(),
+            unique: solver.unique(),
         };
         solver.used.push(Other {
             slot: edge,

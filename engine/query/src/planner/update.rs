@@ -10,6 +10,7 @@ use quoit_cypher::ast::{
 };
 use quoit_cypher::error::{Detail, Error};
 
+use super::pattern::Asked;
 use super::scope::Scope;
 use super::{Planner, unsupported, used};
 use crate::expression::{Expr, NameRef, Place};
@@ -247,7 +248,7 @@ impl Planner<'_> {
         let pattern = &pattern;
         let argument = Plan::leaf(Op::Argument(scope.width()));
         let mut created = Vec::new();
-        let matching = self.match_patterns(argument, std::slice::from_ref(pattern), None, scope)?;
+        let matching = self.match_patterns(argument, Asked::pattern(pattern, None), scope)?;
         self.create_pattern(pattern, &mut created, scope, &|_, id| known.contains(&id))?;
         let on_create = self.set_items(&merge.on_create, scope)?;
         let on_match = self.set_items(&merge.on_match, scope)?;

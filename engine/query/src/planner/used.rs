@@ -111,7 +111,8 @@ pub fn in_expr(expr: &Expr, out: &mut Variables) {
 
 /// Adds what a path pattern mentions, the variables of its nodes and relationships included.
 pub fn in_pattern(pattern: &PathPattern, out: &mut Variables) {
-    out.extend(pattern.variable.iter().map(|variable| variable.id));
+    let paths = pattern.variable.iter().chain(&pattern.inner);
+    out.extend(paths.map(|variable| variable.id));
     for node in pattern.nodes() {
         in_node(node, out);
     }
@@ -122,6 +123,7 @@ pub fn in_pattern(pattern: &PathPattern, out: &mut Variables) {
                 in_pattern(&group.pattern, out);
                 group.filter.iter().for_each(|filter| in_expr(filter, out));
                 out.extend(group.exports.iter().map(|(_, outer)| *outer));
+                out.insert(group.id);
             }
         }
     }
@@ -136,7 +138,8 @@ fn in_node(node: &NodePattern, out: &mut Variables) {
         .for_each(|expr| in_expr(expr, out));
 }
 
-fn in_relationship(relationship: &RelationshipPattern, out: &mut Variables) {
+/// Adds what a relationship mentions, its variable included.
+pub fn in_relationship(relationship: &RelationshipPattern, out: &mut Variables) {
     out.insert(relationship.id);
     relationship
         .types

@@ -9,8 +9,9 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use hashbrown::HashMap;
 use quoit_cypher::error::Error;
+use quoit_graph::Incidence;
 use quoit_graph::ids::VertexId;
-use quoit_graph::value::Edge;
+use quoit_graph::value::{Edge, Path};
 
 use super::super::Context;
 use super::step::{Cost, Steps};
@@ -177,6 +178,12 @@ impl Ranked {
             {
                 continue;
             }
+            // The distances were taken without the filter, so they are no more than what it leaves.
+            let so_far = steps.wants_path().then(|| self.path_with(at, incidence));
+            let before = Cost::Integer(i64::from(hops));
+            if steps.take(incidence, before, so_far, cx)?.is_none() {
+                continue;
+            }
             let place = self.begun.len() as u32;
             self.begun.push(Begun {
                 vertex: incidence.neighbour,
@@ -205,6 +212,18 @@ impl Ranked {
             }
             at = before;
         }
+    }
+
+    /// The path so far with an edge behind it.
+    fn path_with(&self, at: u32, incidence: &Incidence) -> Path {
+        let mut edges = self.edges_of(at);
+        edges.push(incidence.edge);
+        let mut vertices = vec![self.from];
+        for edge in &edges {
+            let last = *vertices.last().expect("a path has a first vertex");
+            vertices.push(edge.other(last));
+        }
+        Path { vertices, edges }
     }
 
     fn edges_of(&self, mut at: u32) -> Vec<Edge> {
