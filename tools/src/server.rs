@@ -41,6 +41,7 @@ fn options(args: ServerArgs) -> Options {
         replica_timeout: args.replica_timeout,
         query_timeout: Duration::from_secs(args.query_execution_timeout_sec),
         load_csv_directory: args.load_csv_directory.filter(|_| args.allow_load_csv),
+        query_parallelism: args.query_parallelism,
         memory_limit: (args.memory_limit > 0).then(|| args.memory_limit.saturating_mul(1 << 20)),
         connections_max: args.bolt_connections_max as usize,
         message_bytes_max: defaults.message_bytes_max,

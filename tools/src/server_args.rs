@@ -97,6 +97,14 @@ pub struct ServerArgs {
         default_missing_value = "true"
     )]
     pub allow_load_csv: bool,
+    /// Cores that work on one long query; 0: all, 1: only the one its connection is on
+    #[arg(
+        long,
+        env = "QUOIT_QUERY_PARALLELISM",
+        value_name = "CORES",
+        default_value_t = 0
+    )]
+    pub query_parallelism: u16,
 
     /// Most memory to use, in MiB: what would pass it is refused and undone; 0: no limit
     #[arg(

@@ -11,6 +11,7 @@ use crate::horizon::Snapshots;
 use crate::housekeeping::Folding;
 use crate::ids::{LabelSetId, ShardId};
 use crate::index::Edging;
+use crate::lend::Lent;
 use crate::memory::{Guard, Heap, MemoryOwner};
 use crate::mutants::Mutant;
 use crate::prune::Pruning;
@@ -45,6 +46,8 @@ pub(crate) struct CoreState {
     pub(crate) edging: Edging,
     /// Lists that wait to be merged.
     pub(crate) quiet: QuietLists,
+    /// Snapshots that were taken back from other cores while these were still reading at them.
+    pub(crate) lent: RefCell<Vec<Arc<Lent>>>,
     label_sets: RefCell<HashMap<Labels, LabelSetId>>,
     /// Bytes of its own lists, as they are counted.
     pub(crate) counted: Cell<i64>,
@@ -75,6 +78,7 @@ impl Core {
             folding: RefCell::default(),
             edging: Edging::default(),
             quiet: QuietLists::default(),
+            lent: RefCell::default(),
             label_sets: RefCell::default(),
             counted: Cell::new(0),
             end_numbers: RefCell::new(EndNumbers::of(&graph.counts[usize::from(number)].0.ends)),
@@ -231,6 +235,7 @@ impl Drop for CoreState {
     fn drop(&mut self) {
         // Stamps that name a cell of this core are rewritten before the core goes.
         if !std::thread::panicking() {
+            self.end_lending();
             self.settle(usize::MAX);
         }
         self.count_change(MemoryOwner::Housekeeping, self.counted.get(), 0);

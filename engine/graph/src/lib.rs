@@ -56,6 +56,7 @@ mod horizon;
 mod housekeeping;
 mod index;
 mod labels;
+mod lend;
 mod long;
 mod memory;
 #[cfg(not(feature = "mutants"))]
@@ -94,6 +95,7 @@ pub use housekeeping::FoldWork;
 pub use index::{
     Bound, Cursor, EdgeIndexRef, IndexDefinition, IndexRef, KEY_MAX, KeyRange, NextKey, Order, Seek,
 };
+pub use lend::{LentSnapshot, Loan, LoanUse};
 pub use memory::{MemoryLimitExceeded, MemoryOwner, MemoryReport};
 pub use page_column::{
     Codes, ColumnValues, Floats, Offsets, OneByOne, PageColumn, SlotBits, each_slot,

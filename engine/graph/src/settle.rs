@@ -507,6 +507,7 @@ impl CoreState {
 
     /// See [`crate::core::Core::maintain`].
     pub(crate) fn maintain(&self, budget: usize) -> bool {
+        self.let_go_of_lent();
         let mut left = budget;
         let settled = self.settle(left.saturating_mul(WRITES_PER_PIECE));
         left -= settled.div_ceil(WRITES_PER_PIECE);

@@ -1,6 +1,6 @@
 //! The one place the models' modules take their atomics from, so that loom can stand in (`--cfg loom`).
 //!
-//! Owned here: names only. Callers: `memory::{token, epoch, ring, budget}`, `horizon`; everything else uses `std` directly.
+//! Owned here: names only. Callers: `memory::{token, epoch, ring, budget}`, `horizon`, `lend`; everything else uses `std` directly.
 
 #[cfg(loom)]
 pub(crate) use loom::{

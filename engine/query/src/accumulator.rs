@@ -70,6 +70,39 @@ impl Sum {
         Some(Ok(()))
     }
 
+    /// Takes in another; `None` if the two cannot be added.
+    fn merge(&mut self, other: Sum) -> Option<Result<(), Error>> {
+        if self.count == 0 || other.count == 0 {
+            if self.count == 0 {
+                *self = other;
+            }
+            return Some(Ok(()));
+        }
+        match (&self.durations, &other.durations) {
+            (Value::Null, Value::Null) => {
+                self.integers += other.integers;
+                self.floats += other.floats;
+                self.has_floats |= other.has_floats;
+            }
+            (Value::Null, _) | (_, Value::Null) => return None,
+            (sum, more) => match arithmetic::apply(ArithmeticOp::Add, sum, more) {
+                Ok(sum) => self.durations = sum,
+                Err(error) => return Some(Err(error)),
+            },
+        }
+        self.count += other.count;
+        Some(Ok(()))
+    }
+
+    /// Something of the kind that it sums up.
+    fn kind(&self) -> Value {
+        match &self.durations {
+            Value::Null if self.has_floats => Value::Float(self.floats),
+            Value::Null => Value::Int(0),
+            durations => durations.clone(),
+        }
+    }
+
     fn finish(&self, call: &AggregateCall) -> Result<Value, Error> {
         let is_average = call.function == Some(Function::Avg);
         let floats = || self.integers as f64 + self.floats;
@@ -151,6 +184,16 @@ impl Accumulator {
         if value.is_null() {
             return Ok(0);
         }
+        self.fold(value, call, cx)
+    }
+
+    /// Takes a value, which is not null.
+    fn fold(
+        &mut self,
+        value: Value,
+        call: &AggregateCall,
+        cx: &mut Context<'_>,
+    ) -> Result<u64, Error> {
         let mut held = 0;
         if let Some(seen) = &mut self.seen {
             if !seen.insert(value.clone()) {
@@ -158,17 +201,7 @@ impl Accumulator {
             }
             held += VALUE_BYTES;
         }
-        let wrong = |value: &Value| {
-            Error::type_error(
-                Detail::InvalidArgumentType,
-                format!(
-                    "{} cannot take a {}",
-                    call.function.map_or("count", Function::name),
-                    value.type_name()
-                ),
-            )
-            .at(call.place.0)
-        };
+        let wrong = |value: &Value| wrong(call, value);
         match &mut self.state {
             Fold::Count(count) => *count += 1,
             Fold::Sum(sum) => match sum.take(&value) {
@@ -176,12 +209,7 @@ impl Accumulator {
                 None => return Err(wrong(&value)),
             },
             Fold::Best(best) => {
-                let better = match best {
-                    None => true,
-                    Some(best) if call.function == Some(Function::Min) => value < *best,
-                    Some(best) => value > *best,
-                };
-                if better {
+                if is_better(&value, best.as_ref(), call) {
                     *best = Some(value);
                 }
             }
@@ -203,6 +231,68 @@ impl Accumulator {
                 *mean += before / *count;
                 *squares += before * (number - *mean);
             }
+        }
+        if held > 0 {
+            cx.hold(held)?;
+        }
+        Ok(held)
+    }
+
+    /// Takes in what another core's rows of the same group came to; returns the bytes it keeps more, as [`Accumulator::take`].
+    ///
+    /// # Errors
+    /// Those of the rows, had they been its own.
+    pub fn merge(
+        &mut self,
+        other: Accumulator,
+        call: &AggregateCall,
+        cx: &mut Context<'_>,
+    ) -> Result<u64, Error> {
+        if let (Fold::Percentile(_, own @ None), Fold::Percentile(_, others)) =
+            (&mut self.state, &other.state)
+        {
+            *own = *others;
+        }
+        if let Some(seen) = other.seen {
+            // What the other has folded it has seen.
+            let mut held = 0;
+            for value in *seen {
+                held += self.fold(value, call, cx)?;
+            }
+            return Ok(held);
+        }
+        let mut held = 0;
+        match (&mut self.state, other.state) {
+            (Fold::Count(count), Fold::Count(more)) => *count += more,
+            (Fold::Sum(sum), Fold::Sum(more)) => {
+                let other = more.kind();
+                match sum.merge(more) {
+                    Some(merged) => merged.map_err(|error| error.at(call.place.0))?,
+                    None => return Err(wrong(call, &other)),
+                }
+            }
+            (Fold::Best(best), Fold::Best(Some(value)))
+                if is_better(&value, best.as_ref(), call) =>
+            {
+                *best = Some(value);
+            }
+            (Fold::Collect(items), Fold::Collect(mut more))
+            | (Fold::Percentile(items, _), Fold::Percentile(mut more, _)) => {
+                held = more.len() as u64 * VALUE_BYTES;
+                items.append(&mut more);
+            }
+            (Fold::Deviation(count, mean, squares), Fold::Deviation(more, others, spread)) => {
+                // Chan's way to join two of Welford's.
+                let all = *count + more;
+                if all > 0.0 {
+                    let apart = others - *mean;
+                    *mean += apart * more / all;
+                    *squares += spread + apart * apart * *count * more / all;
+                    *count = all;
+                }
+            }
+            // A call has one kind of state; a best of nothing is no better.
+            _ => {}
         }
         if held > 0 {
             cx.hold(held)?;
@@ -250,6 +340,25 @@ impl Accumulator {
                 })
             }
         })
+    }
+}
+
+/// A value cannot be folded.
+fn wrong(call: &AggregateCall, value: &Value) -> Error {
+    let function = call.function.map_or("count", Function::name);
+    let type_name = value.type_name();
+    Error::type_error(
+        Detail::InvalidArgumentType,
+        format!("{function} cannot take a {type_name}"),
+    )
+    .at(call.place.0)
+}
+
+fn is_better(value: &Value, best: Option<&Value>, call: &AggregateCall) -> bool {
+    match best {
+        None => true,
+        Some(best) if call.function == Some(Function::Min) => value < best,
+        Some(best) => value > best,
     }
 }
 

@@ -16,6 +16,7 @@ use crate::operator::{
     Batch, Context, Counts, InnerTransaction, Pull, Running, State, Wait, build, build_measured,
     delete_postponed, measured,
 };
+use crate::parallel::{Awaited, Crew, Team};
 use crate::plan::describe::{Line, Measured, PlanTree};
 use crate::planner::ParameterSource;
 use crate::prepared::{Kind, Mode, Parameters, Prepared};
@@ -23,6 +24,9 @@ use crate::schema::{Notice, SchemaRun};
 
 /// Bytes of intermediate results that one execution may hold if nothing else is said: 1 GiB.
 pub const HELD_BYTES_MAX: u64 = 1 << 30;
+
+/// Longer texts are not given to other cores, which plan them without looking up, in bytes.
+const SHARED_TEXT_BYTES_MAX: usize = 8 << 10;
 
 /// Takes rows as they are made.
 pub trait RowSink {
@@ -187,6 +191,25 @@ impl Execution {
         })
     }
 
+    /// Has the other cores help, if the plan is one that is divided. `text` is what was prepared.
+    pub fn on_all_cores(&mut self, text: &str, crew: &Rc<dyn Crew>) {
+        let Some(planned) = &self.prepared.inner.planned else {
+            return;
+        };
+        if planned.is_divided && crew.cores() > 1 && text.len() <= SHARED_TEXT_BYTES_MAX {
+            self.state.shared().team = Some(Team {
+                crew: crew.clone(),
+                text: text.into(),
+                fingerprint: planned.fingerprint(),
+            });
+        }
+    }
+
+    /// What the last step has yielded for, if it can do nothing before other cores have sent something.
+    pub fn awaited(&mut self) -> Option<Awaited> {
+        self.state.shared().awaited.take()
+    }
+
     /// Says how many rows are wanted from here on.
     pub fn request(&mut self, demand: Demand) {
         (self.wanted, self.discards) = match demand {
@@ -242,15 +265,8 @@ impl Execution {
         should_yield: &dyn Fn() -> bool,
         sink: &mut dyn RowSink,
     ) -> Result<Step, Error> {
-        self.run(txn, core, should_yield, sink).map_err(|error| {
-            let prepared = &self.prepared;
-            if !prepared.borrowed || error.span().is_none() {
-                return error;
-            }
-            // The place is one of another text.
-            let hint = error.hint_text().map(str::to_owned);
-            Error::new(error.kind(), error.phase(), error.detail(), error.message()).hint_opt(hint)
-        })
+        self.run(txn, core, should_yield, sink)
+            .map_err(|error| self.prepared.placed(error))
     }
 
     fn run(

@@ -22,6 +22,7 @@
 //! ```
 
 pub mod execution;
+pub mod parallel;
 pub mod prepared;
 pub mod procedure;
 pub mod query_core;
@@ -38,7 +39,7 @@ pub mod temporal;
 pub use execution::{Demand, Execution, RowSink, Step, Summary};
 pub use operator::{Context, FileRead, Wait, write_error};
 pub use plan::describe::{Measured, PlanTree};
-pub use planner::{Advice, AdviceKind};
+pub use planner::{Advice, AdviceKind, Division};
 pub use prepared::{Kind, Mode, Parameters, Prepared};
 pub use procedure::{Field, FieldType, Procedure, Progress, Run};
 pub use query_core::{QueryCore, QueryOptions};

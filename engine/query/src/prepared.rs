@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use quoit_cypher::ast::{AdminStatement, Statement, StatementBody, StatementMode};
 use quoit_cypher::check::Effects;
+use quoit_cypher::error::Error;
 use quoit_graph::Graph;
 use quoit_graph::value::Value;
 
@@ -147,6 +148,15 @@ impl Prepared {
     /// Whether it changes constraints; other schema statements change indexes.
     pub fn is_about_constraints(&self) -> bool {
         self.schema().is_some_and(SchemaPlan::is_about_constraints)
+    }
+
+    /// An error of its run, without the place if that is one of another text.
+    pub(crate) fn placed(&self, error: Error) -> Error {
+        if !self.borrowed || error.span().is_none() {
+            return error;
+        }
+        let hint = error.hint_text().map(str::to_owned);
+        Error::new(error.kind(), error.phase(), error.detail(), error.message()).hint_opt(hint)
     }
 
     pub(crate) fn schema(&self) -> Option<&SchemaPlan> {

@@ -17,7 +17,7 @@ use quoit_cypher::parser::{parse, parse_with_extracted};
 use quoit_graph::Core;
 use quoit_graph::value::Value;
 
-use crate::planner::{Catalog, literal_value, plan_query};
+use crate::planner::{Catalog, Division, divide, literal_value, plan_query};
 use crate::prepared::{Inner, Mode, Prepared, mode_of};
 use crate::procedure::{FieldType, Procedure, Procedures};
 use crate::schema::SchemaPlan;
@@ -38,6 +38,8 @@ pub struct QueryOptions {
     pub plans_max: usize,
     /// Plans keep to the plain operators on rows: for tests that compare what others give with what these do.
     pub plain: bool,
+    /// Which statements are divided between the cores.
+    pub division: Division,
 }
 
 impl Default for QueryOptions {
@@ -45,6 +47,7 @@ impl Default for QueryOptions {
         QueryOptions {
             plans_max: 1024,
             plain: false,
+            division: Division::default(),
         }
     }
 }
@@ -200,7 +203,10 @@ impl QueryCore {
             .collect();
         let (planned, schema) = match &checked.statement.body {
             StatementBody::Query(query) => (
-                Some(plan_query(query, &catalog, &callable.procedures)?),
+                Some(divide(
+                    plan_query(query, &catalog, &callable.procedures)?,
+                    &self.options.division,
+                )),
                 None,
             ),
             StatementBody::Schema(schema) => {

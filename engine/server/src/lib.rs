@@ -15,6 +15,7 @@ mod housekeeping;
 mod isolation;
 mod listener;
 mod listing;
+mod mates;
 mod node;
 mod open;
 pub mod options;

@@ -4,6 +4,7 @@
 //! `Rc`; nothing in it is changed by a request except counters and caches.
 
 use crate::isolation::Global;
+use crate::mates::Mates;
 use crate::open::{Board, Sessions};
 use crate::options::Options;
 use crate::peers::Peers;
@@ -11,6 +12,7 @@ use crate::wire::columns::ColumnCache;
 use quoit_graph::Core;
 use quoit_log::{Log, LogCore};
 use quoit_query::QueryCore;
+use quoit_query::parallel::Crew;
 use quoit_replication::ReplicationCore;
 use quoit_rt::Rt;
 use std::cell::{Cell, RefCell};
@@ -38,6 +40,10 @@ pub(crate) struct Node {
     pub(crate) sessions: Sessions,
     /// The way to the other cores' sessions.
     pub(crate) peers: Peers,
+    /// The way to the other cores for statements that all work on.
+    pub(crate) mates: Rc<Mates>,
+    /// The same, as executions know it.
+    pub(crate) crew: Rc<dyn Crew>,
     /// Columns of statements that ran lately.
     pub(crate) columns: RefCell<ColumnCache>,
     /// The cluster's id once there is one: it never changes then, and asking replication takes a lock.
@@ -56,11 +62,14 @@ impl Node {
         replication: Rc<ReplicationCore>,
         shared: Arc<Shared>,
         peers: Peers,
+        mates: Rc<Mates>,
         cores: usize,
     ) -> Node {
         Node {
             sessions: Sessions::new(rt.core().index(), cores),
             peers,
+            crew: mates.clone(),
+            mates,
             rt,
             options,
             core,

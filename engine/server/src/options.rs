@@ -37,6 +37,8 @@ pub struct Options {
     pub query_timeout: Duration,
     /// Where files for LOAD CSV lie. `None`: LOAD CSV is off.
     pub load_csv_directory: Option<PathBuf>,
+    /// Cores that work on one statement at most; zero: all, one: none but its own.
+    pub query_parallelism: u16,
     /// The most that the process may hold, in bytes. `None`: no limit.
     pub memory_limit: Option<u64>,
     /// Most connections at once.
@@ -64,6 +66,7 @@ impl Default for Options {
             replica_timeout: Duration::from_secs(5),
             query_timeout: Duration::from_secs(600),
             load_csv_directory: None,
+            query_parallelism: 0,
             memory_limit: None,
             connections_max: 10_000,
             message_bytes_max: quoit_protocol::chunk::MESSAGE_LEN_AFTER_LOGIN,

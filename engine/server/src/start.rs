@@ -8,6 +8,7 @@
 use crate::housekeeping;
 use crate::listener;
 use crate::listing;
+use crate::mates::{self, Mates};
 use crate::node::{Node, Shared};
 use crate::options::Options;
 use crate::peers::{self, Peers};
@@ -17,7 +18,8 @@ use quoit_graph::{Graph, GraphConfig};
 use quoit_log::{
     GraphLedger, Ledger, Log, LogCore, LogError, LogOptions, RecoverAs, RecoveryReport,
 };
-use quoit_query::{QueryCore, QueryOptions};
+use quoit_query::parallel::Offer;
+use quoit_query::{Division, QueryCore, QueryOptions};
 use quoit_replication::{OpenError, Replication, ReplicationConfig, ReplicationCore, Role};
 use quoit_rt::mesh::{self, DealerEnd, MeshEnd};
 use quoit_rt::{Config, Cpus, ListenOptions, Priority, Rt, Running};
@@ -39,6 +41,9 @@ const SESSIONS_TIME: Duration = Duration::from_secs(5);
 
 /// How long a core waits for the others in a step of the way down, beyond what they may take for it.
 const STEP_DOWN_TIME: Duration = Duration::from_secs(10);
+
+/// Offers to help that wait between one core and another; what is offered beyond that is not taken up.
+const OFFERS_MAX: usize = 64;
 
 /// Why a server did not start, or stopped. `Display` is one line that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -228,13 +233,23 @@ impl Server {
             mesh::dealer(cores).into_iter().map(Some).collect();
         let mut meshes: Vec<Option<MeshEnd<peers::Message>>> =
             mesh::mesh(cores).into_iter().map(Some).collect();
+        let mut offers: Vec<Option<MeshEnd<Offer>>> = mesh::mesh_with_capacity(cores, OFFERS_MAX)
+            .into_iter()
+            .map(Some)
+            .collect();
         let running = {
             let start = start.clone();
             quoit_rt::start(config, move |core| {
                 let start = start.clone();
                 let dealer = dealers[core.index()].take().expect("each core starts once");
                 let mesh = meshes[core.index()].take().expect("each core starts once");
-                move |rt: Rt| async move { start.run_core(rt, dealer, mesh).await }
+                let offers = offers[core.index()].take().expect("each core starts once");
+                let ends = Ends {
+                    dealer,
+                    mesh,
+                    offers,
+                };
+                move |rt: Rt| async move { start.run_core(rt, ends).await }
             })?
         };
         Ok(Server {
@@ -381,6 +396,13 @@ struct Start {
     failure: Mutex<Option<StartError>>,
 }
 
+/// A core's ends of the queues between cores.
+struct Ends {
+    dealer: DealerEnd,
+    mesh: MeshEnd<peers::Message>,
+    offers: MeshEnd<Offer>,
+}
+
 /// Steps that all cores take together. At start and stop only, so it polls.
 #[derive(Default)]
 struct Gate {
@@ -426,11 +448,8 @@ impl Gate {
 
 impl Start {
     /// One core's life.
-    async fn run_core(self: Arc<Self>, rt: Rt, dealer: DealerEnd, mesh: MeshEnd<peers::Message>) {
-        let (dealer, dealt) = dealer.bind(&rt);
-        let (sender, asked) = mesh.bind(&rt);
-        let peers = Peers::new(sender, self.cores as u16);
-        if let Err(error) = self.live(&rt, dealer, dealt, peers, asked).await {
+    async fn run_core(self: Arc<Self>, rt: Rt, ends: Ends) {
+        if let Err(error) = self.live(&rt, ends).await {
             self.failure
                 .lock()
                 .unwrap_or_else(|poisoned| poisoned.into_inner())
@@ -439,14 +458,12 @@ impl Start {
         }
     }
 
-    async fn live(
-        &self,
-        rt: &Rt,
-        dealer: mesh::Dealer,
-        dealt: mesh::MeshReceiver<quoit_rt::Accepted>,
-        peers: Peers,
-        asked: mesh::MeshReceiver<peers::Message>,
-    ) -> Result<(), StartError> {
+    async fn live(&self, rt: &Rt, ends: Ends) -> Result<(), StartError> {
+        let (dealer, dealt) = ends.dealer.bind(rt);
+        let (sender, asked) = ends.mesh.bind(rt);
+        let peers = Peers::new(sender, self.cores as u16);
+        let (sender, offers) = ends.offers.bind(rt);
+        let mates = Rc::new(Mates::new(rt, sender));
         let home = rt.core().0 == 0;
         let cores = self.cores;
         let core = self.graph.core(rt.core().0);
@@ -484,15 +501,17 @@ impl Start {
             rt.clone(),
             self.options.clone(),
             core,
-            QueryCore::new(QueryOptions::default()),
+            QueryCore::new(self.query_options()),
             log_core,
             replication,
             self.shared.clone(),
             peers,
+            mates,
             cores,
         ));
         listing::register(&node);
         rt.spawn(Priority::Latency, peers::answer(node.clone(), asked));
+        rt.spawn(Priority::Latency, mates::help(node.clone(), offers));
         rt.spawn(Priority::Background, housekeeping::keep(node.clone()));
         rt.spawn(
             Priority::Latency,
@@ -512,6 +531,22 @@ impl Start {
         rt.shutdown_requested().await;
         accepting.cancel();
         self.end(node, home).await
+    }
+
+    fn query_options(&self) -> QueryOptions {
+        let all = self.cores as u16;
+        let cores = match self.options.query_parallelism {
+            0 => all,
+            cores => cores.min(all),
+        };
+        let division = Division {
+            cores,
+            ..Division::default()
+        };
+        QueryOptions {
+            division,
+            ..QueryOptions::default()
+        }
     }
 
     /// The way down: sessions end, then replication, then the log writes its mark.

@@ -23,6 +23,13 @@ pub struct Statement {
     held: Option<Core>,
 }
 
+impl Statement {
+    /// The commit it sees the graph at.
+    pub fn snapshot(&self) -> CommitSeq {
+        self.snapshot
+    }
+}
+
 impl Drop for Statement {
     fn drop(&mut self) {
         if let Some(core) = &self.held {

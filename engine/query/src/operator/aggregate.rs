@@ -8,10 +8,12 @@ use std::rc::Rc;
 use quoit_cypher::error::Error;
 use quoit_graph::value::Value;
 
+use super::gather::no_parts;
 use super::seen::{SeenKeys, VALUE_BYTES};
-use super::{Batch, Context, Operator, Pull, Running, pull_rows};
+use super::{Batch, Context, Divided, Operator, Pull, Running, pull_rows};
 use crate::accumulator::Accumulator;
 use crate::expression::evaluate::evaluate;
+use crate::parallel::Part;
 use crate::plan;
 
 /// Groups and folds.
@@ -24,7 +26,10 @@ pub struct Aggregate {
     states: Vec<Accumulator>,
     key: Vec<Value>,
     begun: bool,
+    /// Its own rows are taken in.
     gathered: bool,
+    /// All there is to come is here: groups may be given.
+    complete: bool,
     next: usize,
     held: u64,
 }
@@ -40,6 +45,7 @@ impl Aggregate {
             states: Vec::new(),
             begun: false,
             gathered: false,
+            complete: false,
             next: 0,
             held: 0,
         }
@@ -75,6 +81,13 @@ impl Aggregate {
         Ok(())
     }
 
+    fn begin(&mut self, cx: &mut Context<'_>) {
+        if !std::mem::replace(&mut self.begun, true) {
+            // What a run that was given up held.
+            self.forget(cx);
+        }
+    }
+
     fn forget(&mut self, cx: &mut Context<'_>) {
         self.groups.clear();
         self.states = Vec::new();
@@ -85,27 +98,19 @@ impl Aggregate {
 impl Operator for Aggregate {
     fn reset(&mut self, argument: &[Value]) {
         self.input.reset(argument);
-        (self.begun, self.gathered, self.next) = (false, false, 0);
+        (self.begun, self.gathered) = (false, false);
+        (self.complete, self.next) = (false, 0);
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         out.clear();
-        if !self.begun {
-            // What a run that was given up held.
-            self.forget(cx);
-            self.begun = true;
-        }
-        while !self.gathered {
-            if pull_rows!(self.input, cx, &mut self.rows) {
-                self.take_in(cx)?;
-            } else {
-                self.gathered = true;
-                if self.plan.keys.is_empty() && self.groups.number(&[]).1 {
-                    self.new_group(cx)?;
-                }
-            }
-            if !self.gathered && cx.should_yield() {
+        if !self.complete {
+            if self.take_part(cx)? == Pull::Yield {
                 return Ok(Pull::Yield);
+            }
+            self.complete = true;
+            if self.plan.keys.is_empty() && self.groups.number(&[]).1 {
+                self.new_group(cx)?;
             }
         }
         let width = self.plan.width.get() as usize;
@@ -125,6 +130,72 @@ impl Operator for Aggregate {
             return Ok(Pull::End);
         }
         Ok(Pull::Rows)
+    }
+
+    fn divided(&mut self) -> Option<&mut dyn Divided> {
+        Some(self)
+    }
+}
+
+/// The groups of a core's rows.
+struct Groups {
+    keys: SeenKeys,
+    /// Of those that have not been taken in.
+    states: std::vec::IntoIter<Accumulator>,
+    /// How many have been taken in.
+    merged: usize,
+}
+
+/// Groups that are taken in between two looks at the time.
+const MERGED_AT_ONCE: usize = 64;
+
+impl Divided for Aggregate {
+    fn take_part(&mut self, cx: &mut Context<'_>) -> Result<Pull, Error> {
+        self.begin(cx);
+        while !self.gathered {
+            if pull_rows!(self.input, cx, &mut self.rows) {
+                self.take_in(cx)?;
+            } else {
+                self.gathered = true;
+            }
+            if !self.gathered && cx.should_yield() {
+                return Ok(Pull::Yield);
+            }
+        }
+        Ok(Pull::End)
+    }
+
+    fn give_part(&mut self) -> Part {
+        let empty = SeenKeys::new(self.plan.keys.len());
+        Box::new(Groups {
+            keys: std::mem::replace(&mut self.groups, empty),
+            states: std::mem::take(&mut self.states).into_iter(),
+            merged: 0,
+        })
+    }
+
+    fn merge(&mut self, part: &mut Part, cx: &mut Context<'_>) -> Result<bool, Error> {
+        self.begin(cx);
+        let groups: &mut Groups = part.downcast_mut().ok_or_else(no_parts)?;
+        let plan = self.plan.clone();
+        let calls = plan.calls.len();
+        while groups.merged < groups.keys.len() {
+            let (group, is_new) = self.groups.number(groups.keys.key(groups.merged));
+            groups.merged += 1;
+            if is_new {
+                self.new_group(cx)?;
+            }
+            let own = self.states[group * calls..(group + 1) * calls].iter_mut();
+            for (call, state) in plan.calls.iter().zip(own) {
+                if let Some(other) = groups.states.next() {
+                    self.held += state.merge(other, call, cx)?;
+                }
+            }
+            if groups.merged.is_multiple_of(MERGED_AT_ONCE) && cx.should_yield() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 

@@ -5,6 +5,8 @@
 //! the same transaction only.
 
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hashbrown::HashMap;
@@ -12,7 +14,7 @@ use quoit_cypher::error::{Detail, Error, ErrorKind};
 use quoit_graph::ids::{CommitSeq, KeyId, LabelId, VertexId};
 use quoit_graph::value::{Edge, Value};
 use quoit_graph::{
-    ConstraintDefinition, Direction, EdgeRef, Entity, Epoch, Incidence, MemoryCharge,
+    ConstraintDefinition, Direction, EdgeRef, Entity, Epoch, Incidence, LentSnapshot, MemoryCharge,
     MemoryLimitExceeded, MemoryOwner, Statement, Txn, VertexRef, View, WriteError,
 };
 use regex::Regex;
@@ -21,6 +23,7 @@ use super::in_transactions::Wait;
 use super::{Batch, Running};
 use crate::expression::Place;
 use crate::expression::progress::{Key, Progress, Saved, Stop};
+use crate::parallel::{Awaited, Morsel, Morsels, Team};
 
 /// Compiled regular expressions kept by one execution.
 const REGEXES_MAX: usize = 64;
@@ -55,6 +58,20 @@ pub struct State {
     given: Batch,
     /// The part of a file that was waited for.
     block: Option<Result<Vec<u8>, Error>>,
+    shared: Shared,
+}
+
+/// What an execution has to do with other cores.
+#[derive(Default)]
+pub(crate) struct Shared {
+    /// Who may help.
+    pub(crate) team: Option<Team>,
+    /// Bytes that all cores hold for the statement, while several work on it.
+    held: Option<Arc<AtomicU64>>,
+    /// What a scan that is divided takes its vertices from.
+    morsels: Option<Arc<Morsels>>,
+    /// What the step has ended for, if it waits for other cores.
+    pub(crate) awaited: Option<Awaited>,
 }
 
 impl State {
@@ -81,7 +98,19 @@ impl State {
             committed: None,
             given: Batch::new(),
             block: None,
+            shared: Shared::default(),
         }
+    }
+
+    /// For work on another core's statement: when that began, what all hold for it, and what is left to be done.
+    pub(crate) fn help(&mut self, began: Duration, held: Arc<AtomicU64>, morsels: Arc<Morsels>) {
+        self.statement_time = began;
+        self.shared.held = Some(held);
+        self.shared.morsels = Some(morsels);
+    }
+
+    pub(crate) fn shared(&mut self) -> &mut Shared {
+        &mut self.shared
     }
 
     /// Gives the part of a file that was waited for.
@@ -97,6 +126,14 @@ impl State {
     /// Says what became of the inner transaction.
     pub(crate) fn inner_committed(&mut self, outcome: Result<CommitSeq, Error>) {
         self.committed = Some(outcome);
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        if let Some(all) = &self.shared.held {
+            all.fetch_sub(self.held_bytes, Ordering::Relaxed);
+        }
     }
 }
 
@@ -120,6 +157,7 @@ pub struct Context<'a> {
     /// What the present clause sees.
     pub view: View<'a>,
     epoch: &'a Epoch<'a>,
+    statement: &'a Statement,
     /// Values of parameters by their numbers in the plan.
     pub parameters: Rc<[Value]>,
     /// Variables of comprehensions.
@@ -146,7 +184,7 @@ impl<'a> Context<'a> {
         txn: &'a mut Txn,
         epoch: &'a Epoch<'a>,
         state: &'a mut State,
-        statement: &Statement,
+        statement: &'a Statement,
         should_yield: &'a dyn Fn() -> bool,
     ) -> Self {
         let view = txn.view_of_statement(epoch, statement);
@@ -156,6 +194,7 @@ impl<'a> Context<'a> {
             txn,
             view,
             epoch,
+            statement,
             parameters,
             locals,
             state,
@@ -389,7 +428,11 @@ impl<'a> Context<'a> {
         });
         charge.grow(bytes).map_err(memory_limit)?;
         self.state.held_bytes += bytes;
-        if self.state.held_bytes > self.state.held_bytes_max {
+        let held = match &self.state.shared.held {
+            None => self.state.held_bytes,
+            Some(all) => all.fetch_add(bytes, Ordering::Relaxed) + bytes,
+        };
+        if held > self.state.held_bytes_max {
             return Err(Error::of(
                 ErrorKind::MemoryLimitExceeded,
                 format!(
@@ -403,10 +446,63 @@ impl<'a> Context<'a> {
 
     /// Takes back what [`Context::hold`] counted.
     pub fn release(&mut self, bytes: u64) {
-        self.state.held_bytes = self.state.held_bytes.saturating_sub(bytes);
+        let bytes = bytes.min(self.state.held_bytes);
+        self.state.held_bytes -= bytes;
+        if let Some(all) = &self.state.shared.held {
+            all.fetch_sub(bytes, Ordering::Relaxed);
+        }
         if let Some(charge) = &mut self.state.charge {
             charge.shrink(bytes);
         }
+    }
+
+    /// Those that may help with what the transaction sees; none if that is not the same for all, since it has written or sees
+    /// what is not committed.
+    pub(crate) fn team(&self) -> Option<Team> {
+        let is_common = !self.txn.wrote() && !self.view.shows_uncommitted();
+        self.state.shared.team.clone().filter(|_| is_common)
+    }
+
+    /// From here on the bytes of all cores are counted together.
+    pub(crate) fn share_held(&mut self) -> Arc<AtomicU64> {
+        let all = Arc::new(AtomicU64::new(self.state.held_bytes));
+        self.state.shared.held = Some(all.clone());
+        all
+    }
+
+    /// Bytes that the execution may hold.
+    pub(crate) fn held_max(&self) -> u64 {
+        self.state.held_bytes_max
+    }
+
+    /// What the statement sees, for other cores.
+    pub(crate) fn lend(&self) -> LentSnapshot {
+        self.txn.lend(self.statement)
+    }
+
+    /// Sets what [`Context::next_morsel`] takes from.
+    pub(crate) fn deal(&mut self, morsels: Arc<Morsels>) {
+        self.state.shared.morsels = Some(morsels);
+    }
+
+    /// Vertices that this core is to look at; none when all are taken.
+    ///
+    /// # Errors
+    /// Nothing is dealt out: a scan that is divided stands outside of what is gathered.
+    pub(crate) fn next_morsel(&self) -> Result<Option<Morsel>, Error> {
+        let morsels = self.state.shared.morsels.as_ref();
+        let morsels = morsels.ok_or_else(|| Error::internal("nothing is dealt out"))?;
+        Ok(morsels.take())
+    }
+
+    /// The step ends here because of what other cores have not sent yet.
+    pub(crate) fn wait_for_cores(&mut self, awaited: Awaited) {
+        self.state.shared.awaited = Some(awaited);
+    }
+
+    /// The other cores are done.
+    pub(crate) fn end_sharing(&mut self) {
+        (self.state.shared.held, self.state.shared.morsels) = (None, None);
     }
 
     /// Remembers a vertex that cannot be deleted while it has edges.

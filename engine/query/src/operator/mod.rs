@@ -12,6 +12,7 @@ mod columns;
 mod compute;
 mod context;
 mod expand;
+pub mod gather;
 mod in_transactions;
 mod index_scan;
 mod join;
@@ -41,6 +42,7 @@ pub use update::delete_postponed;
 use quoit_cypher::error::Error;
 use quoit_graph::value::Value;
 
+use crate::parallel::Part;
 use crate::plan::{Op, Plan};
 
 /// What a pull gave.
@@ -64,6 +66,30 @@ pub trait Operator {
     /// # Errors
     /// Whatever expressions, writes or budgets refuse; the operator must not be pulled again after that.
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error>;
+
+    /// This operator as one whose work several cores share, if it can be that.
+    fn divided(&mut self) -> Option<&mut dyn Divided> {
+        None
+    }
+}
+
+/// An operator of which several cores run one each, on different rows; one of them takes in what the others came to and then gives
+/// the rows that it would have given for all of theirs.
+pub trait Divided {
+    /// Takes in all rows of its own input; `Yield` or `End`.
+    ///
+    /// # Errors
+    /// As [`Operator::next`].
+    fn take_part(&mut self, cx: &mut Context<'_>) -> Result<Pull, Error>;
+
+    /// What its rows came to, for another core; the operator is empty then.
+    fn give_part(&mut self) -> Part;
+
+    /// Takes in what another core's rows came to; false if there is more of it, since the time slice is over.
+    ///
+    /// # Errors
+    /// As [`Operator::next`], had the rows been its own.
+    fn merge(&mut self, part: &mut Part, cx: &mut Context<'_>) -> Result<bool, Error>;
 }
 
 /// A boxed operator.
@@ -156,6 +182,8 @@ fn operator(op: &Op, inputs: Vec<Running>) -> Running {
         Op::Delete(delete) => Box::new(update::Delete::new(delete.clone(), input())),
         Op::Foreach(unwind) => Box::new(update::Foreach::new(unwind.clone(), input(), input())),
         Op::Procedure(call) => Box::new(procedure::Call::new(call.clone(), input())),
+        Op::Gather(gather) => Box::new(gather::Gather::new(gather.clone(), input(), Vec::new())),
+        Op::MorselScan(scan) => Box::new(gather::MorselScan::new(scan.clone())),
         Op::Eager => Box::new(update::Eager::new(input())),
         Op::InTransactions(calls) => Box::new(in_transactions::InTransactions::new(
             calls.clone(),

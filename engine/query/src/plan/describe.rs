@@ -398,6 +398,11 @@ fn operator(op: &Op) -> String {
         Op::InTransactions(_) => "InTransactions".into(),
         Op::Load(_) => "LoadCsv".into(),
         Op::Given => "RowsOfTransaction".into(),
+        Op::Gather(gather) => format!("Gather (over {} cores)", gather.cores),
+        Op::MorselScan(scan) => match &scan.label {
+            None => format!("ScanParallel (#{})", scan.slot),
+            Some(label) => format!("ScanParallelByLabel (#{} :{})", scan.slot, label.name),
+        },
         Op::Eager => "Accumulate".into(),
         Op::Consume => "EmptyResult".into(),
     }

@@ -13,6 +13,7 @@ pub use columns::{ColumnAggregate, ColumnCall, ColumnFilter, ColumnTest, ScanFil
 pub use join::HashJoin;
 
 use std::cell::{Cell, OnceCell};
+use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -28,7 +29,7 @@ use automaton::{Repeat, SelectPaths};
 pub type Width = Rc<Cell<u32>>;
 
 /// One operator with its inputs.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Plan {
     /// What it does.
     pub op: Op,
@@ -123,6 +124,43 @@ pub enum Op {
     Eager,
     /// Consumes all rows and gives none.
     Consume,
+    /// Its input is run by several cores, each on a part of the vertices of the scan at its end.
+    Gather(Rc<Gather>),
+    /// The part of all vertices, or those of a label, that this core gets.
+    MorselScan(Rc<MorselScan>),
+}
+
+/// See [`Op::Gather`].
+#[derive(Debug)]
+pub struct Gather {
+    /// Number within the plan.
+    pub number: u32,
+    /// What is put together.
+    pub merging: Merging,
+    /// The label of the scan at the end.
+    pub label: Option<NameRef>,
+    /// Cores that take part at most.
+    pub cores: u16,
+}
+
+/// What of several cores is put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merging {
+    /// Rows, in any order.
+    Rows,
+    /// The state of the operator below.
+    Parts,
+}
+
+/// See [`Op::MorselScan`].
+#[derive(Debug)]
+pub struct MorselScan {
+    /// Gets the vertex.
+    pub slot: Slot,
+    /// `None`: all vertices.
+    pub label: Option<NameRef>,
+    /// Slots of its rows.
+    pub width: Width,
 }
 
 /// See [`Op::Scan`].
@@ -833,6 +871,18 @@ pub struct ProcedureCall {
     pub optional: bool,
     /// Where the name stands.
     pub place: Place,
+}
+
+/// Without what is only expected of it: two plans that do the same look the same.
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut all = f.debug_tuple("Plan");
+        all.field(&self.op);
+        self.inputs.iter().for_each(|input| {
+            all.field(input);
+        });
+        all.finish()
+    }
 }
 
 impl Plan {

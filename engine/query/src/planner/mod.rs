@@ -15,6 +15,7 @@ mod index;
 mod join;
 mod long;
 mod order;
+mod parallel;
 mod pattern;
 mod projection;
 mod reach;
@@ -25,6 +26,7 @@ mod transactions;
 mod update;
 mod used;
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -40,6 +42,7 @@ use quoit_graph::{
 
 pub use advice::{Advice, AdviceKind};
 pub use expression::literal_value;
+pub use parallel::{Division, divide};
 
 use crate::expression::{Expr, Place};
 use crate::plan::{Apply, Load, Op, Plan, ProcedureCall, Project, Unwind};
@@ -65,6 +68,14 @@ pub struct PlannedQuery {
     pub advice: Vec<Advice>,
     /// It asks for random numbers, so each execution needs a seed.
     pub is_volatile: bool,
+    /// Only the core that runs it can do what it does: call its procedures, read files, commit parts.
+    pub is_bound: bool,
+    /// `USING PARALLEL EXECUTION`, and the number of cores behind it.
+    pub parallel: Option<Option<u16>>,
+    /// Parts of it run on several cores.
+    pub is_divided: bool,
+    /// See [`PlannedQuery::fingerprint`].
+    pub(crate) fingerprint: OnceCell<u64>,
 }
 
 /// Where a value comes from that is known when an execution begins.
@@ -166,6 +177,8 @@ pub fn plan_query(
         locals: 0,
         subqueries: 0,
         is_volatile: false,
+        is_bound: false,
+        parallel: None,
         subquery_depth: 0,
         hidden_variables: 0,
         wanted_order: WantedOrder::default(),
@@ -195,6 +208,10 @@ pub fn plan_query(
         advice: planner.advice,
         has_inner_transactions: planner.transactions.is_some(),
         is_volatile: planner.is_volatile,
+        is_bound: planner.is_bound,
+        parallel: planner.parallel,
+        is_divided: false,
+        fingerprint: OnceCell::new(),
     })
 }
 
@@ -205,6 +222,8 @@ struct Planner<'c> {
     locals: u32,
     subqueries: u32,
     is_volatile: bool,
+    is_bound: bool,
+    parallel: Option<Option<u16>>,
     /// Depths of the subqueries within expressions, added up: any of them may run at the end of the deepest pull.
     subquery_depth: u32,
     hidden_variables: u32,
@@ -281,8 +300,9 @@ impl Planner<'_> {
                     let place = Place(rows.span);
                     self.periodic = Some((self.expr(rows, &mut outer.subquery())?, place));
                 }
-                ast::QueryHint::ParallelExecution(_) => {
-                    return Err(unsupported("USING PARALLEL EXECUTION", query.span));
+                ast::QueryHint::ParallelExecution(cores) => {
+                    let cores = cores.as_ref().map(parallel::cores).transpose()?;
+                    self.parallel = Some(cores);
                 }
             }
         }
@@ -461,6 +481,7 @@ impl Planner<'_> {
             place: Place(span),
         };
         let estimate = plan.estimate * 1000.0;
+        self.is_bound = true;
         Ok(Plan::over(Op::Load(Rc::new(node)), plan).expecting(estimate))
     }
 
@@ -484,6 +505,7 @@ impl Planner<'_> {
         if call.memory_limit.is_some() {
             return Err(unsupported("PROCEDURE MEMORY LIMIT", call.name_span));
         }
+        self.is_bound = true;
         let procedure =
             self.procedures.find(&call.name).cloned().ok_or_else(|| {
                 Error::internal("a procedure is gone since the query was checked")

@@ -147,6 +147,7 @@ impl Planner<'_> {
                 .hint("do the writing in the subquery, or in a query of its own"));
         }
         self.transactions = Some(span);
+        self.is_bound = true;
         let estimate = plan.estimate.max(inner.estimate);
         let plan = Plan::joining(
             Op::InTransactions(Rc::new(node)),

@@ -237,6 +237,11 @@ pub(crate) fn config_rows(node: &Node) -> Vec<[Value; 4]> {
             "Seconds a query may run unless its client asks for another limit; 0: no limit",
         ),
         row(
+            "query_parallelism",
+            |options| options.query_parallelism.to_string(),
+            "Cores that work on one long query; 0: all, 1: only the one its connection is on",
+        ),
+        row(
             "replica_timeout",
             |options| options.replica_timeout.as_secs_f64().to_string(),
             "Seconds without progress after which a SYNC replica is given up until it has caught up",

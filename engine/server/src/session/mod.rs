@@ -49,6 +49,7 @@ use quoit_protocol::message::{AccessMode, Bookmarks, Request, RequestError, Tran
 use quoit_protocol::packstream::Limits;
 use quoit_protocol::state::{self, State, Verdict};
 use quoit_protocol::{SendBuffer, WireFormat};
+use quoit_query::parallel::Awaited;
 use quoit_replication::Role;
 use quoit_rt::Instant;
 use smallvec::SmallVec;
@@ -72,7 +73,7 @@ const RECV_TIMEOUT_S: u32 = 120;
 const BOOKMARK_TIME: Duration = Duration::from_secs(30);
 
 /// What runs longer asks whether others wait (design D1: long work looks at most 100 µs apart).
-const TURN: Duration = Duration::from_micros(100);
+pub(crate) const TURN: Duration = Duration::from_micros(100);
 
 /// Rows are not produced while more than this is unsent, in bytes...
 const UNSENT_HIGH: usize = 512 << 10;
@@ -118,6 +119,8 @@ pub(crate) struct Session {
     transaction: Option<Transaction>,
     streams: SmallVec<[Stream; 1]>,
     next_qid: u64,
+    /// What the stream that went last can do nothing without: other cores have to send it.
+    awaited: Option<Awaited>,
     /// What the request that was accepted last still needs.
     pending: Option<Work>,
     /// Answers in `out` rest on commits up to this one: they leave when it is durable.
@@ -253,6 +256,7 @@ impl Session {
             transaction: None,
             streams: SmallVec::new(),
             next_qid: 0,
+            awaited: None,
             pending: None,
             hold: CommitSeq(0),
             bookmarks: BookmarkWriter::default(),
@@ -772,6 +776,7 @@ impl Session {
     /// Ends the transaction and every stream; nothing of it is left.
     fn rollback(&mut self) {
         self.streams.clear();
+        self.awaited = None;
         self.pending = None;
         if let Some(transaction) = self.transaction.take() {
             // It may have been refused for something that is not durable yet.

@@ -82,6 +82,9 @@ struct Query {
     text: Rc<String>,
 }
 
+/// How long a statement waits for other cores before its time limit is looked at again.
+const MATES_TIME: Duration = Duration::from_millis(10);
+
 /// The first [`Query::stretch`] of a statement, whose rows may be of any size.
 const FIRST_STRETCH: u64 = 32;
 
@@ -227,7 +230,8 @@ impl Session {
             )
             .hint("run it as an auto-commit query: session.run() in drivers, `:auto` in front of it in Neo4j's tools"));
         }
-        let execution = Execution::new(prepared.clone(), &parameters)?;
+        let mut execution = Execution::new(prepared.clone(), &parameters)?;
+        execution.on_all_cores(run.query, &self.node.crew);
         let isolation = match explicit {
             true => Isolation::default(),
             false => self.next_isolation(),
@@ -453,7 +457,10 @@ impl Session {
                     query.execution.begin_inner(txn);
                 }
                 Step::Waits(wait) => return Ok(Stepped::Waits(wait)),
-                Step::Yield => return Ok(Stepped::Yield),
+                Step::Yield => {
+                    self.awaited = query.execution.awaited();
+                    return Ok(Stepped::Yield);
+                }
                 Step::Rows if demand.left == 0 || demand.rows == Rows::Drop => {
                     return Ok(Stepped::More);
                 }
@@ -736,7 +743,17 @@ impl Session {
             self.say_alive(intake, transport);
             *quiet_since = rt.now();
         }
-        rt.yield_now().await;
+        match self.awaited.take() {
+            None => rt.yield_now().await,
+            Some(awaited) => {
+                let come = self.node.mates.until(|| awaited.has_come());
+                let come = rt.timeout(rt.now() + MATES_TIME, come);
+                // Whatever ends it is looked at by whoever takes the next turn.
+                let _ = intake
+                    .attend_until(transport, Notices::interrupt, come)
+                    .await;
+            }
+        }
         true
     }
 
@@ -807,6 +824,7 @@ impl Session {
         };
         let prepared = node.queries.prepare(&query.text, &node.core)?;
         let mut execution = Execution::new(prepared.clone(), &query.parameters)?;
+        execution.on_all_cores(&query.text, &node.crew);
         if demand.rows == Rows::Drop {
             execution.request(demand.dropped());
         }

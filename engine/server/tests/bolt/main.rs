@@ -4,6 +4,7 @@
 //! not read. Each file is one subject; `client` holds the client and the server under test.
 
 mod client;
+mod cores;
 mod histories;
 mod limits;
 mod lives;
