@@ -9,7 +9,6 @@ use crate::gflags::Takes::{self, Bool, Value};
 
 /// Long name with dashes, and what follows it.
 pub const ACCEPTED_WITHOUT_EFFECT: &[(&str, Takes)] = &[
-    ("allow-load-csv", Bool),
     ("also-log-to-stderr", Bool),
     ("audit-buffer-flush-interval-ms", Value),
     ("audit-buffer-size", Value),

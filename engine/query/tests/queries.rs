@@ -701,3 +701,24 @@ fn long_writes_give_others_turns_and_do_the_same() {
         assert_eq!(straight.run(look), interrupted.run(look), "{text}");
     }
 }
+
+#[test]
+fn a_clause_finds_what_the_one_before_wrote_under_names_that_nobody_knew() {
+    for text in [
+        "CREATE (:New {p: 7}) WITH 1 AS one MATCH (m:New) RETURN m.p AS p",
+        "CREATE (:New {p: 7}) WITH 1 AS one MATCH (m:New) WHERE m.p = 7 RETURN m.p AS p",
+        "CREATE (n {p: 7}) WITH n MATCH (m) WHERE m.p = 7 AND m = n RETURN m.p AS p",
+        "CREATE (a)-[:NEW]->({p: 7}) WITH a MATCH (a)-[:NEW]->(m) RETURN m.p AS p",
+        "CREATE (a)-[:NEW]->({p: 7}) WITH a MATCH (a)-[:NEW*1..2]->(m) RETURN m.p AS p",
+        "CREATE (a)-[:NEW]->()-[:NEW]->({p: 7}) WITH a MATCH (a)-[:NEW]->()-[:NEW]->(m) RETURN DISTINCT m.p AS p",
+        "CREATE (a)-[e:NEW]->({p: 7}) WITH e MATCH (a)-[e:NEW]->(m) RETURN m.p AS p",
+        "CREATE (a)-[:NEW]->()-[:NEW]->({p: 7}) WITH a MATCH (a)((x)-[:NEW]->(y)){2}(m) RETURN m.p AS p",
+        "CREATE (a)-[:NEW]->({p: 7}) WITH a MATCH (a)-[:NEW *BFS]->(m) RETURN m.p AS p",
+        "CREATE (a)-[:NEW]->(:End {p: 7}) WITH a MATCH (a)-[:NEW]->(m:End) RETURN count(*) + 6 AS p",
+        "CREATE (:New {p: 7}) WITH 1 AS one MATCH (m:New) RETURN max(m.p) AS p",
+        "UNWIND [7] AS x CREATE (:New {p: x}) WITH x MATCH (m:New {p: x}) RETURN m.p AS p",
+    ] {
+        let db = Db::new();
+        assert_eq!(db.run(text), [[Value::Int(7)]], "{text}");
+    }
+}

@@ -219,9 +219,10 @@ impl Operator for Expand {
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         out.clear();
-        let types = type_ids(&self.plan.types, cx);
         loop {
             next_rows!(self.input, self.rows, self.at, cx, out);
+            // Behind the input, which may have written an edge of a type that nobody knew.
+            let types = type_ids(&self.plan.types, cx);
             let mut is_done = false;
             if let Some(types) = &types {
                 if !self.begun {
@@ -354,9 +355,10 @@ impl Operator for BoundEdge {
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         out.clear();
-        let types = type_ids(&self.plan.types, cx);
         loop {
             next_rows!(self.input, self.rows, self.at, cx, out);
+            // Behind the input, which may have written an edge of a type that nobody knew.
+            let types = type_ids(&self.plan.types, cx);
             let row = self.rows.row(self.at);
             if !self.begun {
                 self.begun = true;

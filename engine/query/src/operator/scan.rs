@@ -9,7 +9,7 @@ use quoit_graph::ids::{LabelId, PageId, VertexId};
 use quoit_graph::value::Value;
 
 use super::columns::filter::Condition;
-use super::{Batch, Context, Operator, Pull, Running, next_rows, pull_rows};
+use super::{Batch, Context, Operator, Pull, Running, next_rows};
 use crate::expression::NameRef;
 use crate::expression::evaluate::{evaluate, holds};
 use crate::plan;
@@ -75,6 +75,7 @@ impl Rows<VertexId> {
 pub struct Scan {
     plan: Rc<plan::Scan>,
     rows: Rows,
+    label: Option<LabelId>,
     pages: Vec<PageId>,
     page: usize,
     /// The plan's conditions, once bound; `None`: there are none, or rows must be asked.
@@ -89,6 +90,7 @@ impl Scan {
         Scan {
             plan,
             rows: Rows::new(input),
+            label: None,
             pages: Vec::new(),
             page: 0,
             condition: None,
@@ -98,8 +100,28 @@ impl Scan {
         }
     }
 
+    /// Begins the row at work. Only now: what the input has written may have brought names that nobody knew.
+    fn begin(&mut self, cx: &mut Context<'_>) {
+        if let Some(filter) = self.plan.filter.as_ref().filter(|_| !self.bound) {
+            let bound = filter.conditions.iter();
+            let bound: Option<Vec<_>> = bound.map(|filter| Condition::bind(filter, cx)).collect();
+            self.by_rows = bound.is_none();
+            self.condition = bound.map(Condition::All);
+            self.bound = true;
+        }
+        let name = self.plan.label.as_ref();
+        self.label = name.and_then(|name| label_id(name, cx));
+        self.pages = match (name, self.label) {
+            // No vertex can have a label that has no id.
+            (Some(_), None) => Vec::new(),
+            (_, label) => cx.view.pages(label),
+        };
+        self.page = 0;
+    }
+
     /// Finds the vertices of a page.
-    fn find(&mut self, page: PageId, label: Option<LabelId>, cx: &Context<'_>) {
+    fn find(&mut self, page: PageId, cx: &Context<'_>) {
+        let label = self.label;
         let Some(condition) = &self.condition else {
             cx.view.scan_page(page, label, &mut self.rows.found);
             return;
@@ -136,13 +158,6 @@ impl Operator for Scan {
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
-        if let Some(filter) = self.plan.filter.as_ref().filter(|_| !self.bound) {
-            let bound = filter.conditions.iter();
-            let bound: Option<Vec<_>> = bound.map(|filter| Condition::bind(filter, cx)).collect();
-            self.by_rows = bound.is_none();
-            self.condition = bound.map(Condition::All);
-            self.bound = true;
-        }
         loop {
             let pulled = self.scan(cx, out)?;
             if pulled != Pull::Rows {
@@ -163,28 +178,11 @@ impl Scan {
     fn scan(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         out.clear();
         let slot = self.plan.slot as usize;
-        let label = match &self.plan.label {
-            None => None,
-            Some(name) => match label_id(name, cx) {
-                Some(label) => Some(label),
-                // No vertex can have a label that has no id; the input must still be run for its effects.
-                None => loop {
-                    if !pull_rows!(self.rows.input, cx, &mut self.rows.rows) {
-                        self.rows.rows.clear();
-                        return Ok(Pull::End);
-                    }
-                    if cx.should_yield() {
-                        return Ok(Pull::Yield);
-                    }
-                },
-            },
-        };
         loop {
             next_rows!(self.rows.input, self.rows.rows, self.rows.at, cx, out);
             if !self.rows.begun {
                 self.rows.begun = true;
-                self.pages = cx.view.pages(label);
-                self.page = 0;
+                self.begin(cx);
             }
             loop {
                 if !self.rows.emit(slot, out) {
@@ -195,7 +193,7 @@ impl Scan {
                 };
                 self.page += 1;
                 let page = *page;
-                self.find(page, label, cx);
+                self.find(page, cx);
                 if cx.should_yield() {
                     return Ok(if out.is_empty() {
                         Pull::Yield

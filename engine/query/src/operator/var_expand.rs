@@ -142,10 +142,11 @@ impl Operator for VarExpand {
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         out.clear();
-        let types = type_ids(&self.plan.types, cx);
         let mut steps = 0_u32;
         loop {
             next_rows!(self.input, self.rows, self.at, cx, out);
+            // Behind the input, which may have written an edge of a type that nobody knew.
+            let types = type_ids(&self.plan.types, cx);
             if !self.begun {
                 self.begun = true;
                 self.trail.clear();
