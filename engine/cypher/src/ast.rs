@@ -185,6 +185,21 @@ pub struct Clause {
     pub span: Span,
 }
 
+impl Clause {
+    /// Whether it writes by itself; what a subquery in it does is not asked.
+    pub fn writes(&self) -> bool {
+        matches!(
+            self.kind,
+            ClauseKind::Create(_)
+                | ClauseKind::Merge(_)
+                | ClauseKind::Set(_)
+                | ClauseKind::Remove(_)
+                | ClauseKind::Delete { .. }
+                | ClauseKind::Foreach(_)
+        )
+    }
+}
+
 /// What a clause does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClauseKind {

@@ -146,15 +146,7 @@ impl Checker<'_> {
     }
 
     fn clause(&mut self, clause: &mut Clause, role: Role) -> Result<()> {
-        let writes = matches!(
-            clause.kind,
-            ClauseKind::Create(_)
-                | ClauseKind::Merge(_)
-                | ClauseKind::Set(_)
-                | ClauseKind::Remove(_)
-                | ClauseKind::Delete { .. }
-                | ClauseKind::Foreach(_)
-        );
+        let writes = clause.writes();
         if writes && role == Role::Expression {
             return Err(composition(
                 clause.span,

@@ -8,6 +8,7 @@ mod aggregate;
 mod apply;
 mod automaton;
 mod batch;
+mod clock;
 mod columns;
 mod compute;
 mod context;

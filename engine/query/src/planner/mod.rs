@@ -347,7 +347,7 @@ impl Planner<'_> {
         while let Some(clause) = query.clauses.get(at) {
             let behind = &query.clauses[at + 1..];
             self.wanted_order = order::wanted_by(behind);
-            let is_first_write = self.nested == 0 && transactions::writes(clause);
+            let is_first_write = self.nested == 0 && clause.writes();
             plan = match &self.periodic {
                 Some(_) if is_first_write => {
                     let end = transactions::last_write(&query.clauses);
@@ -401,7 +401,7 @@ impl Planner<'_> {
     }
 
     fn clause(&mut self, plan: Plan, clause: &Clause, scope: &mut Scope) -> Result<Plan, Error> {
-        if transactions::writes(clause) {
+        if clause.writes() {
             self.may_write(clause.span)?;
         }
         match &clause.kind {

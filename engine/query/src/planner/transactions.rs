@@ -23,22 +23,9 @@ pub(super) fn refused(span: Span, what: &str) -> Error {
     )
 }
 
-/// Whether a clause writes by itself.
-pub(super) fn writes(clause: &Clause) -> bool {
-    matches!(
-        clause.kind,
-        ClauseKind::Create(_)
-            | ClauseKind::Merge(_)
-            | ClauseKind::Set(_)
-            | ClauseKind::Remove(_)
-            | ClauseKind::Delete { .. }
-            | ClauseKind::Foreach(_)
-    )
-}
-
 /// The number of the last clause that writes.
 pub(super) fn last_write(clauses: &[Clause]) -> usize {
-    clauses.iter().rposition(writes).unwrap_or(0)
+    clauses.iter().rposition(Clause::writes).unwrap_or(0)
 }
 
 /// The same, where nobody asks for the rows: they need not wait for the last transaction.

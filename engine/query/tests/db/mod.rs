@@ -184,3 +184,27 @@ pub const INDEXED: &[&str] = &[
     "MATCH (n:Person) WHERE n.name STARTS WITH 1 RETURN n.id",
     "MATCH (a:Person {id: 3}), (b:Person) WHERE b.id = a.id + 1 RETURN b.name",
 ];
+
+/// A small multigraph with loops, parallel edges and weights; vertices have `id` 0 to `count - 1`.
+pub fn random_graph(seed: u64, count: u64, edges: u64) -> Db {
+    let db = Db::new();
+    db.run(&format!(
+        "UNWIND range(0, {}) AS i CREATE (:V {{id: i}})",
+        count - 1
+    ));
+    let mut state = seed * 2 + 1;
+    let mut below = |bound: u64| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % bound
+    };
+    for _ in 0..edges {
+        let (a, b, w, t) = (below(count), below(count), below(4) + 1, below(3));
+        let type_ = if t == 0 { "S" } else { "T" };
+        db.run(&format!(
+            "MATCH (a:V {{id: {a}}}), (b:V {{id: {b}}}) CREATE (a)-[:{type_} {{w: {w}}}]->(b)"
+        ));
+    }
+    db
+}

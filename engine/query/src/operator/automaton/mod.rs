@@ -22,25 +22,6 @@ use crate::expression::evaluate::holds;
 use crate::plan::Other;
 use crate::plan::automaton::{Part, Segment};
 
-/// Steps between two looks at the clock.
-const STEPS_PER_LOOK: u32 = 256;
-
-/// Steps taken since the clock was last looked at.
-#[derive(Default)]
-struct Clock(u32);
-
-impl Clock {
-    /// Whether the time slice is over, asked once a step.
-    fn ticks_out(&mut self, cx: &Context<'_>) -> bool {
-        self.0 += 1;
-        if self.0 < STEPS_PER_LOOK {
-            return false;
-        }
-        self.0 = 0;
-        cx.should_yield()
-    }
-}
-
 /// One relationship of a path that was found.
 #[derive(Clone, Copy, Debug)]
 struct Taken {

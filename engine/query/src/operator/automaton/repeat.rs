@@ -12,7 +12,8 @@ use quoit_graph::ids::{EdgeId, VertexId};
 use quoit_graph::value::Value;
 
 use super::super::{Batch, Context, Operator, Pull, Running, next_rows};
-use super::{Clock, Taken, Walker, keep};
+use super::{Taken, Walker, keep};
+use crate::operator::clock::Clock;
 use crate::plan::automaton as plan;
 
 /// Trails of more edges than this look edges up in a set.

@@ -16,8 +16,9 @@ use quoit_graph::value::Value;
 
 use super::super::{Batch, Context, Operator, Pull, Running, next_rows};
 use super::tracing::{Found, Tracing};
-use super::{Clock, Taken, Walker, keep};
+use super::{Taken, Walker, keep};
 use crate::expression::evaluate::{evaluate, holds};
+use crate::operator::clock::Clock;
 use crate::plan::automaton as plan;
 
 /// What a place that was reached takes, in bytes, about.

@@ -15,15 +15,13 @@ use quoit_cypher::error::{Detail, Error};
 use quoit_graph::ids::VertexId;
 use quoit_graph::value::{Edge, Value};
 
+use super::clock::Clock;
 use super::{Batch, Context, Operator, Pull, Running, next_rows};
 use crate::expression::evaluate::evaluate;
 use crate::plan;
 use ranked::Ranked;
 use step::{Cost, Steps};
 use tree::Tree;
-
-/// Steps between two looks at the clock.
-const STEPS_PER_LOOK: u32 = 256;
 
 /// A path that was found.
 struct Found {
@@ -40,22 +38,6 @@ enum Progress {
     Yield,
     /// There are no more paths.
     End,
-}
-
-/// Steps taken since the clock was last looked at.
-#[derive(Default)]
-struct Clock(u32);
-
-impl Clock {
-    /// Whether the time slice is over, asked once a step.
-    fn ticks_out(&mut self, cx: &Context<'_>) -> bool {
-        self.0 += 1;
-        if self.0 < STEPS_PER_LOOK {
-            return false;
-        }
-        self.0 = 0;
-        cx.should_yield()
-    }
 }
 
 enum Walk {

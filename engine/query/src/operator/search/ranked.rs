@@ -15,7 +15,8 @@ use quoit_graph::value::{Edge, Path};
 
 use super::super::Context;
 use super::step::{Cost, Steps};
-use super::{Clock, Found, Progress};
+use super::{Found, Progress};
+use crate::operator::clock::Clock;
 use crate::plan;
 
 /// What a vertex with a known distance takes, in bytes, about.

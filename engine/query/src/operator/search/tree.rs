@@ -15,7 +15,8 @@ use smallvec::SmallVec;
 
 use super::super::Context;
 use super::step::{Cost, Steps};
-use super::{Clock, Found, Progress};
+use super::{Found, Progress};
+use crate::operator::clock::Clock;
 
 /// What a vertex that was reached takes, in bytes, about.
 const REACHED_BYTES: u64 = 112;
