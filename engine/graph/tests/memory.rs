@@ -500,7 +500,10 @@ fn whatever_comes_and_goes_memory_returns_to_where_it_was() {
                 s.quiet();
                 tracked.push(s.graph.memory().tracked());
             }
-            let (early, late) = (tracked[1], tracked[7]);
+            // Where keys fall is drawn anew each time, and some hundred of those that went may wait for the next look
+            // through their table: what only comes and goes is low again now and then, what is left behind never is.
+            let early = tracked[1];
+            let late = *tracked[4..].iter().min().unwrap();
             // Numbers are not given again, so a page more may be in use.
             assert!(
                 late <= early + early / 10 + (48 << 10),
