@@ -160,10 +160,13 @@ def test_memory_is_told_by_owner_and_goes_back_to_the_system(alone):
     assert grown > 40 * MIB
     alone.rows("MATCH (n) WHERE NOT n:Kept DETACH DELETE n")
     quiet_at(alone, start["tracked"]["value"] + MIB)
-    alone.rows("FREE MEMORY")
-    left = eventually(
-        lambda: (left := alone.resident_bytes() - resident) < grown / 4 and left, "memory to go back to the system"
-    )
+
+    def given_back():
+        alone.rows("FREE MEMORY")
+        left = alone.resident_bytes() - resident
+        return left < grown / 4 and left
+
+    left = eventually(given_back, "memory to go back to the system")
     print(f"resident: {grown >> 20} MiB more, of which {left >> 20} stay")
 
 
