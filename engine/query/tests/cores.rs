@@ -268,6 +268,10 @@ const DIVIDED: &[&str] = &[
     "MATCH (n:User) WHERE EXISTS { (n)-->(m:Third) WHERE m.i > n.i } RETURN n.name AS name, sum(COUNT { (n)-->() }) AS s",
     "MATCH (n:User) RETURN n.i % 2 AS k, count(n.age + 1) AS c UNION ALL MATCH (n:Third) RETURN n.i % 5 AS k, count(n.age + 1) AS c",
     "MATCH (n:NoSuchLabel) RETURN count(n.x + 1) AS c, sum(n.x + 1) AS s",
+    // Conditions that the scan itself asks, of columns or (the parameter is no list) of rows.
+    "MATCH (n:User) WHERE n.age > $least AND n.name <> 'n7' MATCH (n)-->(m) RETURN m.age AS age, count(*) AS c",
+    "MATCH (n:User) WHERE n.age >= 30 OR n.age IS NULL RETURN n.i + 0 AS i ORDER BY i",
+    "MATCH (n:Third) WHERE NOT n.i < 4000 RETURN DISTINCT n.i % 10 AS k, n.age AS age",
     "MATCH (n:User) WHERE n.i + 0 < 0 RETURN count(*) AS c, sum(n.i) AS s, collect(n.i) AS l, min(n.i) AS m",
 ];
 

@@ -15,7 +15,7 @@ use quoit_graph::ids::VertexId;
 use quoit_graph::value::Value;
 
 use super::measure::add_measured;
-use super::scan::label_id;
+use super::scan::{Sought, label_id};
 use super::{Batch, Context, Counts, Divided, Operator, Pull, Running};
 use crate::parallel::{Leader, Morsels, News, Part};
 use crate::plan::{self, Merging};
@@ -179,6 +179,7 @@ impl Operator for Gather {
 /// The vertices of the morsels that this core gets.
 pub struct MorselScan {
     plan: Rc<plan::MorselScan>,
+    sought: Sought,
     found: Vec<VertexId>,
     next: usize,
 }
@@ -186,29 +187,21 @@ pub struct MorselScan {
 impl MorselScan {
     pub fn new(plan: Rc<plan::MorselScan>) -> Self {
         MorselScan {
+            sought: Sought::new(plan.scan.clone()),
             plan,
             found: Vec::new(),
             next: 0,
         }
     }
-}
 
-impl Operator for MorselScan {
-    fn reset(&mut self, _argument: &[Value]) {
-        self.found.clear();
-        self.next = 0;
-    }
-
-    fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
-        out.clear();
-        let label = self.plan.label.as_ref().and_then(|name| label_id(name, cx));
+    fn scan(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
+        let width = self.plan.width.get() as usize;
         loop {
-            let width = self.plan.width.get() as usize;
             while let Some(vertex) = self.found.get(self.next) {
                 if out.is_full() {
                     return Ok(Pull::Rows);
                 }
-                out.push_nulls(width)[self.plan.slot as usize] = Value::Vertex(*vertex);
+                out.push_nulls(width)[self.plan.scan.slot as usize] = Value::Vertex(*vertex);
                 self.next += 1;
             }
             self.found.clear();
@@ -223,11 +216,38 @@ impl Operator for MorselScan {
                     Pull::Rows
                 });
             };
-            cx.view.scan_page(morsel.page, label, &mut self.found);
-            if !morsel.is_whole() {
-                self.found.retain(|vertex| morsel.contains(*vertex));
-            }
+            let part = morsel.part();
+            self.sought
+                .find(morsel.page, part.as_ref(), cx, &mut self.found);
             if out.is_empty() && self.found.is_empty() && cx.should_yield() {
+                return Ok(Pull::Yield);
+            }
+        }
+    }
+}
+
+impl Operator for MorselScan {
+    fn reset(&mut self, _argument: &[Value]) {
+        self.found.clear();
+        self.next = 0;
+        self.sought.reset();
+    }
+
+    fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
+        if !self.sought.is_bound() {
+            self.sought.bind(cx);
+        }
+        loop {
+            out.clear();
+            let pulled = self.scan(cx, out)?;
+            if pulled != Pull::Rows {
+                return Ok(pulled);
+            }
+            self.sought.ask_rows(cx, out)?;
+            if !out.is_empty() {
+                return Ok(Pull::Rows);
+            }
+            if cx.should_yield() {
                 return Ok(Pull::Yield);
             }
         }

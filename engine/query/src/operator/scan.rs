@@ -5,6 +5,7 @@
 use std::rc::Rc;
 
 use quoit_cypher::error::Error;
+use quoit_graph::SlotBits;
 use quoit_graph::ids::{LabelId, PageId, VertexId};
 use quoit_graph::value::Value;
 
@@ -71,13 +72,11 @@ impl Rows<VertexId> {
     }
 }
 
-/// All vertices, or those of a label.
-pub struct Scan {
+/// The vertices that a scan looks for, with the ids and values of one execution: its label, and its conditions, which columns answer or,
+/// where these cannot, rows.
+pub(super) struct Sought {
     plan: Rc<plan::Scan>,
-    rows: Rows,
     label: Option<LabelId>,
-    pages: Vec<PageId>,
-    page: usize,
     /// The plan's conditions, once bound; `None`: there are none, or rows must be asked.
     condition: Option<Condition>,
     bound: bool,
@@ -85,14 +84,11 @@ pub struct Scan {
     keep: Vec<bool>,
 }
 
-impl Scan {
-    pub fn new(plan: Rc<plan::Scan>, input: Running) -> Self {
-        Scan {
+impl Sought {
+    pub(super) fn new(plan: Rc<plan::Scan>) -> Self {
+        Sought {
             plan,
-            rows: Rows::new(input),
             label: None,
-            pages: Vec::new(),
-            page: 0,
             condition: None,
             bound: false,
             by_rows: false,
@@ -100,41 +96,53 @@ impl Scan {
         }
     }
 
-    /// Begins the row at work. Only now: what the input has written may have brought names that nobody knew.
-    fn begin(&mut self, cx: &mut Context<'_>) {
+    /// Operands may have other values from here on.
+    pub(super) fn reset(&mut self) {
+        self.bound = false;
+    }
+
+    /// Looks names and values up; false: no vertex can be one of them, since its label has no id.
+    pub(super) fn bind(&mut self, cx: &mut Context<'_>) -> bool {
         if let Some(filter) = self.plan.filter.as_ref().filter(|_| !self.bound) {
             let bound = filter.conditions.iter();
             let bound: Option<Vec<_>> = bound.map(|filter| Condition::bind(filter, cx)).collect();
             self.by_rows = bound.is_none();
             self.condition = bound.map(Condition::All);
-            self.bound = true;
         }
+        self.bound = true;
         let name = self.plan.label.as_ref();
         self.label = name.and_then(|name| label_id(name, cx));
-        self.pages = match (name, self.label) {
-            // No vertex can have a label that has no id.
-            (Some(_), None) => Vec::new(),
-            (_, label) => cx.view.pages(label),
-        };
-        self.page = 0;
+        name.is_none() || self.label.is_some()
     }
 
-    /// Finds the vertices of a page.
-    fn find(&mut self, page: PageId, cx: &Context<'_>) {
-        let label = self.label;
-        let Some(condition) = &self.condition else {
-            cx.view.scan_page(page, label, &mut self.rows.found);
+    /// Whether names and values have been looked up.
+    pub(super) fn is_bound(&self) -> bool {
+        self.bound
+    }
+
+    /// Appends the vertices of a page, or of some slots of it.
+    pub(super) fn find(
+        &self,
+        page: PageId,
+        slots: Option<&SlotBits>,
+        cx: &Context<'_>,
+        found: &mut Vec<VertexId>,
+    ) {
+        let Some(page) = cx.view.page(page) else {
             return;
         };
-        if let Some(page) = cx.view.page(page) {
-            let selection = condition.select(&page, &page.select(label));
-            let found = selection.slots().map(|at| page.vertex_id(at));
-            self.rows.found.extend(found);
+        let mut selection = page.select(self.label);
+        if let Some(slots) = slots {
+            selection = selection.narrowed(slots);
         }
+        if let Some(condition) = &self.condition {
+            selection = condition.select(&page, &selection);
+        }
+        found.extend(selection.slots().map(|at| page.vertex_id(at)));
     }
 
     /// Drops rows that conditions are not true for, where columns were not asked.
-    fn ask_rows(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<(), Error> {
+    pub(super) fn ask_rows(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<(), Error> {
         let Some(filter) = self.plan.filter.as_ref().filter(|_| self.by_rows) else {
             return Ok(());
         };
@@ -151,10 +159,40 @@ impl Scan {
     }
 }
 
+/// All vertices, or those of a label.
+pub struct Scan {
+    plan: Rc<plan::Scan>,
+    rows: Rows,
+    sought: Sought,
+    pages: Vec<PageId>,
+    page: usize,
+}
+
+impl Scan {
+    pub fn new(plan: Rc<plan::Scan>, input: Running) -> Self {
+        Scan {
+            sought: Sought::new(plan.clone()),
+            plan,
+            rows: Rows::new(input),
+            pages: Vec::new(),
+            page: 0,
+        }
+    }
+
+    /// Begins the row at work. Only now: what the input has written may have brought names that nobody knew.
+    fn begin(&mut self, cx: &mut Context<'_>) {
+        self.pages = match self.sought.bind(cx) {
+            true => cx.view.pages(self.sought.label),
+            false => Vec::new(),
+        };
+        self.page = 0;
+    }
+}
+
 impl Operator for Scan {
     fn reset(&mut self, argument: &[Value]) {
         self.rows.reset(argument);
-        self.bound = false;
+        self.sought.reset();
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
@@ -163,7 +201,7 @@ impl Operator for Scan {
             if pulled != Pull::Rows {
                 return Ok(pulled);
             }
-            self.ask_rows(cx, out)?;
+            self.sought.ask_rows(cx, out)?;
             if !out.is_empty() {
                 return Ok(Pull::Rows);
             }
@@ -192,8 +230,7 @@ impl Scan {
                     break;
                 };
                 self.page += 1;
-                let page = *page;
-                self.find(page, cx);
+                self.sought.find(*page, None, cx, &mut self.rows.found);
                 if cx.should_yield() {
                     return Ok(if out.is_empty() {
                         Pull::Yield

@@ -9,7 +9,8 @@ use loom::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 #[cfg(not(loom))]
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
-use quoit_graph::ids::{PAGE_SLOTS, PageId, VertexId};
+use quoit_graph::SlotBits;
+use quoit_graph::ids::{PAGE_SLOTS, PageId};
 
 /// Parts of a page that are dealt out one by one where there are few pages.
 const PARTS: usize = 8;
@@ -32,19 +33,20 @@ pub struct Morsels {
 pub struct Morsel {
     /// The page.
     pub page: PageId,
-    /// Which slots of it, from the first up to the last, that one not included.
+    /// Which slots of it, from the first up to the last, that one not included: multiples of 64.
     slots: (usize, usize),
 }
 
 impl Morsel {
-    /// Whether a vertex of the page belongs to it.
-    pub fn contains(&self, vertex: VertexId) -> bool {
-        (self.slots.0..self.slots.1).contains(&vertex.slot())
-    }
-
-    /// Whether it is a whole page.
-    pub fn is_whole(&self) -> bool {
-        self.slots == (0, PAGE_SLOTS)
+    /// The slots of the page that belong to it; none: all of them.
+    pub fn part(&self) -> Option<SlotBits> {
+        let (first, end) = self.slots;
+        (self.slots != (0, PAGE_SLOTS)).then(|| {
+            std::array::from_fn(|word| match word * 64 {
+                at if (first..end).contains(&at) => u64::MAX,
+                _ => 0,
+            })
+        })
     }
 }
 
@@ -169,10 +171,9 @@ mod tests {
             let mut taken = 0;
             while let Some(morsel) = morsels.take() {
                 taken += 1;
-                for slot in 0..PAGE_SLOTS {
-                    let vertex = VertexId::new(morsel.page, slot);
-                    seen[morsel.page.0 as usize * PAGE_SLOTS + slot] +=
-                        usize::from(morsel.contains(vertex));
+                let part = morsel.part().unwrap_or([u64::MAX; PAGE_SLOTS / 64]);
+                for slot in quoit_graph::each_slot(&part) {
+                    seen[morsel.page.0 as usize * PAGE_SLOTS + slot] += 1;
                 }
             }
             assert_eq!(taken, morsels.count());

@@ -83,12 +83,12 @@ impl Helper {
         if !loan.is_open() {
             return None;
         }
-        let prepared = queries.prepare(&job.text, core).ok()?;
+        let prepared = queries.prepare(&job.work.text, core).ok()?;
         let planned = prepared.inner.planned.as_ref()?;
-        if planned.fingerprint() != job.fingerprint {
+        if planned.fingerprint() != job.work.fingerprint {
             return None;
         }
-        let gathering = find(&planned.plan, job.gather)?;
+        let gathering = find(&planned.plan, job.work.gather)?;
         let Op::Gather(gather) = &gathering.op else {
             return None;
         };
@@ -108,15 +108,16 @@ impl Helper {
         if !place.seat.take() {
             return None;
         }
-        let parameters: Rc<[_]> = job.parameters.iter().cloned().collect();
+        let work = &job.work;
+        let parameters: Rc<[_]> = work.parameters.iter().cloned().collect();
         let mut state = State::new(
             parameters,
             planned.locals,
             planned.subqueries,
             1,
-            job.held_max,
+            work.held_max,
         );
-        state.help(job.statement_time, job.held.clone(), job.morsels.clone());
+        state.help(work.statement_time, work.held.clone(), work.morsels.clone());
         let statement = txn.begin_statement(true);
         Some(Helper {
             job,
@@ -208,7 +209,7 @@ impl Helper {
 
     fn measured(&self) -> Vec<Measured> {
         let planned = self.prepared.inner.planned.as_ref();
-        let gathering = planned.and_then(|planned| find(&planned.plan, self.job.gather));
+        let gathering = planned.and_then(|planned| find(&planned.plan, self.job.work.gather));
         match gathering.and_then(|gathering| gathering.inputs.first()) {
             Some(fragment) if !self.counts.is_empty() => measured(fragment, &self.counts),
             _ => Vec::new(),

@@ -35,20 +35,7 @@ pub(super) enum Message {
 
 /// See the module.
 pub(super) struct Job {
-    /// The statement.
-    pub(super) text: Arc<str>,
-    /// Of the leader's plan.
-    pub(super) fingerprint: u64,
-    /// Which of its gathering operators.
-    pub(super) gather: u32,
-    /// Values of parameters by their numbers in the plan.
-    pub(super) parameters: Box<[Value]>,
-    /// When the statement began, since 1970-01-01T00:00Z.
-    pub(super) statement_time: Duration,
-    /// Bytes that all cores hold for the statement, and may hold.
-    pub(super) held: Arc<AtomicU64>,
-    pub(super) held_max: u64,
-    pub(super) morsels: Arc<Morsels>,
+    pub(super) work: Work,
     /// Messages sent so far, and helpers gone: changes when the leader has something to look at.
     news: AtomicU64,
     leader: Waker,
@@ -63,14 +50,21 @@ pub(super) struct Place {
     pub(super) waker: OnceLock<Waker>,
 }
 
-/// What a leader knows when it makes a job.
+/// What is to be done.
 pub(super) struct Work {
+    /// The statement.
     pub(super) text: Arc<str>,
+    /// Of the leader's plan.
     pub(super) fingerprint: u64,
+    /// Which of its gathering operators.
     pub(super) gather: u32,
+    /// Values of parameters by their numbers in the plan.
     pub(super) parameters: Box<[Value]>,
+    /// When the statement began, since 1970-01-01T00:00Z.
     pub(super) statement_time: Duration,
+    /// Bytes that all cores hold for the statement.
     pub(super) held: Arc<AtomicU64>,
+    /// Bytes that they may hold.
     pub(super) held_max: u64,
     pub(super) morsels: Arc<Morsels>,
 }
@@ -78,14 +72,7 @@ pub(super) struct Work {
 impl Job {
     pub(super) fn new(work: Work, leader: Waker, helpers: usize) -> Job {
         Job {
-            text: work.text,
-            fingerprint: work.fingerprint,
-            gather: work.gather,
-            parameters: work.parameters,
-            statement_time: work.statement_time,
-            held: work.held,
-            held_max: work.held_max,
-            morsels: work.morsels,
+            work,
             news: AtomicU64::new(0),
             leader,
             seats: (0..helpers).map(|_| Place::default()).collect(),

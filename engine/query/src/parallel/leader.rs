@@ -4,7 +4,6 @@
 //! Always holds: dropping it takes the snapshot back and has all helpers look, so that each ends at its next turn.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use quoit_cypher::error::Error;
 use quoit_graph::LentSnapshot;
@@ -54,14 +53,13 @@ impl Leader {
             .map(|step| (crew.core() + step) % crew.cores())
             .take(usize::from(cores.saturating_sub(1)))
             .collect();
-        let held: Arc<AtomicU64> = cx.share_held();
         let work = Work {
             text: team.text.clone(),
             fingerprint: team.fingerprint,
             gather,
             parameters: cx.parameters.iter().cloned().collect(),
             statement_time: cx.statement_time(),
-            held,
+            held: cx.share_held(),
             held_max: cx.held_max(),
             morsels,
         };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use quoit_graph::{Direction, Order};
 
 use super::automaton::Segment;
-use super::{KeyValue, NextKeyPlan, Op, Plan, RangePlan, Which};
+use super::{KeyValue, NextKeyPlan, Op, Plan, RangePlan, Scan, Which};
 use crate::expression::NameRef;
 
 /// One line of a plan's text.
@@ -190,21 +190,7 @@ fn operator(op: &Op) -> String {
     match op {
         Op::Unit(_) => "Once".into(),
         Op::Argument(_) => "Argument".into(),
-        Op::Scan(scan) => {
-            let conditions = scan.filter.iter().map(|filter| filter.predicates.len());
-            let conditions: String = conditions
-                .map(|conditions| format!(", {conditions} conditions"))
-                .collect();
-            match &scan.label {
-                None => format!("ScanAll (#{}){conditions}", scan.slot),
-                Some(label) => {
-                    format!(
-                        "ScanAllByLabel (#{} :{}){conditions}",
-                        scan.slot, label.name
-                    )
-                }
-            }
-        }
+        Op::Scan(found) => scan("ScanAll", found),
         Op::IndexScan(scan) => format!(
             "ScanAllByLabelProperties (#{} :{} {{{}}}){}{}",
             scan.slot,
@@ -399,11 +385,20 @@ fn operator(op: &Op) -> String {
         Op::Load(_) => "LoadCsv".into(),
         Op::Given => "RowsOfTransaction".into(),
         Op::Gather(gather) => format!("Gather (over {} cores)", gather.cores),
-        Op::MorselScan(scan) => match &scan.label {
-            None => format!("ScanParallel (#{})", scan.slot),
-            Some(label) => format!("ScanParallelByLabel (#{} :{})", scan.slot, label.name),
-        },
+        Op::MorselScan(morsels) => scan("ScanParallel", &morsels.scan),
         Op::Eager => "Accumulate".into(),
         Op::Consume => "EmptyResult".into(),
+    }
+}
+
+/// A scan of all vertices, or those of a label, under its name.
+fn scan(name: &str, scan: &Scan) -> String {
+    let conditions = scan.filter.iter().map(|filter| filter.predicates.len());
+    let conditions: String = conditions
+        .map(|conditions| format!(", {conditions} conditions"))
+        .collect();
+    match &scan.label {
+        None => format!("{name} (#{}){conditions}", scan.slot),
+        Some(label) => format!("{name}ByLabel (#{} :{}){conditions}", scan.slot, label.name),
     }
 }

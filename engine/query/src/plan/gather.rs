@@ -1,8 +1,10 @@
 //! What divides a plan over cores: the operator that puts parts together, and the scan at the end that hands out parts. Made by [`crate::planner`], carried out by
 //! [`crate::operator`].
 
-use super::Width;
-use crate::expression::{NameRef, Slot};
+use std::rc::Rc;
+
+use super::{Scan, Width};
+use crate::expression::NameRef;
 
 /// See [`Op::Gather`].
 #[derive(Debug)]
@@ -29,10 +31,8 @@ pub enum Merging {
 /// See [`Op::MorselScan`].
 #[derive(Debug)]
 pub struct MorselScan {
-    /// Gets the vertex.
-    pub slot: Slot,
-    /// `None`: all vertices.
-    pub label: Option<NameRef>,
+    /// What is scanned: its slot, label and conditions.
+    pub scan: Rc<Scan>,
     /// Slots of its rows.
     pub width: Width,
 }

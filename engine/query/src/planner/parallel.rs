@@ -142,7 +142,7 @@ impl Dividing {
             leaf = input;
         }
         let label = match &leaf.op {
-            Op::MorselScan(scan) => scan.label.clone(),
+            Op::MorselScan(morsels) => morsels.scan.label.clone(),
             _ => None,
         };
         let gather = Gather {
@@ -163,8 +163,7 @@ fn over_morsels(plan: &Plan, rows: &mut f64) -> Option<Plan> {
     let first = plan.inputs.first()?;
     if let (Op::Scan(scan), Op::Unit(width)) = (&plan.op, &first.op) {
         let scan = MorselScan {
-            slot: scan.slot,
-            label: scan.label.clone(),
+            scan: scan.clone(),
             width: width.clone(),
         };
         let leaf = Plan::leaf(Op::MorselScan(Rc::new(scan)));
