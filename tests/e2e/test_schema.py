@@ -184,6 +184,41 @@ def test_a_wrong_statement_is_told_where_it_is_wrong(server):
     assert "`p` stands here twice" in error.message and "line 1, column 26" in error.message, error.message
 
 
+def test_a_node_key_asks_for_all_its_properties_and_lets_no_two_have_the_same(server):
+    _, summary = server.run("CREATE CONSTRAINT FOR (n:P) REQUIRE (n.name, n.born) IS NODE KEY")
+    assert summary.counters.constraints_added == 1
+    assert constraints(server) == [["node key", "P", ["name", "born"], ""]]
+    assert server.rows("SHOW NODE KEY CONSTRAINTS YIELD type, properties") == [["NODE_KEY", ["name", "born"]]]
+    server.rows("CREATE (:P {name: 'Ann', born: 1990})")
+    for query, words in [
+        ("CREATE (:P {name: 'Ann', born: 1990})", "already exists with label `P` and properties `name` = 'Ann', `born` = 1990"),
+        ("CREATE (:P {name: 'Bob'})", "node key constraint violation on :P(name, born)"),
+        ("MATCH (n:P) SET n.born = null", "lacks one of the properties"),
+    ]:
+        error = refused(server, query)
+        assert error.code == "Neo.ClientError.Schema.ConstraintValidationFailed" and words in error.message, error
+    assert "Unique" in str(server.rows("EXPLAIN MATCH (n:P {name: 'Ann', born: 1990}) RETURN n")) or "ByLabelProperties" in str(
+        server.rows("EXPLAIN MATCH (n:P {name: 'Ann', born: 1990}) RETURN n"))
+    dumped = [row[0] for row in server.rows("DUMP DATABASE")]
+    assert "CREATE CONSTRAINT FOR (u:`P`) REQUIRE (u.`name`, u.`born`) IS NODE KEY;" in dumped
+    server.kill()
+    server.restart()
+    assert constraints(server) == [["node key", "P", ["name", "born"], ""]]
+    assert refused(server, "CREATE (:P {name: 'Bob'})").code.endswith("ConstraintValidationFailed")
+    server.rows("DROP CONSTRAINT ON (n:P) ASSERT (n.name, n.born) IS NODE KEY")
+    server.rows("CREATE (:P {name: 'Bob'})")
+    assert "lacks one" in refused(server, "CREATE CONSTRAINT again FOR (n:P) REQUIRE (n.name, n.born) IS NODE KEY").message
+
+
+def test_the_holder_of_a_unique_key_is_told_in_the_words_object_mappers_look_for(server):
+    server.rows("CREATE CONSTRAINT FOR (n:P) REQUIRE n.name IS UNIQUE")
+    server.rows("CREATE (:P {name: 'Ann'})")
+    error = refused(server, "CREATE (:P {name: 'Ann'})")
+    assert error.code == "Neo.ClientError.Schema.ConstraintValidationFailed"
+    assert "already exists with label `P` and property `name` = 'Ann'" in error.message
+    assert "Unable to commit due to unique constraint violation on :P(name)" in error.message
+
+
 def test_names_indexes_and_constraints_survive_a_kill(server):
     server.rows("UNWIND range(1, 1000) AS i CREATE (:P {id: i, name: toString(i)})")
     server.rows("CREATE INDEX by_name FOR (n:P) ON (n.name)")

@@ -22,7 +22,7 @@
 //! 0b setting        name length v, UTF-8, value length v, bytes
 //! 0c index          form u8 (1 on edges, 2 descending), label or type v, key count v, key v*, name length v, UTF-8
 //! 0d no index       form u8 (1 on edges), label or type v, key count v, key v*
-//! 0e constraint     kind u8 (0 exists, 1 unique, 2 type), label v, key count v, key v*, type u8 (0 but for 2), name length v, UTF-8
+//! 0e constraint     kind u8 (0 exists, 1 unique, 2 type, 3 key), label v, key count v, key v*, type u8 (0 but for 2), name length v, UTF-8
 //! 0f no constraint  as 0e, without the name
 //! ```
 //!
@@ -324,6 +324,7 @@ impl<'b> DeltaWriter<'b> {
             ConstraintDefinition::Exists { .. } => (0, 0),
             ConstraintDefinition::Unique { .. } => (1, 0),
             ConstraintDefinition::Type { type_, .. } => (2, type_.byte()),
+            ConstraintDefinition::Key { .. } => (3, 0),
         };
         self.out.push(kind);
         put_varint(self.out, u64::from(definition.label().0));
@@ -482,6 +483,7 @@ impl<'a> Deltas<'a> {
             (0, &[key], None) => Ok(ConstraintDefinition::Exists { label, key }),
             (1, &[_, ..], None) => Ok(ConstraintDefinition::Unique { label, keys }),
             (2, &[key], Some(type_)) => Ok(ConstraintDefinition::Type { label, key, type_ }),
+            (3, &[_, ..], None) => Ok(ConstraintDefinition::Key { label, keys }),
             _ => Err(self.reader.error("unknown form of constraint")),
         }
     }

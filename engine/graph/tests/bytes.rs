@@ -234,6 +234,13 @@ fn schema_samples() -> Vec<Named> {
             None,
         ),
         (
+            Err(ConstraintDefinition::Key {
+                label,
+                keys: both[..].into(),
+            }),
+            Some("both"),
+        ),
+        (
             Err(ConstraintDefinition::Type {
                 label,
                 key,

@@ -49,6 +49,13 @@ impl Scene {
         }
     }
 
+    fn key(&self, n: usize) -> ConstraintDefinition {
+        ConstraintDefinition::Key {
+            label: self.label,
+            keys: self.keys[..n].into(),
+        }
+    }
+
     fn exists(&self) -> ConstraintDefinition {
         ConstraintDefinition::Exists {
             label: self.label,
@@ -126,6 +133,65 @@ fn a_conflict_over_a_unique_key_names_the_key_and_the_other() {
 }
 
 #[test]
+fn under_a_node_key_all_properties_are_there_when_a_transaction_ends_and_together_nobody_elses() {
+    let s = scene();
+    s.make(s.key(2)).unwrap();
+    let ann = s.vertex(&["ann".into(), 1.into()]).unwrap();
+    s.vertex(&["ann".into(), 2.into()]).unwrap();
+    let wrong = violation(s.vertex(&["ann".into(), 1.into()]));
+    assert_eq!(
+        wrong.to_string(),
+        format!(
+            "Unable to commit due to node key constraint violation on :Person(email, born): Node({ann}) already exists with label `Person` and properties `email` = 'ann', `born` = 1"
+        )
+    );
+    // What is missing may be added before the end, and is missed there.
+    let mut txn = s.begin();
+    let bob = txn
+        .create_vertex(&[s.label], &[(s.keys[0], "bob".into())])
+        .unwrap();
+    txn.set_vertex_property(bob, s.keys[1], &3.into()).unwrap();
+    txn.commit().unwrap();
+    let mut txn = s.begin();
+    txn.set_vertex_property(bob, s.keys[1], &Value::Null)
+        .unwrap();
+    let Err(CommitError::Write(error)) = txn.commit() else {
+        panic!("a node without its key was committed");
+    };
+    let wrong = violation::<()>(Err(error));
+    assert_eq!((wrong.vertex, wrong.holder), (Some(bob), None));
+    assert!(
+        wrong.to_string().ends_with("lacks one of the properties"),
+        "{wrong}"
+    );
+    // A vertex is found by it as by any unique key.
+    let read = s.begin();
+    let epoch = s.core.enter();
+    assert!(read.view(&epoch).unique(s.label, &s.keys).is_some());
+}
+
+#[test]
+fn a_node_key_is_not_made_where_a_property_is_missing_or_two_have_the_same() {
+    let s = scene();
+    s.vertex(&["ann".into(), 1.into()]).unwrap();
+    let half = s.vertex(&["ann".into()]).unwrap();
+    let Err(CommitError::Write(error)) = s.make(s.key(2)) else {
+        panic!("a node key was made though a property is missing");
+    };
+    let wrong = violation::<()>(Err(error));
+    assert!(wrong.making);
+    assert_eq!((wrong.vertex, wrong.holder), (Some(half), None));
+    let mut txn = s.begin();
+    txn.set_vertex_property(half, s.keys[1], &1.into()).unwrap();
+    txn.commit().unwrap();
+    let Err(CommitError::Write(error)) = s.make(s.key(2)) else {
+        panic!("a node key was made though two have the same");
+    };
+    assert!(violation::<()>(Err(error)).holder.is_some());
+    assert!(s.graph.constraints().is_empty());
+}
+
+#[test]
 fn a_unique_key_is_taken_once_and_free_again_when_its_holder_lets_it_go() {
     let s = scene();
     s.make(s.unique(1)).unwrap();
@@ -136,7 +202,7 @@ fn a_unique_key_is_taken_once_and_free_again_when_its_holder_lets_it_go() {
     assert_eq!(
         wrong.to_string(),
         format!(
-            "Unable to commit due to unique constraint violation on :Person(email): a new node has the same values as node {ann}"
+            "Unable to commit due to unique constraint violation on :Person(email): Node({ann}) already exists with label `Person` and property `email` = 'ann'"
         )
     );
     let mut txn = s.begin();
@@ -497,7 +563,7 @@ fn what_is_there_already_is_looked_at_and_a_refusal_leaves_nothing() {
             let wrong = violation::<()>(Err(error));
             assert!(wrong.making);
             match definition {
-                ConstraintDefinition::Unique { .. } => {
+                ConstraintDefinition::Unique { .. } | ConstraintDefinition::Key { .. } => {
                     assert_eq!((wrong.vertex, wrong.holder), (Some(b), Some(a)));
                     assert_eq!(
                         wrong.to_string(),

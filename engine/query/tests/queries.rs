@@ -367,10 +367,6 @@ fn what_cannot_be_done_yet_is_refused_by_name_and_place() {
         ("CREATE POINT INDEX ON :A(b)", "point index"),
         ("CREATE INDEX ON :A(b.c)", "within a map"),
         (
-            "CREATE CONSTRAINT FOR (n:A) REQUIRE n.b IS NODE KEY",
-            "key constraint",
-        ),
-        (
             "CREATE CONSTRAINT FOR ()-[r:A]-() REQUIRE r.b IS UNIQUE",
             "on relationships",
         ),

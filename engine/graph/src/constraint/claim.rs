@@ -201,24 +201,32 @@ impl Constraint {
         property: impl Fn(KeyId) -> Option<ValueRef<'v>>,
     ) -> ContestedKey {
         let Violation { label, keys, .. } = self.violation(graph, None);
-        let values = self.definition.keys().iter().map(|&key| property(key));
-        let values = values.map(|value| shown(value.unwrap_or(ValueRef::Null)));
         ContestedKey {
             label,
-            values: keys.into_iter().zip(values).collect(),
+            values: keys.into_iter().zip(self.shown_key(property)).collect(),
             holder,
         }
     }
 
-    fn taken(
+    /// The values of the key of something with these properties, for a message.
+    fn shown_key<'v>(&self, property: impl Fn(KeyId) -> Option<ValueRef<'v>>) -> Vec<String> {
+        let values = self.definition.keys().iter().map(|&key| property(key));
+        values
+            .map(|value| shown(value.unwrap_or(ValueRef::Null)))
+            .collect()
+    }
+
+    /// The violation of a vertex with these properties, whose key `holder` has.
+    fn taken<'v>(
         &self,
         graph: &Graph,
-        vertex: Option<VertexId>,
+        (vertex, property): (Option<VertexId>, impl Fn(KeyId) -> Option<ValueRef<'v>>),
         holder: VertexId,
         rests_on: CommitSeq,
     ) -> WriteError {
         let mut violation = self.violation(graph, vertex);
         violation.holder = Some(holder);
+        violation.values = self.shown_key(property);
         WriteError::Constraint {
             violation: Box::new(violation),
             rests_on,
@@ -256,7 +264,7 @@ impl Constraint {
                     let rests_on = seq.max(own);
                     return Err(while_making(self.taken(
                         graph,
-                        Some(vertex),
+                        (Some(vertex), |key| state.get(key)),
                         holder,
                         rests_on,
                     )));
@@ -326,7 +334,12 @@ impl<'s> Claims<'s> {
                 Some((holder, Holder::Certain(seq))) => {
                     let since = claim.item.since().unwrap_or_default();
                     let rests_on = seq.max(since);
-                    return Err(claim.constraint.taken(graph, vertex, holder, rests_on));
+                    return Err(claim.constraint.taken(
+                        graph,
+                        (vertex, &property),
+                        holder,
+                        rests_on,
+                    ));
                 }
             }
         }

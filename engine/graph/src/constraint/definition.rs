@@ -140,6 +140,13 @@ pub enum ConstraintDefinition {
         /// The properties.
         keys: Keys,
     },
+    /// It has all of these properties when a transaction ends, and no other has the same values in them, which is checked at each write.
+    Key {
+        /// The label.
+        label: LabelId,
+        /// The properties.
+        keys: Keys,
+    },
     /// The property, where it is there, is of this type. Checked at each write.
     Type {
         /// The label.
@@ -157,6 +164,7 @@ impl ConstraintDefinition {
         match self {
             ConstraintDefinition::Exists { label, .. }
             | ConstraintDefinition::Unique { label, .. }
+            | ConstraintDefinition::Key { label, .. }
             | ConstraintDefinition::Type { label, .. } => *label,
         }
     }
@@ -167,8 +175,18 @@ impl ConstraintDefinition {
             ConstraintDefinition::Exists { key, .. } | ConstraintDefinition::Type { key, .. } => {
                 std::slice::from_ref(key)
             }
-            ConstraintDefinition::Unique { keys, .. } => keys,
+            ConstraintDefinition::Unique { keys, .. } | ConstraintDefinition::Key { keys, .. } => {
+                keys
+            }
         }
+    }
+
+    /// Whether no two may have the same values.
+    pub fn is_unique(&self) -> bool {
+        matches!(
+            self,
+            ConstraintDefinition::Unique { .. } | ConstraintDefinition::Key { .. }
+        )
     }
 
     /// Whether only one of both can stand: they are equal, or both give the same property a type.
@@ -192,6 +210,8 @@ pub struct Violation {
     pub vertex: Option<VertexId>,
     /// For uniqueness: the vertex that has the values.
     pub holder: Option<VertexId>,
+    /// For uniqueness: the values, as they would be written, cut where they are long; in the order of `keys`.
+    pub values: Vec<String>,
     /// For a type: what was found instead.
     pub found: Option<PropertyType>,
     /// Whether the constraint was just being made.
@@ -247,6 +267,7 @@ impl fmt::Display for Violation {
         let kind = match &self.definition {
             ConstraintDefinition::Exists { .. } => "existence",
             ConstraintDefinition::Unique { .. } => "unique",
+            ConstraintDefinition::Key { .. } => "node key",
             ConstraintDefinition::Type { .. } => "type",
         };
         match (&self.definition, self.making) {
@@ -259,20 +280,43 @@ impl fmt::Display for Violation {
                 "Unable to commit due to {kind} constraint violation on {target}: "
             )?,
         }
+        if let (Some(holder), false) = (self.holder, self.making) {
+            return self.write_holder(holder, f);
+        }
         match self.vertex {
             Some(vertex) => write!(f, "node {vertex}")?,
             None => f.write_str("a new node")?,
         }
         match (&self.definition, self.holder, self.found) {
+            (_, Some(holder), _) => write!(f, " has the same values as node {holder}"),
             (ConstraintDefinition::Exists { .. }, _, _) => f.write_str(" lacks the property"),
-            (ConstraintDefinition::Unique { .. }, Some(holder), _) => {
-                write!(f, " has the same values as node {holder}")
-            }
+            (ConstraintDefinition::Key { .. }, _, _) => f.write_str(" lacks one of the properties"),
             (ConstraintDefinition::Type { .. }, _, Some(found)) => {
                 write!(f, " has a value of type {found}")
             }
             _ => f.write_str(" violates it"),
         }
+    }
+}
+
+impl Violation {
+    /// Who has the values, in the words of Neo4j, by which object mappers know that it is a key.
+    fn write_holder(&self, holder: VertexId, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let noun = if self.keys.len() == 1 {
+            "property"
+        } else {
+            "properties"
+        };
+        write!(
+            f,
+            "Node({holder}) already exists with label `{}` and {noun} ",
+            self.label
+        )?;
+        for (at, (key, value)) in self.keys.iter().zip(&self.values).enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}`{key}` = {value}")?;
+        }
+        Ok(())
     }
 }
 
@@ -327,12 +371,13 @@ mod tests {
             keys: vec!["name".into(), "born".into()],
             vertex: Some(VertexId(7)),
             holder: Some(VertexId(3)),
+            values: vec!["'Ann'".into(), "1990".into()],
             found: None,
             making: false,
         };
         assert_eq!(
             violation.to_string(),
-            "Unable to commit due to unique constraint violation on :Person(name, born): node 7 has the same values as node 3"
+            "Unable to commit due to unique constraint violation on :Person(name, born): Node(3) already exists with label `Person` and properties `name` = 'Ann', `born` = 1990"
         );
         let typed = Violation {
             definition: ConstraintDefinition::Type {
@@ -343,6 +388,7 @@ mod tests {
             keys: vec!["age".into()],
             vertex: None,
             holder: None,
+            values: Vec::new(),
             found: Some(PropertyType::String),
             ..violation
         };

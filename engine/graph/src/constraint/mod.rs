@@ -28,7 +28,7 @@ use unique::UniqueTable;
 /// A constraint at work.
 pub(crate) struct Constraint {
     pub(crate) definition: ConstraintDefinition,
-    /// Of a unique constraint.
+    /// Of a constraint under which no two have the same values.
     pub(crate) unique: Option<UniqueTable>,
 }
 
@@ -52,7 +52,7 @@ fn while_making(mut error: WriteError) -> WriteError {
 /// What is wrong with a state, as far as it can be seen from that state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It lacks the property.
+    /// It lacks a property.
     Lacking,
     /// The property is of this type.
     Typed(PropertyType),
@@ -60,10 +60,10 @@ pub(crate) enum Fault {
 
 impl Constraint {
     pub(crate) fn new(definition: ConstraintDefinition, graph: &Graph) -> Constraint {
-        let is_unique = matches!(definition, ConstraintDefinition::Unique { .. });
+        let table = || UniqueTable::new(graph.shard_count(), graph.account.clone());
         Constraint {
+            unique: definition.is_unique().then(table),
             definition,
-            unique: is_unique.then(|| UniqueTable::new(graph.shard_count(), graph.account.clone())),
         }
     }
 
@@ -87,8 +87,10 @@ impl Constraint {
         property: impl Fn(KeyId) -> Option<ValueRef<'v>>,
     ) -> Option<Fault> {
         match &self.definition {
-            ConstraintDefinition::Exists { key, .. } => {
-                property(*key).is_none().then_some(Fault::Lacking)
+            ConstraintDefinition::Exists { .. } | ConstraintDefinition::Key { .. } => {
+                let mut keys = self.definition.keys().iter();
+                keys.any(|key| property(*key).is_none())
+                    .then_some(Fault::Lacking)
             }
             _ => None,
         }
@@ -111,6 +113,7 @@ impl Constraint {
             definition,
             vertex,
             holder: None,
+            values: Vec::new(),
             found: None,
             making: false,
         }
@@ -140,7 +143,8 @@ impl Constraint {
         labels.binary_search(&self.definition.label()).is_ok()
     }
 
-    /// Looks at a vertex that was there before the constraint; its token is held, and for a unique constraint all tokens. What is committed and wrong is a violation; what is in
+    /// Looks at a vertex that was there before the constraint; its token is held, and for unique keys all
+    /// tokens. What is committed and wrong is a violation; what is in
     /// flight and wrong may go away, so it is a conflict.
     pub(crate) fn look(
         &self,
@@ -149,7 +153,10 @@ impl Constraint {
         guard: &Guard<'_>,
     ) -> Result<(), WriteError> {
         if let Some(table) = &self.unique {
-            return self.look_for_others(table, graph, vertex, guard);
+            self.look_for_others(table, graph, vertex, guard)?;
+        }
+        if matches!(self.definition, ConstraintDefinition::Unique { .. }) {
+            return Ok(());
         }
         for state in graph.states(vertex, guard) {
             let fate = fate(graph, state.stamp());

@@ -710,8 +710,11 @@ pub fn write_error(error: WriteError) -> Error {
         WriteError::ReadOnly => Error::of(ErrorKind::AccessMode, "the transaction is read-only"),
         WriteError::Constraint { violation, .. } => {
             let detail = match violation.definition {
-                ConstraintDefinition::Exists { .. } => Detail::ExistenceConstraintViolation,
+                _ if violation.holder.is_some() => Detail::UniqueConstraintViolation,
                 ConstraintDefinition::Unique { .. } => Detail::UniqueConstraintViolation,
+                ConstraintDefinition::Exists { .. } | ConstraintDefinition::Key { .. } => {
+                    Detail::ExistenceConstraintViolation
+                }
                 ConstraintDefinition::Type { .. } => Detail::TypeConstraintViolation,
             };
             Error::constraint(detail, violation.to_string())

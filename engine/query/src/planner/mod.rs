@@ -35,10 +35,7 @@ use quoit_cypher::ast::{self, Clause, ClauseKind, Imports, Query, SingleQuery, U
 use quoit_cypher::error::{Detail, Error};
 use quoit_cypher::span::Span;
 use quoit_graph::ids::{LabelId, TypeId};
-use quoit_graph::{
-    ConstraintDefinition, EdgeEnds, Graph, IndexDefinition, IndexStatistics, SchemaState,
-    Statistics,
-};
+use quoit_graph::{EdgeEnds, Graph, IndexDefinition, IndexStatistics, SchemaState, Statistics};
 
 pub use advice::{Advice, AdviceKind};
 pub use expression::literal_value;
@@ -128,9 +125,10 @@ impl Catalog {
             .collect();
         let constraints = graph.constraints().into_iter();
         for constraint in constraints.filter(|known| known.state == SchemaState::Online) {
-            if let ConstraintDefinition::Unique { label, keys } = constraint.definition {
+            let definition = &constraint.definition;
+            if definition.is_unique() {
                 known.push(KnownIndex {
-                    definition: IndexDefinition::on_label(label, &keys),
+                    definition: IndexDefinition::on_label(definition.label(), definition.keys()),
                     distinct: Vec::new(),
                     analysed: None,
                     is_unique: true,

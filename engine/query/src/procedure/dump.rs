@@ -320,6 +320,7 @@ fn constraint_statement(constraint: &ConstraintInfo, graph: &Graph) -> String {
         let rule = match definition {
             ConstraintDefinition::Exists { .. } => format!("{keys} IS NOT NULL"),
             ConstraintDefinition::Unique { .. } => format!("({keys}) IS UNIQUE"),
+            ConstraintDefinition::Key { .. } => format!("({keys}) IS NODE KEY"),
             ConstraintDefinition::Type { type_, .. } => format!("{keys} IS TYPED {}", type_.name()),
         };
         return format!(
@@ -330,6 +331,9 @@ fn constraint_statement(constraint: &ConstraintInfo, graph: &Graph) -> String {
     let rule = match definition {
         ConstraintDefinition::Exists { .. } => format!("EXISTS ({keys})"),
         ConstraintDefinition::Unique { .. } => format!("{keys} IS UNIQUE"),
+        ConstraintDefinition::Key { .. } => {
+            return format!("CREATE CONSTRAINT FOR (u:{label}) REQUIRE ({keys}) IS NODE KEY;");
+        }
         ConstraintDefinition::Type { type_, .. } => format!("{keys} IS TYPED {}", type_.name()),
     };
     format!("CREATE CONSTRAINT ON (u:{label}) ASSERT {rule};")

@@ -222,12 +222,15 @@ impl Known {
         let (mut unique, mut indexed, mut always) = (Vec::new(), Vec::new(), Vec::new());
         for constraint in graph.constraints() {
             let label = names.label_name(constraint.definition.label());
-            match (&constraint.definition, constraint.definition.keys()) {
-                (ConstraintDefinition::Exists { .. }, keys) => {
-                    always.extend(keys.iter().filter_map(|key| pair(label, *key)))
-                }
-                (ConstraintDefinition::Unique { .. }, [key]) => unique.extend(pair(label, *key)),
-                _ => {}
+            let (definition, keys) = (&constraint.definition, constraint.definition.keys());
+            if matches!(
+                definition,
+                ConstraintDefinition::Exists { .. } | ConstraintDefinition::Key { .. }
+            ) {
+                always.extend(keys.iter().filter_map(|key| pair(label, *key)));
+            }
+            if let (true, [key]) = (definition.is_unique(), keys) {
+                unique.extend(pair(label, *key));
             }
         }
         for index in graph.indexes() {

@@ -139,6 +139,7 @@ fn constraints(cx: &Context<'_>) -> Vec<String> {
             let (rule, type_) = match &constraint.definition {
                 ConstraintDefinition::Exists { .. } => ("existence", ""),
                 ConstraintDefinition::Unique { .. } => ("unique", ""),
+                ConstraintDefinition::Key { .. } => ("node_key", ""),
                 ConstraintDefinition::Type { type_, .. } => ("data_type", type_.name()),
             };
             let label = graph

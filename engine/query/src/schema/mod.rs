@@ -101,6 +101,7 @@ pub(crate) struct ConstraintPlan {
 enum Rule {
     Exists,
     Unique,
+    Key,
     Typed(PropertyType),
 }
 
@@ -380,10 +381,7 @@ fn constraint_plan(target: &ConstraintTarget) -> Result<ConstraintPlan, Error> {
                 .hint("the types are BOOLEAN, STRING, INTEGER, FLOAT, LIST, MAP, DATE, LOCALTIME, LOCALDATETIME, ZONEDTIME, ZONEDDATETIME, DURATION, POINT")
             })?)
         }
-        ConstraintRule::Key => {
-            return Err(unsupported("a key constraint", target.span)
-                .hint("make two: one IS UNIQUE, and one IS NOT NULL for each property"));
-        }
+        ConstraintRule::Key => Rule::Key,
     };
     Ok(ConstraintPlan {
         label: Arc::from(&*target.label.name),
@@ -454,6 +452,10 @@ impl ConstraintPlan {
                 key: *key,
                 type_,
             },
+            (Rule::Key, _) => ConstraintDefinition::Key {
+                label,
+                keys: keys.iter().copied().collect(),
+            },
             _ => ConstraintDefinition::Unique {
                 label,
                 keys: keys.iter().copied().collect(),
@@ -483,6 +485,7 @@ impl ConstraintPlan {
         let rule = match self.rule {
             Rule::Exists => "EXISTS".to_owned(),
             Rule::Unique => "UNIQUE".to_owned(),
+            Rule::Key => "NODE KEY".to_owned(),
             Rule::Typed(type_) => format!("IS TYPED {type_}"),
         };
         format!(

@@ -29,6 +29,7 @@ pub(crate) fn of_constraint(constraint: &ConstraintDefinition, names: &Names) ->
     let rule = match constraint {
         ConstraintDefinition::Exists { .. } => "exists",
         ConstraintDefinition::Unique { .. } => "unique",
+        ConstraintDefinition::Key { .. } => "key",
         ConstraintDefinition::Type { .. } => "type",
     };
     let label = names.label_name(constraint.label());

@@ -136,6 +136,7 @@ fn shown_constraints(graph: &Graph) -> Vec<Vec<Value>> {
         let (kind, property_type) = match definition {
             ConstraintDefinition::Exists { .. } => ("NODE_PROPERTY_EXISTENCE", None),
             ConstraintDefinition::Unique { .. } => ("UNIQUENESS", None),
+            ConstraintDefinition::Key { .. } => ("NODE_KEY", None),
             ConstraintDefinition::Type { type_, .. } => ("NODE_PROPERTY_TYPE", Some(type_)),
         };
         vec![
@@ -183,6 +184,7 @@ fn description(definition: &ConstraintDefinition, names: &Names) -> String {
     let rule = match definition {
         ConstraintDefinition::Exists { .. } => "IS NOT NULL".to_owned(),
         ConstraintDefinition::Unique { .. } => "IS UNIQUE".to_owned(),
+        ConstraintDefinition::Key { .. } => "IS NODE KEY".to_owned(),
         ConstraintDefinition::Type { type_, .. } => format!("IS TYPED {}", type_.name()),
     };
     format!(

@@ -69,6 +69,7 @@ pub(super) fn constraints(node: &Rc<Node>) -> Answer {
                     ("exists", text(names.key_name(*key)), "")
                 }
                 ConstraintDefinition::Unique { keys, .. } => ("unique", list(keys, names), ""),
+                ConstraintDefinition::Key { keys, .. } => ("node key", list(keys, names), ""),
                 ConstraintDefinition::Type { key, type_, .. } => {
                     ("data_type", text(names.key_name(*key)), type_.name())
                 }
