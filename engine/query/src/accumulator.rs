@@ -4,6 +4,8 @@
 //! the whole sum has to fit. Percentiles, `collect` and everything with `DISTINCT` keep their
 //! values; the others keep numbers. Called by [`crate::operator`]'s grouping.
 
+use std::sync::Arc;
+
 use hashbrown::HashSet;
 use quoit_cypher::error::{Detail, Error, ErrorKind};
 use quoit_cypher::functions::Function;
@@ -30,6 +32,8 @@ enum Fold {
     Sum(Sum),
     Best(Option<Value>),
     Collect(Vec<Value>),
+    /// Keys and values of a map.
+    Pairs(Vec<(Arc<str>, Value)>),
     /// Values as floats and the percentile, taken from the first row.
     Percentile(Vec<Value>, Option<f64>),
     /// Number, mean, sum of squared distances (Welford).
@@ -139,6 +143,7 @@ impl Accumulator {
                 Fold::Percentile(Vec::new(), None)
             }
             Some(Function::StDev | Function::StDevP) => Fold::Deviation(0.0, 0.0, 0.0),
+            Some(Function::Collect) if call.args.len() > 1 => Fold::Pairs(Vec::new()),
             // The planner has refused all others.
             Some(_) => Fold::Collect(Vec::new()),
         };
@@ -184,7 +189,39 @@ impl Accumulator {
         if value.is_null() {
             return Ok(0);
         }
+        if let Fold::Pairs(_) = &self.state {
+            return self.fold_pair(value, call, cx, row);
+        }
         self.fold(value, call, cx)
+    }
+
+    /// Takes the row whose key this is, which is not null; a pair whose value is null is left out, as `collect()` does.
+    fn fold_pair(
+        &mut self,
+        key: Value,
+        call: &AggregateCall,
+        cx: &mut Context<'_>,
+        row: &[Value],
+    ) -> Result<u64, Error> {
+        let Value::String(key) = key else {
+            return Err(Error::type_error(
+                Detail::InvalidArgumentType,
+                format!(
+                    "the keys of collect(key, value) are strings, not {}",
+                    key.type_name()
+                ),
+            )
+            .at(call.place.0));
+        };
+        let value = evaluate(&call.args[1], cx, row)?;
+        if value.is_null() {
+            return Ok(0);
+        }
+        if let Fold::Pairs(pairs) = &mut self.state {
+            pairs.push((key, value));
+        }
+        cx.hold(2 * VALUE_BYTES)?;
+        Ok(2 * VALUE_BYTES)
     }
 
     /// Takes a value, which is not null.
@@ -217,6 +254,8 @@ impl Accumulator {
                 items.push(value);
                 held += VALUE_BYTES;
             }
+            // Taken pair by pair.
+            Fold::Pairs(_) => {}
             Fold::Percentile(items, _) => {
                 if !matches!(value, Value::Int(_) | Value::Float(_)) {
                     return Err(wrong(&value));
@@ -281,6 +320,10 @@ impl Accumulator {
                 held = more.len() as u64 * VALUE_BYTES;
                 items.append(&mut more);
             }
+            (Fold::Pairs(pairs), Fold::Pairs(mut more)) => {
+                held = more.len() as u64 * 2 * VALUE_BYTES;
+                pairs.append(&mut more);
+            }
             (Fold::Deviation(count, mean, squares), Fold::Deviation(more, others, spread)) => {
                 // Chan's way to join two of Welford's.
                 let all = *count + more;
@@ -310,6 +353,8 @@ impl Accumulator {
             Fold::Sum(sum) => sum.finish(call)?,
             Fold::Best(best) => best.unwrap_or_default(),
             Fold::Collect(items) => Value::list(items),
+            // Of two with one key the later.
+            Fold::Pairs(pairs) => Value::map(pairs),
             Fold::Percentile(mut items, percentile) => {
                 items.sort();
                 let percentile = percentile.unwrap_or(0.0);

@@ -188,6 +188,7 @@ pub(super) fn result(function: Function, args: &[ValueType]) -> ValueType {
             ValueType::INTEGER
         }
         Function::Collect if args.len() == 1 => first.list(),
+        Function::Collect => ValueType::MAP,
         Function::Min | Function::Max | Function::Reverse if args.len() == 1 => first,
         Function::StDev | Function::StDevP | Function::PercentileCont => ValueType::FLOAT,
         Function::Type | Function::ToString | Function::ElementId => ValueType::STRING,

@@ -525,6 +525,9 @@ fn call(input: Input<'_>, length: u32) -> Parsed<'_, Expr> {
     let name_span = input.span_to(behind);
     let name = joined_name(input, length);
     let at = behind.next();
+    if length == 1 && input.is_word(0, "TRIM") {
+        return trim(input, name_span, at);
+    }
     let (at, distinct) = opt(word("DISTINCT")).parse(at)?;
     let (at, args) = match at.kind(0) {
         TokenKind::RightParen => (at, Vec::new()),
@@ -541,6 +544,54 @@ fn call(input: Input<'_>, length: u32) -> Parsed<'_, Expr> {
     Ok((
         rest,
         Expr::new(ExprKind::Call(Box::new(call)), input.span_to(rest)),
+    ))
+}
+
+/// The rest of `trim(` from `at` on: `text)`, or `[LEADING | TRAILING | BOTH] [characters] FROM text)`, which are calls of
+/// `lTrim`, `rTrim` and `bTrim`.
+#[inline(never)]
+fn trim<'a>(start: Input<'a>, name_span: Span, at: Input<'a>) -> Parsed<'a, Expr> {
+    // A word of these is a variable unless something to trim with, or where from, stands behind it.
+    let side = match at.kind(1) {
+        TokenKind::String | TokenKind::Parameter | TokenKind::QuotedName => true,
+        TokenKind::Word => !["IN", "IS", "STARTS", "ENDS", "CONTAINS", "AND", "OR", "XOR"]
+            .iter()
+            .any(|operator| at.is_word(1, operator)),
+        _ => false,
+    };
+    let named = [
+        ("LEADING", "lTrim"),
+        ("TRAILING", "rTrim"),
+        ("BOTH", "bTrim"),
+    ]
+    .into_iter()
+    .find(|(side_word, _)| side && at.is_word(0, side_word));
+    let mut at = if named.is_some() { at.next() } else { at };
+    let mut args = Vec::new();
+    if at.kind(0) != TokenKind::RightParen && !(named.is_some() && at.is_word(0, "FROM")) {
+        (at, args) = comma_list(at, expression)?;
+    }
+    let mut name = named.map_or("trim", |(_, function)| function);
+    if named.is_some() || args.len() == 1 && at.is_word(0, "FROM") {
+        if named.is_none() {
+            name = "bTrim";
+        }
+        let text;
+        (at, _) = word("FROM").parse(at)?;
+        (at, text) = cut(expression).parse(at)?;
+        args.insert(0, text);
+    }
+    let (rest, _) = token(TokenKind::RightParen).parse(at)?;
+    let call = FunctionCall {
+        name: name.into(),
+        name_span,
+        function: None,
+        distinct: false,
+        args,
+    };
+    Ok((
+        rest,
+        Expr::new(ExprKind::Call(Box::new(call)), start.span_to(rest)),
     ))
 }
 

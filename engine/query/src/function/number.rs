@@ -78,7 +78,12 @@ pub(super) fn apply(
 /// `round(x [, digits [, mode]])`: halves go up towards positive infinity without digits, away from zero with them.
 fn round(x: f64, args: &[Value]) -> Result<Value, Error> {
     let digits = match args.get(1) {
-        None => return Ok(Value::Float((x + 0.5).floor())),
+        None => {
+            // Not `(x + 0.5).floor()`: the sum is rounded itself, for the float below a half and for large odd numbers.
+            let down = x.floor();
+            let up = if x - down >= 0.5 { down + 1.0 } else { down };
+            return Ok(Value::Float(up));
+        }
         Some(Value::Int(digits)) => (*digits).clamp(0, 15) as i32,
         Some(other) => return Err(wrong_argument(Function::Round, "a number of digits", other)),
     };

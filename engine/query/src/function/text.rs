@@ -45,12 +45,17 @@ pub(super) fn apply(function: Function, args: &[Value]) -> Result<Value, Error> 
             )
         }
         F::Trim => Value::from(value.trim()),
+        F::LTrim | F::RTrim | F::BTrim if args.len() > 1 => {
+            let characters: Vec<char> = text(1)?.chars().collect();
+            let characters = characters.as_slice();
+            Value::from(match function {
+                F::LTrim => value.trim_start_matches(characters),
+                F::RTrim => value.trim_end_matches(characters),
+                _ => value.trim_matches(characters),
+            })
+        }
         F::LTrim => Value::from(value.trim_start()),
         F::RTrim => Value::from(value.trim_end()),
-        F::BTrim if args.len() > 1 => {
-            let characters: Vec<char> = text(1)?.chars().collect();
-            Value::from(value.trim_matches(characters.as_slice()))
-        }
         F::BTrim => Value::from(value.trim()),
         F::Split => {
             let separator = text(1)?;

@@ -284,15 +284,20 @@ impl Planner<'_> {
             .function
             .ok_or_else(|| Error::internal("an unchecked function call was planned"))?;
         let place = Place(span);
-        if !function::is_implemented(function)
-            || (function == Function::Collect && call.args.len() > 1)
-        {
+        if !function::is_implemented(function) {
             return Err(unsupported(
                 &format!("the function {}()", call.name),
                 call.name_span,
             ));
         }
         if function.is_aggregate() {
+            if function == Function::Collect && call.args.len() > 1 && call.distinct {
+                return Err(Error::argument(
+                    Detail::InvalidArgumentValue,
+                    "collect(key, value) has no DISTINCT: a map has each key once",
+                )
+                .at(span));
+            }
             // Aggregates do not nest: the check has made sure of that.
             // What they fold is of the rows before the projection, where there are no columns.
             let aggregates = scope.aggregates.take();

@@ -180,3 +180,16 @@ Feature: GroupAndOrder - aggregates, grouping, order, cuts
       | a | b | c | d |
       | 3 | 2 | 3 | 4 |
     And no side effects
+
+  Scenario: [7] Keys and values are collected to a map in each group
+    Given any graph
+    When executing query:
+      """
+      UNWIND [['a', 'k', 1], ['a', 'l', 2], ['b', 'k', 3], ['a', null, 4], ['b', 'l', null], ['a', 'k', 5]] AS t
+      RETURN t[0] AS g, collect(t[1], t[2]) AS m
+      """
+    Then the result should be, in any order:
+      | g   | m            |
+      | 'a' | {k: 5, l: 2} |
+      | 'b' | {k: 3}       |
+    And no side effects

@@ -14,6 +14,18 @@ Feature: Scalars - literals, comparisons, precedence, conversion
     Examples:
       | expr                                                    | r       |
       | NULL                                                    | null    |
+      | round(0.49999999999999994)                              | 0.0     |
+      | round(-2.5)                                             | -2.0    |
+      | round(9007199254740993.0)                               | 9007199254740992.0 |
+      | trim(LEADING 'x' FROM 'xaxx')                           | 'axx'   |
+      | trim(TRAILING 'x' FROM 'xaxx')                          | 'xa'    |
+      | TRIM(both 'x' + '' FROM 'xaxx')                         | 'a'     |
+      | trim('x' FROM 'xaxx')                                   | 'a'     |
+      | trim(BOTH FROM '  a ')                                  | 'a'     |
+      | trim(LEADING FROM '  a ')                               | 'a '    |
+      | [both IN [' a '] \| trim(both)]                         | ['a']   |
+      | [both IN ['a '] \| trim(both + 'b')]                    | ['a b'] |
+      | lTrim('xax', 'x') + rTrim('xax', 'x')                   | 'axxa'  |
       | Null                                                    | null    |
       | tRuE                                                    | true    |
       | FALSE                                                   | false   |
