@@ -134,6 +134,46 @@ fn nearest_ways_are_those_that_all_trails_show() {
 }
 
 #[test]
+fn from_both_ends_ways_are_as_short_and_as_many_as_from_one() {
+    for seed in 0..3 {
+        let db = random_graph(seed, 20, 34);
+        for hop in ["-[HOPS]->", "<-[HOPS]-", "-[HOPS]-", "-[:T HOPS]-"] {
+            for (words, range) in [("*BFS", ""), ("*BFS", "..3"), ("*BFS", "2..4")] {
+                let hops = hop.replace("HOPS", &format!("{words} {range}"));
+                let tell = "WITH * WHERE a <> b RETURN a.id, b.id, length(p) ORDER BY a.id, b.id";
+                let one = db.run(&format!("MATCH p = (a:V){hops}(b:V) {tell}"));
+                let both = db.run(&format!("MATCH (a:V), (b:V) MATCH p = (a){hops}(b) {tell}"));
+                assert!(one.len() > 20 || range == "2..4", "{hops}: {}", one.len());
+                assert_eq!(both, one, "seed {seed}, {hops}");
+            }
+            let hops = hop.replace("HOPS", "*..");
+            let tell = "WITH * WHERE a <> b RETURN a.id, b.id, length(p), count(DISTINCT p), count(*) ORDER BY a.id, b.id";
+            let one = db.run(&format!(
+                "MATCH p = allShortestPaths((a:V){hops}(b:V)) {tell}"
+            ));
+            let both = db.run(&format!(
+                "MATCH (a:V), (b:V) MATCH p = allShortestPaths((a){hops}(b)) {tell}"
+            ));
+            assert_eq!(both, one, "seed {seed}, all of {hops}");
+        }
+    }
+}
+
+#[test]
+fn two_bound_ends_are_searched_from_both() {
+    let db = random_graph(1, 6, 11);
+    let plan = |text: &str| format!("{:?}", db.run(&format!("EXPLAIN {text}")));
+    let both = plan("MATCH (a:V {id: 1}), (b:V {id: 2}) MATCH (a)-[*BFS]->(b) RETURN 1");
+    assert!(both.contains("STShortestPath"), "{both}");
+    for one in [
+        "MATCH (a:V {id: 1})-[*BFS]->(b) RETURN b",
+        "MATCH (a:V {id: 1}), (b:V {id: 2}) MATCH (a)-[*BFS (r, n, p | length(p) < 3)]->(b) RETURN 1",
+    ] {
+        assert!(plan(one).contains("BFSExpand"), "{one}");
+    }
+}
+
+#[test]
 fn totals_are_what_the_path_weighs_and_bounds_may_make_it_dearer() {
     for seed in 0..12 {
         let db = random_graph(seed, 6, 11);

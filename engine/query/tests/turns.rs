@@ -308,6 +308,51 @@ fn loops_within_expressions_give_way() {
 }
 
 #[test]
+fn what_is_asked_of_each_step_of_a_path_gives_way() {
+    let db = Db::new();
+    db.run("CREATE (:A)-[:T {w: 1}]->()-[:T {w: 2}]->(:B)");
+    let many = 100 * ELEMENTS;
+    let long = format!("all(x IN range(1, {many}) WHERE x + r.w > 1)");
+    for (text, least) in [
+        (
+            "MATCH (a:A) MATCH p = (a)-[*1..2 (r, n | LONG)]->(b) RETURN length(p) AS l ORDER BY l",
+            2,
+        ),
+        (
+            "MATCH (a:A) MATCH p = (a)-[*BFS (r, n | LONG)]->(b) RETURN length(p) AS l ORDER BY l",
+            2,
+        ),
+        (
+            "MATCH (a:A), (b:B) MATCH p = (a)-[*BFS (r, n | LONG)]->(b) RETURN length(p) AS l",
+            2,
+        ),
+        (
+            "MATCH (a:A), (b:B) MATCH p = (a)-[*WSHORTEST (r, n | CASE WHEN LONG THEN 2 ELSE 1 END) t]->(b) RETURN t",
+            2,
+        ),
+        (
+            "MATCH (a:A), (b:B) MATCH p = (a)-[*WSHORTEST (r, n | r.w) t (r, n | LONG)]->(b) RETURN t",
+            2,
+        ),
+        (
+            "MATCH (a:A), (b:B) MATCH p = shortestPath((a)-[* (r, n | LONG)]->(b)) WHERE length(p) > 1 RETURN length(p) AS l",
+            2,
+        ),
+    ] {
+        let text = text.replace("LONG", &long);
+        let (rows, turns) = interrupted(&db, &text);
+        let wanted = db.run(&text);
+        assert!(!wanted.is_empty(), "{text}");
+        assert_eq!(rows, wanted, "{text}");
+        let at_least = least * (many / ELEMENTS - 1);
+        assert!(
+            turns >= at_least && turns <= 2 * at_least,
+            "{text}: {turns} turns, not {at_least}"
+        );
+    }
+}
+
+#[test]
 fn a_loop_that_does_not_end_can_be_left() {
     let db = Db::new();
     let text = "RETURN any(x IN range(0, 9223372036854775807) WHERE x < 0) AS b";

@@ -1,7 +1,7 @@
 //! `-[*n..m]->`: all trails of a length from a bound vertex, depth first.
 //!
 //! A trail uses no edge twice, nor one that stands elsewhere in the pattern. The walk is kept as a stack of ids, so it can be left after any
-//! trail and after any number of steps.
+//! trail, after any number of steps, and within what is asked of an edge.
 
 use std::rc::Rc;
 
@@ -10,13 +10,12 @@ use quoit_graph::Incidence;
 use quoit_graph::ids::VertexId;
 use quoit_graph::value::{Edge, Value};
 
+use super::clock::Clock;
 use super::expand::{Types, Wanted, bounds, is_used, type_ids};
 use super::{Batch, Context, Operator, Pull, Running, next_rows};
-use crate::expression::evaluate::evaluate;
+use crate::expression::evaluate::value;
+use crate::expression::progress::Progress;
 use crate::plan;
-
-/// Steps between two looks at the clock.
-const STEPS_PER_LOOK: u32 = 256;
 
 struct Level {
     /// Edges of the vertex reached, those before `next` already tried.
@@ -43,6 +42,9 @@ pub struct VarExpand {
     scratch: Vec<Value>,
     /// The vertex at the end of the trail, if that trail has not been looked at yet.
     pending: Option<VertexId>,
+    /// Where the filter stands for the edge that is next.
+    progress: Progress,
+    clock: Clock,
 }
 
 impl VarExpand {
@@ -60,6 +62,8 @@ impl VarExpand {
             range: (0, 0),
             scratch: Vec::new(),
             pending: None,
+            progress: Progress::default(),
+            clock: Clock::default(),
         }
     }
 
@@ -78,11 +82,15 @@ impl VarExpand {
         self.trail.truncate(self.stack.len().saturating_sub(1));
     }
 
-    /// Whether the filter lets an edge be the next of the trail.
-    fn passes(&mut self, incidence: &Incidence, cx: &mut Context<'_>) -> Result<bool, Error> {
-        let plan = self.plan.clone();
+    /// Whether the filter lets an edge be the next of the trail; `None`: the time slice is over before that is known.
+    fn passes(
+        &mut self,
+        incidence: &Incidence,
+        cx: &mut Context<'_>,
+    ) -> Result<Option<bool>, Error> {
+        let plan = &*self.plan;
         let Some(filter) = &plan.filter else {
-            return Ok(true);
+            return Ok(Some(true));
         };
         self.scratch[filter.edge as usize] = Value::Edge(incidence.edge);
         self.scratch[filter.vertex as usize] = Value::Vertex(incidence.neighbour);
@@ -102,10 +110,9 @@ impl VarExpand {
             // Each relationship weighs one.
             self.scratch[slot as usize] = Value::Int(self.trail.len() as i64 + 1);
         }
-        Ok(matches!(
-            evaluate(&filter.body, cx, &self.scratch)?,
-            Value::Bool(true)
-        ))
+        let row = &self.scratch;
+        let passes = cx.advance(&mut self.progress, |cx| value(&filter.body, cx, row))?;
+        Ok(passes.map(|passes| matches!(passes, Value::Bool(true))))
     }
 
     fn emit(&self, end: VertexId, out: &mut Batch) {
@@ -137,12 +144,12 @@ impl Operator for VarExpand {
             self.pop_level();
         }
         self.trail.clear();
+        self.progress.clear();
         (self.at, self.begun, self.pending) = (0, false, None);
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         out.clear();
-        let mut steps = 0_u32;
         loop {
             next_rows!(self.input, self.rows, self.at, cx, out);
             // Behind the input, which may have written an edge of a type that nobody knew.
@@ -189,26 +196,26 @@ impl Operator for VarExpand {
                     self.pop_level();
                     continue;
                 };
-                level.next += 1;
-                steps += 1;
                 let used = self.trail.iter().any(|edge| edge.id == incidence.edge.id)
                     || is_used(incidence.edge.id, &self.plan.unique, self.rows.row(self.at));
-                if !used
-                    && self.wanted.are_of(&incidence.edge, cx)?
-                    && self.passes(&incidence, cx)?
-                {
-                    self.trail.push(incidence.edge);
-                    self.pending = Some(incidence.neighbour);
-                }
-                if steps >= STEPS_PER_LOOK {
-                    steps = 0;
-                    if cx.should_yield() {
-                        return Ok(if out.is_empty() {
-                            Pull::Yield
-                        } else {
-                            Pull::Rows
-                        });
+                let is_taken = match !used && self.wanted.are_of(&incidence.edge, cx)? {
+                    true => self.passes(&incidence, cx)?,
+                    false => Some(false),
+                };
+                if let Some(is_taken) = is_taken {
+                    if let Some(level) = self.stack.last_mut() {
+                        level.next += 1;
                     }
+                    if is_taken {
+                        self.trail.push(incidence.edge);
+                        self.pending = Some(incidence.neighbour);
+                    }
+                }
+                if is_taken.is_none() || self.clock.ticks_out(cx) {
+                    return Ok(match out.is_empty() {
+                        true => Pull::Yield,
+                        false => Pull::Rows,
+                    });
                 }
             }
             self.begun = false;

@@ -286,6 +286,9 @@ fn operator(op: &Op) -> String {
         }
         Op::Search(search) => {
             let name = match (&search.which, &search.weight) {
+                (Which::Nearest { all: false }, None) if search.is_from_both_ends() => {
+                    "STShortestPath"
+                }
                 (Which::Nearest { all: false }, None) => "BFSExpand",
                 (Which::Nearest { all: true }, None) => "AllShortestExpand",
                 (Which::Nearest { all: false }, Some(_)) => "WeightedShortestPath",

@@ -43,6 +43,17 @@ pub struct Search {
     pub total: Option<Slot>,
 }
 
+impl Search {
+    /// Whether it goes from both ends to where they meet: both are bound, each edge counts one, and nothing asks for the way that leads to an edge.
+    pub fn is_from_both_ends(&self) -> bool {
+        let looks_back = |filter: &StepExpr| filter.path.is_some() || filter.weight.is_some();
+        self.into
+            && matches!(self.which, Which::Nearest { .. })
+            && self.weight.is_none()
+            && !self.filter.as_ref().is_some_and(looks_back)
+    }
+}
+
 /// Which of the paths a search gives.
 #[derive(Debug)]
 pub enum Which {

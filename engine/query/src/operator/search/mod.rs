@@ -1,10 +1,12 @@
 //! Searches for paths: `*BFS`, `*WSHORTEST`, `*ALLSHORTEST`, `*KSHORTEST`, `shortestPath()`, `allShortestPaths()` and the path selectors.
 //!
-//! Owned here: the operator, which walks once for each of its rows. [`tree`] finds the nearest way, or all of the nearest, to one vertex or to
-//! each that can be reached; [`ranked`] gives ways between two vertices one after the other, shortest first. What always holds: a search
-//! can be left after any few steps, and what it remembers is counted as the query's memory; no edge is used twice, nor one that
-//! stands elsewhere in the pattern. A search from a vertex does not come back to it, unless paths without edges are wanted.
+//! Owned here: the operator, which walks once for each of its rows. [`meet`] finds the shortest ways between two vertices from both of them;
+//! [`tree`] the nearest way, or all of the nearest, to each vertex that can be reached, and wherever the way so far matters; [`ranked`] gives
+//! ways between two vertices one after the other, shortest first. What always holds: a search
+//! can be left after any few steps, also within what is asked of an edge, and what it remembers is counted as the query's memory; no edge is used
+//! twice, nor one that stands elsewhere in the pattern. A search from a vertex does not come back to it, unless paths without edges are wanted.
 
+mod meet;
 mod ranked;
 mod step;
 mod tree;
@@ -19,6 +21,7 @@ use super::clock::Clock;
 use super::{Batch, Context, Operator, Pull, Running, next_rows};
 use crate::expression::evaluate::evaluate;
 use crate::plan;
+use meet::Meet;
 use ranked::Ranked;
 use step::{Cost, Steps};
 use tree::Tree;
@@ -41,6 +44,7 @@ enum Progress {
 }
 
 enum Walk {
+    Meet(Box<Meet>),
     Tree(Tree),
     Ranked(Ranked),
 }
@@ -54,6 +58,8 @@ pub struct Search {
     steps: Steps,
     /// The search of the row at work; none: it has not begun.
     walk: Option<Walk>,
+    /// What a search from both ends is done with, kept for its memory.
+    spare: Option<Box<Meet>>,
     clock: Clock,
     /// Bytes counted for searches that were left before their end.
     owed: u64,
@@ -62,6 +68,7 @@ pub struct Search {
 impl Walk {
     fn held(&self) -> u64 {
         match self {
+            Walk::Meet(meet) => meet.held(),
             Walk::Tree(tree) => tree.held(),
             Walk::Ranked(ranked) => ranked.held(),
         }
@@ -77,6 +84,7 @@ impl Search {
             rows: Batch::new(),
             at: 0,
             walk: None,
+            spare: None,
             clock: Clock::default(),
             owed: 0,
         }
@@ -97,6 +105,11 @@ impl Search {
         self.steps.begin(row, cx)?;
         let count = match &plan.which {
             plan::Which::Nearest { all } => {
+                if let (true, Some(to)) = (plan.is_from_both_ends(), to) {
+                    let mut meet = self.spare.take().unwrap_or_default();
+                    meet.begin([from, to], *all, &self.steps);
+                    return Ok(Some(Walk::Meet(meet)));
+                }
                 return Ok(Some(Walk::Tree(Tree::new(from, to, *all, &self.steps))));
             }
             plan::Which::Ranked { count, .. } => match count {
@@ -185,6 +198,7 @@ impl Operator for Search {
                     return Ok(Pull::Rows);
                 }
                 let progress = match walk {
+                    Walk::Meet(meet) => meet.next(&mut self.steps, &mut self.clock, cx)?,
                     Walk::Tree(tree) => tree.next(&mut self.steps, &mut self.clock, cx)?,
                     Walk::Ranked(ranked) => ranked.next(&mut self.steps, &mut self.clock, cx)?,
                 };
@@ -200,7 +214,9 @@ impl Operator for Search {
                     Progress::Yield => return Ok(Pull::Rows),
                     Progress::End => {
                         cx.release(walk.held());
-                        self.walk = None;
+                        if let Some(Walk::Meet(meet)) = self.walk.take() {
+                            self.spare = Some(meet);
+                        }
                     }
                 }
             }

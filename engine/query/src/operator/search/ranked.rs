@@ -14,7 +14,7 @@ use quoit_graph::ids::VertexId;
 use quoit_graph::value::{Edge, Path};
 
 use super::super::Context;
-use super::step::{Cost, Steps};
+use super::step::{Cost, Steps, Taken};
 use super::{Found, Progress};
 use crate::operator::clock::Clock;
 use crate::plan;
@@ -49,6 +49,8 @@ pub(super) struct Ranked {
     begun: Vec<Begun>,
     /// The least possible length, then the order of beginning.
     heap: BinaryHeap<Reverse<(u32, u32)>>,
+    /// What is being followed.
+    following: Option<u32>,
     held: u64,
 }
 
@@ -69,6 +71,7 @@ impl Ranked {
             queue: VecDeque::from_iter([to]),
             begun: Vec::new(),
             heap: BinaryHeap::new(),
+            following: None,
             held: 0,
         }
     }
@@ -102,18 +105,18 @@ impl Ranked {
         while let Some(vertex) = self.queue.pop_front() {
             let distance = self.distances[&vertex];
             if u64::from(distance) < steps.max {
-                let edges = steps.edges(vertex, true, cx);
+                steps.go_to(vertex, true, cx);
                 let before = self.distances.len();
-                for incidence in &edges {
+                while let Some(incidence) = steps.edge() {
                     if !self.distances.contains_key(&incidence.neighbour)
                         && steps.fits(&incidence.edge, cx)?
                     {
                         self.distances.insert(incidence.neighbour, distance + 1);
                         self.queue.push_back(incidence.neighbour);
                     }
+                    steps.edge_done();
                 }
                 let found = (self.distances.len() - before) as u64;
-                steps.put_back(edges);
                 self.grow(found * DISTANCE_BYTES, cx)?;
             }
             if clock.ticks_out(cx) {
@@ -131,71 +134,99 @@ impl Ranked {
             });
             self.heap.push(Reverse((*distance, 0)));
         }
-        // All lengths that were wanted are there; of the last one there may be more paths.
-        while let Some(Reverse((least, at))) = self.heap.pop() {
-            let is_over = match self.length {
-                _ if !self.groups => self.left == 0,
-                Some(length) => self.left == 0 && least as usize > length,
-                None => self.left == 0,
+        loop {
+            let at = match self.following.take() {
+                Some(at) => at,
+                None => {
+                    let Some(at) = self.next_begun() else {
+                        self.heap.clear();
+                        return Ok(Progress::End);
+                    };
+                    let begun = &self.begun[at as usize];
+                    let is_end = self.simple && begun.vertex == self.to && begun.hops > 0;
+                    if u64::from(begun.hops) < steps.max && !is_end {
+                        steps.go_to(begun.vertex, false, cx);
+                    }
+                    at
+                }
             };
-            if is_over {
-                break;
+            if !self.follow(at, steps, clock, cx)? {
+                self.following = Some(at);
+                return Ok(Progress::Yield);
             }
-            let (vertex, hops) = (self.begun[at as usize].vertex, self.begun[at as usize].hops);
-            let arrived = vertex == self.to && u64::from(hops) >= steps.min;
-            if u64::from(hops) < steps.max && !(self.simple && vertex == self.to && hops > 0) {
-                self.follow(at, steps, cx)?;
-            }
-            if arrived {
+            let begun = &self.begun[at as usize];
+            if begun.vertex == self.to && u64::from(begun.hops) >= steps.min {
                 return Ok(Progress::Found(Found {
                     edges: self.edges_of(at),
-                    end: vertex,
-                    cost: Cost::Integer(i64::from(hops)),
+                    end: begun.vertex,
+                    cost: Cost::Integer(i64::from(begun.hops)),
                 }));
             }
             if clock.ticks_out(cx) {
                 return Ok(Progress::Yield);
             }
         }
-        self.heap.clear();
-        Ok(Progress::End)
     }
 
-    fn follow(&mut self, at: u32, steps: &mut Steps, cx: &mut Context<'_>) -> Result<(), Error> {
-        let (vertex, hops) = (self.begun[at as usize].vertex, self.begun[at as usize].hops);
-        let edges = steps.edges(vertex, false, cx);
+    /// The way that can be the shortest; none if all that were wanted are there: of the last length there may be more.
+    fn next_begun(&mut self) -> Option<u32> {
+        let Reverse((least, at)) = self.heap.pop()?;
+        let is_over = match self.length {
+            Some(length) if self.groups => self.left == 0 && least as usize > length,
+            _ => self.left == 0,
+        };
+        (!is_over).then_some(at)
+    }
+
+    /// Follows the edges that are left; false: the time slice is over.
+    fn follow(
+        &mut self,
+        at: u32,
+        steps: &mut Steps,
+        clock: &mut Clock,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, Error> {
+        let hops = self.begun[at as usize].hops;
         let mut grown = 0;
-        for incidence in &edges {
-            let Some(distance) = self.distances.get(&incidence.neighbour) else {
-                continue;
-            };
-            let least = u64::from(hops) + 1 + u64::from(*distance);
-            let Ok(least_length) = u32::try_from(least) else {
-                continue;
-            };
-            if least > steps.max
-                || self.is_on(at, incidence.edge, incidence.neighbour)
-                || !steps.fits(&incidence.edge, cx)?
+        let mut is_done = true;
+        while let Some(incidence) = steps.edge() {
+            let distance = self.distances.get(&incidence.neighbour);
+            let least = distance.map(|distance| u64::from(hops) + 1 + u64::from(*distance));
+            let least = least.filter(|least| *least <= steps.max);
+            let least = least.and_then(|least| u32::try_from(least).ok());
+            if let Some(least) = least
+                && !self.is_on(at, incidence.edge, incidence.neighbour)
+                && steps.fits(&incidence.edge, cx)?
             {
-                continue;
+                // The distances were taken without the filter, so they are no more than what it leaves.
+                let so_far = steps.wants_path().then(|| self.path_with(at, &incidence));
+                let before = Cost::Integer(i64::from(hops));
+                match steps.take(&incidence, before, so_far, cx)? {
+                    Taken::Interrupted => {
+                        is_done = false;
+                        break;
+                    }
+                    Taken::Refused => {}
+                    Taken::For(_) => {
+                        let place = self.begun.len() as u32;
+                        self.begun.push(Begun {
+                            vertex: incidence.neighbour,
+                            hops: hops + 1,
+                            last: Some((incidence.edge, at)),
+                        });
+                        self.heap.push(Reverse((least, place)));
+                        grown += BEGUN_BYTES;
+                    }
+                }
             }
-            // The distances were taken without the filter, so they are no more than what it leaves.
-            let so_far = steps.wants_path().then(|| self.path_with(at, incidence));
-            let before = Cost::Integer(i64::from(hops));
-            if steps.take(incidence, before, so_far, cx)?.is_none() {
-                continue;
+            steps.edge_done();
+            if clock.ticks_out(cx) {
+                is_done = false;
+                break;
             }
-            let place = self.begun.len() as u32;
-            self.begun.push(Begun {
-                vertex: incidence.neighbour,
-                hops: hops + 1,
-                last: Some((incidence.edge, at)),
-            });
-            self.heap.push(Reverse((least_length, place)));
-            grown += BEGUN_BYTES;
         }
-        steps.put_back(edges);
-        self.grow(grown, cx)
+        self.grow(grown, cx)?;
+        Ok(is_done)
     }
 
     /// Whether a way that is begun has been through the edge, or through the vertex where that matters.

@@ -1,6 +1,7 @@
 //! One step of a search: which edges it may take, and what it costs.
 //!
-//! Called by the searches for each edge they come to. What always holds: a cost is never negative, so the least one found is the least there is.
+//! Called by the searches for each edge they come to. What always holds: a cost is never negative, so the least one found is the least there is;
+//! the edges of one vertex are at work at a time, and which of them is asked about stays, so filter and weight may be interrupted.
 
 use std::cmp::Ordering;
 use std::rc::Rc;
@@ -13,7 +14,8 @@ use quoit_graph::{Direction, Incidence};
 
 use super::super::Context;
 use super::super::expand::{Types, Wanted, bounds, is_used, type_ids};
-use crate::expression::evaluate::evaluate;
+use crate::expression::evaluate::value;
+use crate::expression::progress::{Progress, Stop};
 use crate::plan;
 
 /// What a path costs: a sum that is an integer as long as all of its parts are.
@@ -80,6 +82,15 @@ impl Ord for Cost {
     }
 }
 
+/// What filter and weight say of an edge.
+pub(super) enum Taken {
+    /// The path with it costs so much.
+    For(Cost),
+    Refused,
+    /// The time slice is over: the same is to be asked again.
+    Interrupted,
+}
+
 /// What the searches of one operator ask at each edge.
 pub(super) struct Steps {
     pub(super) plan: Rc<plan::Search>,
@@ -92,7 +103,11 @@ pub(super) struct Steps {
     pub(super) max: u64,
     /// The row at work, with room for the variables of filter and weight.
     row: Vec<Value>,
+    /// The edges of the vertex at work, those before `next` already followed.
     edges: Vec<Incidence>,
+    next: usize,
+    /// Where filter or weight of the next edge stand.
+    progress: Progress,
 }
 
 impl Steps {
@@ -105,12 +120,16 @@ impl Steps {
             max: 0,
             row: Vec::new(),
             edges: Vec::new(),
+            next: 0,
+            progress: Progress::default(),
         }
     }
 
     /// Begins a search for a row.
     pub(super) fn begin(&mut self, row: &[Value], cx: &mut Context<'_>) -> Result<(), Error> {
         self.types = type_ids(&self.plan.types, cx);
+        self.progress.clear();
+        self.edges.clear();
         self.row.clear();
         self.row.extend_from_slice(row);
         let plan = &*self.plan;
@@ -118,28 +137,44 @@ impl Steps {
         self.wanted.begin(&self.plan.properties, cx, row)
     }
 
-    /// The edges of a vertex; given back with [`Steps::put_back`] for their memory.
-    pub(super) fn edges(
-        &mut self,
-        vertex: VertexId,
-        backwards: bool,
-        cx: &Context<'_>,
-    ) -> Vec<Incidence> {
-        let mut edges = std::mem::take(&mut self.edges);
-        let direction = match (self.plan.direction, backwards) {
+    /// The direction of the pattern, or the other one.
+    pub(super) fn direction(&self, backwards: bool) -> Direction {
+        match (self.plan.direction, backwards) {
             (Direction::Out, true) => Direction::In,
             (Direction::In, true) => Direction::Out,
             (direction, _) => direction,
-        };
-        if let Some(types) = &self.types {
-            cx.incidences(vertex, direction, types, &mut edges);
         }
-        edges
     }
 
-    pub(super) fn put_back(&mut self, mut edges: Vec<Incidence>) {
-        edges.clear();
-        self.edges = edges;
+    /// `None`: types of which none exists.
+    pub(super) fn types(&self) -> Option<&Types> {
+        self.types.as_ref()
+    }
+
+    /// Goes to the edges of a vertex.
+    pub(super) fn go_to(&mut self, vertex: VertexId, backwards: bool, cx: &Context<'_>) {
+        self.edges.clear();
+        self.next = 0;
+        let direction = self.direction(backwards);
+        if let Some(types) = &self.types {
+            cx.incidences(vertex, direction, types, &mut self.edges);
+        }
+    }
+
+    /// The edge at work, if there are more.
+    pub(super) fn edge(&self) -> Option<Incidence> {
+        self.edges.get(self.next).copied()
+    }
+
+    /// The edge at work is done.
+    pub(super) fn edge_done(&mut self) {
+        self.next += 1;
+    }
+
+    /// Whether nothing is asked of an edge but its type.
+    pub(super) fn asks_nothing(&self) -> bool {
+        let plan = &*self.plan;
+        plan.unique.is_empty() && plan.properties.is_empty() && plan.filter.is_none()
     }
 
     /// Whether the pattern lets an edge be part of a path at all.
@@ -157,52 +192,46 @@ impl Steps {
         wants(&self.plan.filter) || wants(&self.plan.weight)
     }
 
-    /// What a path costs with this edge behind one of cost `before`; `None` if the filter refuses it. `so_far`: the path with
-    /// the edge, if filter or weight look at it.
+    /// What filter and weight say of the edge behind a path of cost `before`. `so_far`: the path with the edge, if they look at it.
     pub(super) fn take(
         &mut self,
         incidence: &Incidence,
         before: Cost,
         so_far: Option<Path>,
         cx: &mut Context<'_>,
-    ) -> Result<Option<Cost>, Error> {
-        let plan = self.plan.clone();
+    ) -> Result<Taken, Error> {
+        let plan = &*self.plan;
+        if plan.weight.is_none() && plan.filter.is_none() {
+            return Ok(Taken::For(before.plus(Cost::Integer(1))?));
+        }
         let path = so_far.map(|path| Value::Path(Arc::new(path)));
-        let after = match &plan.weight {
-            None => before.plus(Cost::Integer(1))?,
-            Some(weight) => {
-                let value = self.evaluate(weight, incidence, path.as_ref(), before, cx)?;
-                before.plus(cost_of(&value, weight)?)?
-            }
-        };
-        if let Some(filter) = &plan.filter
-            && !matches!(
-                self.evaluate(filter, incidence, path.as_ref(), after, cx)?,
-                Value::Bool(true)
-            )
-        {
-            return Ok(None);
-        }
-        Ok(Some(after))
-    }
-
-    fn evaluate(
-        &mut self,
-        step: &plan::StepExpr,
-        incidence: &Incidence,
-        path: Option<&Value>,
-        cost: Cost,
-        cx: &mut Context<'_>,
-    ) -> Result<Value, Error> {
-        self.row[step.edge as usize] = Value::Edge(incidence.edge);
-        self.row[step.vertex as usize] = Value::Vertex(incidence.neighbour);
-        if let (Some(slot), Some(path)) = (step.path, path) {
-            self.row[slot as usize] = path.clone();
-        }
-        if let Some(slot) = step.weight {
-            self.row[slot as usize] = cost.value();
-        }
-        evaluate(&step.body, cx, &self.row)
+        let row = &mut self.row;
+        let cost = cx.advance(&mut self.progress, |cx| {
+            let mut ask = |step: &plan::StepExpr, cost: Cost| {
+                row[step.edge as usize] = Value::Edge(incidence.edge);
+                row[step.vertex as usize] = Value::Vertex(incidence.neighbour);
+                if let (Some(slot), Some(path)) = (step.path, &path) {
+                    row[slot as usize] = path.clone();
+                }
+                if let Some(slot) = step.weight {
+                    row[slot as usize] = cost.value();
+                }
+                value(&step.body, cx, row)
+            };
+            let after = match &plan.weight {
+                None => before.plus(Cost::Integer(1))?,
+                Some(weight) => before.plus(cost_of(&ask(weight, before)?, weight)?)?,
+            };
+            Ok::<_, Stop>(match &plan.filter {
+                Some(filter) if !matches!(ask(filter, after)?, Value::Bool(true)) => None,
+                _ => Some(after),
+            })
+        })?;
+        Ok(match cost {
+            None => Taken::Interrupted,
+            Some(None) => Taken::Refused,
+            Some(Some(cost)) => Taken::For(cost),
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use quoit_graph::value::{Edge, Path};
 use smallvec::SmallVec;
 
 use super::super::Context;
-use super::step::{Cost, Steps};
+use super::step::{Cost, Steps, Taken};
 use super::{Found, Progress};
 use crate::operator::clock::Clock;
 
@@ -53,6 +53,8 @@ pub(super) struct Tree {
     /// Vertices that have been told, with their cost: only where a vertex is reached for each length.
     told: HashMap<VertexId, Cost>,
     trace: Trace,
+    /// What is being followed.
+    following: Option<u32>,
     over: bool,
     held: u64,
 }
@@ -89,6 +91,7 @@ impl Tree {
             due: Vec::new(),
             told: HashMap::new(),
             trace: Trace::default(),
+            following: None,
             over: false,
             held: 0,
         }
@@ -106,6 +109,15 @@ impl Tree {
         cx: &mut Context<'_>,
     ) -> Result<Progress, Error> {
         loop {
+            if let Some(at) = self.following {
+                if !self.follow(at, steps, clock, cx)? {
+                    return Ok(Progress::Yield);
+                }
+                self.following = None;
+                if clock.ticks_out(cx) {
+                    return Ok(Progress::Yield);
+                }
+            }
             if let Some(found) = self.trace.next(&self.reached, self.all) {
                 return Ok(Progress::Found(found));
             }
@@ -124,11 +136,10 @@ impl Tree {
             if self.is_wanted(at, steps) {
                 self.due.push(at);
             }
-            if u64::from(self.reached[at as usize].hops) < steps.max {
-                self.follow(at, steps, cx)?;
-            }
-            if clock.ticks_out(cx) {
-                return Ok(Progress::Yield);
+            let reached = &self.reached[at as usize];
+            if u64::from(reached.hops) < steps.max {
+                steps.go_to(reached.vertex, false, cx);
+                self.following = Some(at);
             }
         }
     }
@@ -184,16 +195,29 @@ impl Tree {
         }
     }
 
-    fn follow(&mut self, at: u32, steps: &mut Steps, cx: &mut Context<'_>) -> Result<(), Error> {
-        let (vertex, cost, hops) = {
+    /// Follows the edges that are left of what was reached; false: the time slice is over.
+    fn follow(
+        &mut self,
+        at: u32,
+        steps: &mut Steps,
+        clock: &mut Clock,
+        cx: &mut Context<'_>,
+    ) -> Result<bool, Error> {
+        let (cost, hops) = {
             let reached = &self.reached[at as usize];
-            (reached.vertex, reached.cost, reached.hops)
+            (reached.cost, reached.hops)
         };
         let path = steps.wants_path().then(|| self.path_to(at));
-        let edges = steps.edges(vertex, false, cx);
         let mut grown = 0;
-        for incidence in &edges {
-            if !steps.fits(&incidence.edge, cx)? {
+        let mut is_done = true;
+        while let Some(incidence) = steps.edge() {
+            let key = (incidence.neighbour, if self.by_hops { hops + 1 } else { 0 });
+            let known = self.places.get(&key).copied();
+            // The first vertex is not come back to.
+            let is_of_use = incidence.neighbour != self.reached[0].vertex
+                && known.is_none_or(|known| self.all || !self.reached[known as usize].settled);
+            if !is_of_use || !steps.fits(&incidence.edge, cx)? {
+                steps.edge_done();
                 continue;
             }
             let so_far = path.as_ref().map(|path| {
@@ -202,54 +226,59 @@ impl Tree {
                 path.vertices.push(incidence.neighbour);
                 path
             });
-            let key = (incidence.neighbour, if self.by_hops { hops + 1 } else { 0 });
-            let known = self.places.get(&key).copied();
-            // The first vertex is not come back to.
-            if incidence.neighbour == self.reached[0].vertex {
-                continue;
-            }
-            if let Some(known) = known
-                && !self.all
-                && self.reached[known as usize].settled
-            {
-                continue;
-            }
-            let Some(after) = steps.take(incidence, cost, so_far, cx)? else {
-                continue;
-            };
-            let parent = (incidence.edge, at);
-            match known {
-                None => {
-                    let place = self.reached.len() as u32;
-                    self.reached.push(Reached {
-                        vertex: incidence.neighbour,
-                        cost: after,
-                        hops: hops + 1,
-                        settled: false,
-                        parents: SmallVec::from_elem(parent, 1),
-                    });
-                    self.places.insert(key, place);
-                    self.push(after, place);
-                    grown += REACHED_BYTES;
+            match steps.take(&incidence, cost, so_far, cx)? {
+                Taken::Interrupted => {
+                    is_done = false;
+                    break;
                 }
-                Some(place) => {
-                    let reached = &mut self.reached[place as usize];
-                    if after < reached.cost {
-                        reached.cost = after;
-                        reached.hops = hops + 1;
-                        reached.parents.clear();
-                        reached.parents.push(parent);
-                        self.push(after, place);
-                    } else if self.all && after == reached.cost {
-                        reached.parents.push(parent);
-                        grown += PARENT_BYTES;
-                    }
-                }
+                Taken::Refused => {}
+                Taken::For(after) => grown += self.reach(known, key, (incidence.edge, at), after),
+            }
+            steps.edge_done();
+            if clock.ticks_out(cx) {
+                is_done = false;
+                break;
             }
         }
-        steps.put_back(edges);
         self.held += grown;
-        cx.hold(grown)
+        cx.hold(grown)?;
+        Ok(is_done)
+    }
+
+    /// A vertex is reached at a cost by an edge from what was reached before; how many bytes that takes.
+    fn reach(
+        &mut self,
+        known: Option<u32>,
+        key: (VertexId, u32),
+        parent: (Edge, u32),
+        after: Cost,
+    ) -> u64 {
+        let hops = self.reached[parent.1 as usize].hops + 1;
+        let Some(place) = known else {
+            let place = self.reached.len() as u32;
+            self.reached.push(Reached {
+                vertex: key.0,
+                cost: after,
+                hops,
+                settled: false,
+                parents: SmallVec::from_elem(parent, 1),
+            });
+            self.places.insert(key, place);
+            self.push(after, place);
+            return REACHED_BYTES;
+        };
+        let reached = &mut self.reached[place as usize];
+        if after < reached.cost {
+            reached.cost = after;
+            reached.hops = hops;
+            reached.parents.clear();
+            reached.parents.push(parent);
+            self.push(after, place);
+        } else if self.all && after == reached.cost {
+            reached.parents.push(parent);
+            return PARENT_BYTES;
+        }
+        0
     }
 
     fn push(&mut self, cost: Cost, place: u32) {
