@@ -206,6 +206,7 @@ impl QueryCore {
                 Some(divide(
                     plan_query(query, &catalog, &callable.procedures)?,
                     &self.options.division,
+                    &catalog,
                 )),
                 None,
             ),

@@ -76,6 +76,20 @@ impl Summary {
         }
     }
 
+    /// Takes in what another summary has taken in.
+    pub fn merge(&mut self, other: &Summary) {
+        self.ints += other.ints;
+        self.int_sum += other.int_sum;
+        self.int_min = self.int_min.min(other.int_min);
+        self.int_max = self.int_max.max(other.int_max);
+        self.floats += other.floats;
+        self.float_sum += other.float_sum;
+        self.float_min = self.float_min.min(other.float_min);
+        self.float_max = self.float_max.max(other.float_max);
+        self.nans += other.nans;
+        self.others += other.others;
+    }
+
     fn add_float(&mut self, x: f64) {
         self.floats += 1;
         self.float_sum += x;

@@ -76,4 +76,15 @@ impl ColumnCall {
     pub fn folds_numbers(&self) -> bool {
         !matches!(self.function, None | Some(Function::Count))
     }
+
+    /// Whether what another call folds is all that this one needs.
+    pub fn folds_as(&self, other: &ColumnCall) -> bool {
+        let kind = |call: &ColumnCall| match call.function {
+            None => 0,
+            Some(Function::Count) if call.distinct => 1,
+            Some(Function::Count) => 2,
+            Some(_) => 3,
+        };
+        kind(self) == kind(other) && self.key == other.key
+    }
 }

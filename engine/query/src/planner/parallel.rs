@@ -13,7 +13,8 @@ use quoit_cypher::ast;
 use quoit_cypher::error::Error;
 use quoit_graph::value::Value;
 
-use super::{PlannedQuery, literal_value, unsupported};
+use super::{Catalog, PlannedQuery, literal_value, unsupported};
+use crate::expression::NameRef;
 use crate::plan::{Gather, Merging, MorselScan, Op, Plan};
 
 /// What is divided, and between how many.
@@ -35,6 +36,9 @@ impl Default for Division {
     }
 }
 
+/// What it takes to fold a vertex from columns, in rows of an operator on rows.
+const COLUMN_ROW: f64 = 0.02;
+
 /// The number of cores behind `USING PARALLEL EXECUTION`.
 pub(super) fn cores(expr: &ast::Expr) -> Result<u16, Error> {
     let value = match &expr.kind {
@@ -53,7 +57,7 @@ pub(super) fn cores(expr: &ast::Expr) -> Result<u16, Error> {
 }
 
 /// Divides what is worth it.
-pub fn divide(mut planned: PlannedQuery, division: &Division) -> PlannedQuery {
+pub fn divide(mut planned: PlannedQuery, division: &Division, catalog: &Catalog) -> PlannedQuery {
     let mut cores = division.cores;
     let mut rows_min = division.rows_min;
     if let Some(asked) = planned.parallel {
@@ -65,6 +69,7 @@ pub fn divide(mut planned: PlannedQuery, division: &Division) -> PlannedQuery {
         return planned;
     }
     let mut dividing = Dividing {
+        catalog,
         cores,
         rows_min,
         gathers: 0,
@@ -74,13 +79,14 @@ pub fn divide(mut planned: PlannedQuery, division: &Division) -> PlannedQuery {
     planned
 }
 
-struct Dividing {
+struct Dividing<'a> {
+    catalog: &'a Catalog,
     cores: u16,
     rows_min: f64,
     gathers: u32,
 }
 
-impl Dividing {
+impl Dividing<'_> {
     /// `is_cut`: what is above may have enough before it has all.
     fn plan(&mut self, mut plan: Plan, is_cut: bool) -> Plan {
         // What these have to take in is all there is.
@@ -112,8 +118,13 @@ impl Dividing {
                 plan.inputs = divided.collect();
             }
             Op::Limit(_) => self.first_input(&mut plan, true),
-            // Below is the same by rows, for what columns cannot fold.
-            Op::ColumnAggregate(_) => {}
+            Op::ColumnAggregate(columns) => {
+                let vertices = self.vertices(columns.label.as_ref());
+                if vertices * COLUMN_ROW >= self.rows_min {
+                    return self.gather(plan, Merging::Parts);
+                }
+                // Below is the same by rows, for what columns cannot fold.
+            }
             _ => self.first_input(&mut plan, is_cut),
         }
         plan
@@ -136,15 +147,19 @@ impl Dividing {
         Some(Plan::joining(top.op.clone(), vec![divided], top.estimate))
     }
 
-    fn gather(&mut self, divided: Plan, merging: Merging) -> Plan {
-        let mut leaf = &divided;
-        while let Some(input) = leaf.inputs.first() {
-            leaf = input;
+    /// Vertices that a scan looks at.
+    fn vertices(&self, label: Option<&NameRef>) -> f64 {
+        match label {
+            None => self.catalog.statistics.vertices as f64,
+            Some(name) => {
+                let label = self.catalog.graph.names().label(&name.name);
+                label.map_or(0.0, |label| self.catalog.vertices_with(label))
+            }
         }
-        let label = match &leaf.op {
-            Op::MorselScan(morsels) => morsels.scan.label.clone(),
-            _ => None,
-        };
+    }
+
+    fn gather(&mut self, divided: Plan, merging: Merging) -> Plan {
+        let label = scanned(&divided).cloned();
         let gather = Gather {
             number: self.gathers,
             merging,
@@ -153,6 +168,15 @@ impl Dividing {
         };
         self.gathers += 1;
         Plan::over(Op::Gather(Rc::new(gather)), divided)
+    }
+}
+
+/// The label of the vertices that are dealt out.
+fn scanned(divided: &Plan) -> Option<&NameRef> {
+    match &divided.op {
+        Op::MorselScan(morsels) => morsels.scan.label.as_ref(),
+        Op::ColumnAggregate(columns) => columns.label.as_ref(),
+        _ => divided.inputs.first().and_then(scanned),
     }
 }
 

@@ -36,11 +36,32 @@ pub struct Distinct {
     /// Pairs of a group and a value, if there are groups; without, every value that has a number counts.
     pairs: HashSet<(u32, u32)>,
     counts: Vec<u64>,
+    /// Whether there are groups.
+    is_grouped: bool,
+}
+
+impl Distinct {
+    /// Without groups: all values that have a number are the only group's.
+    fn count_all(&mut self) {
+        let nulls = u64::from(self.numbers.null().is_some());
+        self.counts[0] = self.numbers.len() as u64 - nulls;
+    }
+}
+
+/// How far a fold of another core has been taken in.
+#[derive(Default)]
+pub struct Taken {
+    /// States that have been.
+    states: usize,
+    /// Own numbers of its distinct values.
+    values: Vec<u32>,
+    /// Its pairs of a group and a value that have not been.
+    pairs: Vec<(u32, u32)>,
 }
 
 impl Fold {
-    /// The fold that a call reads.
-    pub fn of(call: &ColumnCall, key: Option<KeyId>) -> Fold {
+    /// The fold that a call reads; `is_grouped`: there are grouping keys.
+    pub fn of(call: &ColumnCall, key: Option<KeyId>, is_grouped: bool) -> Fold {
         match call.function {
             None => Fold::Vertices(Vec::new()),
             Some(Function::Count) if call.distinct => Fold::Distinct(
@@ -49,21 +70,11 @@ impl Fold {
                     numbers: ValueNumbers::new(),
                     pairs: HashSet::new(),
                     counts: Vec::new(),
+                    is_grouped,
                 }),
             ),
             Some(Function::Count) => Fold::Values(key, Vec::new()),
             Some(_) => Fold::Numbers(key, Vec::new()),
-        }
-    }
-
-    /// Whether it is the same fold, so that one of them is enough.
-    pub fn is_same(&self, other: &Fold) -> bool {
-        match (self, other) {
-            (Fold::Vertices(_), Fold::Vertices(_)) => true,
-            (Fold::Values(a, _), Fold::Values(b, _))
-            | (Fold::Numbers(a, _), Fold::Numbers(b, _))
-            | (Fold::Distinct(a, _), Fold::Distinct(b, _)) => a == b,
-            _ => false,
         }
     }
 
@@ -107,8 +118,7 @@ impl Fold {
             Fold::Distinct(key, distinct) => {
                 let mut numbers = [0; SLOTS];
                 distinct.numbers.number(page, selection, *key, &mut numbers);
-                let nulls = u64::from(distinct.numbers.null().is_some());
-                distinct.counts[0] = distinct.numbers.len() as u64 - nulls;
+                distinct.count_all();
             }
             Fold::Values(None, _) | Fold::Numbers(None, _) => {}
         }
@@ -140,6 +150,60 @@ impl Fold {
                 }
             }
             Fold::Values(None, _) | Fold::Numbers(None, _) => {}
+        }
+    }
+
+    /// Takes in what another core has folded by the same calls, so many steps at most; `groups` has the own number of each of its groups,
+    /// for all of which there are states here. Whether all of it has been taken in.
+    pub fn merge(
+        &mut self,
+        other: &mut Fold,
+        groups: &[u32],
+        taken: &mut Taken,
+        mut portion: usize,
+    ) -> bool {
+        let first = taken.states;
+        let mut next = |states: usize| {
+            taken.states = states.min(first + portion);
+            (first..taken.states, taken.states == states)
+        };
+        match (self, other) {
+            (Fold::Vertices(own), Fold::Vertices(others))
+            | (Fold::Values(_, own), Fold::Values(_, others)) => {
+                let (now, is_all) = next(others.len());
+                for group in now {
+                    own[groups[group] as usize] += others[group];
+                }
+                is_all
+            }
+            (Fold::Numbers(_, own), Fold::Numbers(_, others)) => {
+                let (now, is_all) = next(others.len());
+                for group in now {
+                    own[groups[group] as usize].merge(&others[group]);
+                }
+                is_all
+            }
+            (Fold::Distinct(_, own), Fold::Distinct(_, others)) => {
+                let numbers = &mut own.numbers;
+                if !numbers.merge(&others.numbers, &mut taken.values, &mut portion) {
+                    return false;
+                }
+                taken.pairs.extend(others.pairs.drain());
+                for _ in 0..portion {
+                    let Some((group, value)) = taken.pairs.pop() else {
+                        break;
+                    };
+                    let group = groups[group as usize];
+                    if own.pairs.insert((group, taken.values[value as usize])) {
+                        own.counts[group as usize] += 1;
+                    }
+                }
+                if !own.is_grouped {
+                    own.count_all();
+                }
+                taken.pairs.is_empty()
+            }
+            _ => unreachable!("the same calls make the same folds"),
         }
     }
 

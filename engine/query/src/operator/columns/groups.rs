@@ -206,6 +206,31 @@ impl ValueNumbers {
         }
     }
 
+    /// As [`ValueNumbers::of`].
+    pub fn of_value(&mut self, value: &Value) -> u32 {
+        match value {
+            Value::Null => self.of_null(),
+            Value::Int(number) => self.of_int(*number),
+            Value::Float(number) => self.of_float(*number),
+            Value::String(text) => self.of_text(text),
+            other => self.of_other(other.clone()),
+        }
+    }
+
+    /// Numbers the values of another core as its own, so many at most; whether all of them have been: `known` has the own number of each.
+    pub fn merge(
+        &mut self,
+        other: &ValueNumbers,
+        known: &mut Vec<u32>,
+        portion: &mut usize,
+    ) -> bool {
+        let left = &other.values[known.len()..];
+        let now = left.len().min(*portion);
+        *portion -= now;
+        known.extend(left[..now].iter().map(|value| self.of_value(value)));
+        known.len() == other.len()
+    }
+
     /// Numbers the values of a key for a selection; returns the slots that have one that is not null.
     pub fn number(
         &mut self,
@@ -384,6 +409,30 @@ struct Pairs {
     pairs: Vec<(u32, u32)>,
 }
 
+impl Pairs {
+    fn of(&mut self, pair: (u32, u32)) -> u32 {
+        *self.numbers.entry(pair).or_insert_with(|| {
+            self.pairs.push(pair);
+            (self.pairs.len() - 1) as u32
+        })
+    }
+}
+
+/// The own numbers of another core's groups, as far as they are known.
+pub struct Renumbered {
+    /// Of the values of each key.
+    values: Vec<Vec<u32>>,
+    /// Of the combinations with each key behind the first.
+    pairs: Vec<Vec<u32>>,
+}
+
+impl Renumbered {
+    /// Of the groups themselves.
+    pub fn groups(&self) -> &[u32] {
+        self.pairs.last().unwrap_or(&self.values[0])
+    }
+}
+
 impl Groups {
     /// For so many keys, one at least.
     pub fn new(keys: usize) -> Groups {
@@ -433,15 +482,44 @@ impl Groups {
             for slot in selection.slots() {
                 let pair = (out[slot], further[slot]);
                 if last.0 != pair {
-                    let number = *pairs.numbers.entry(pair).or_insert_with(|| {
-                        pairs.pairs.push(pair);
-                        (pairs.pairs.len() - 1) as u32
-                    });
-                    last = (pair, number);
+                    last = (pair, pairs.of(pair));
                 }
                 out[slot] = last.1;
             }
         }
+    }
+
+    /// For taking in the groups of another core with [`Groups::merge`].
+    pub fn renumbered(&self) -> Renumbered {
+        Renumbered {
+            values: vec![Vec::new(); self.keys.len()],
+            pairs: vec![Vec::new(); self.pairs.len()],
+        }
+    }
+
+    /// Numbers the groups of another core as its own, so many steps at most; whether all of them have been.
+    pub fn merge(&mut self, other: &Groups, known: &mut Renumbered, mut portion: usize) -> bool {
+        for (key, (own, others)) in self.keys.iter_mut().zip(&other.keys).enumerate() {
+            if !own.merge(others, &mut known.values[key], &mut portion) {
+                return false;
+            }
+        }
+        for (at, (own, others)) in self.pairs.iter_mut().zip(&other.pairs).enumerate() {
+            let (before, behind) = known.pairs.split_at_mut(at);
+            let before = before.last().unwrap_or(&known.values[0]);
+            let left = &others.pairs[behind[0].len()..];
+            let now = left.len().min(portion);
+            portion -= now;
+            let pairs = left[..now].iter().map(|(first, second)| {
+                let second = known.values[at + 1][*second as usize];
+                own.of((before[*first as usize], second))
+            });
+            behind[0].extend(pairs);
+            if now < left.len() {
+                return false;
+            }
+        }
+        true
     }
 
     /// The values of a group's keys, the last one first.
@@ -503,6 +581,45 @@ mod tests {
             &mut numbers,
             &[float(i64::MIN as f64), ValueRef::Int(i64::MIN)]
         ));
+    }
+
+    #[test]
+    fn groups_of_another_core_get_the_numbers_of_ones_own_in_portions_of_any_size() {
+        let mixed = [
+            Value::Int(5),
+            Value::from("five"),
+            Value::Null,
+            Value::Float(5.0),
+            Value::Bool(true),
+            Value::Float(0.5),
+            Value::Int(1 << 50),
+        ];
+        // The combinations of two values each, by where they stand.
+        let of = |combinations: &[(usize, usize, usize)]| {
+            let mut groups = Groups::new(3);
+            for (a, b, c) in combinations {
+                let [a, b, c] = [(0, a), (1, b), (2, c)]
+                    .map(|(key, at)| groups.keys[key].of_value(&mixed[*at]));
+                let both = groups.pairs[0].of((a, b));
+                groups.pairs[1].of((both, c));
+            }
+            groups
+        };
+        let values = |groups: &Groups, group: u32| -> Vec<Value> {
+            groups.values_backwards(group).cloned().collect()
+        };
+        let others = of(&[(6, 1, 0), (0, 0, 0), (2, 5, 4), (3, 0, 2), (2, 5, 3)]);
+        for portion in [1, 2, 3, 100] {
+            let mut own = of(&[(0, 0, 2), (2, 5, 4), (1, 1, 1)]);
+            let mut known = own.renumbered();
+            while !own.merge(&others, &mut known, portion) {}
+            assert_eq!(known.groups().len(), others.len());
+            for (group, number) in known.groups().iter().enumerate() {
+                assert_eq!(values(&own, *number), values(&others, group as u32));
+            }
+            // (2, 5, 4) and, since 5.0 is 5, (3, 0, 2) were there.
+            assert_eq!(own.len(), 3 + 5 - 2);
+        }
     }
 
     #[test]
