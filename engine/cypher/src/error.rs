@@ -118,6 +118,8 @@ words! {
         ExternalResourceFailed,
         /// Valid, and not to be had in this server.
         Unsupported,
+        /// There is no database of that name.
+        DatabaseNotFound,
         /// Our own fault.
         Internal,
     }

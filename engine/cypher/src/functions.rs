@@ -158,6 +158,10 @@ functions! {
     Degrees "degrees" Scalar 1..=1,
     Radians "radians" Scalar 1..=1,
     Haversin "haversin" Scalar 1..=1,
+    Sinh "sinh" Scalar 1..=1,
+    Cosh "cosh" Scalar 1..=1,
+    Tanh "tanh" Scalar 1..=1,
+    Coth "coth" Scalar 1..=1,
     // Temporal values.
     Date "date" Volatile 0..=1,
     DateTransaction "date.transaction" Volatile 0..=1,

@@ -4,8 +4,10 @@
 //! epoch and leaves it; after an error the execution is over and its transaction must be rolled back (in auto-commit) or is doomed; rows are given out only
 //! after all writes of the statement are done.
 
+use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use quoit_cypher::error::{Detail, Error, ErrorKind, Phase};
 use quoit_graph::ids::CommitSeq;
@@ -96,6 +98,9 @@ pub struct Execution {
     before: Option<WriteStats>,
     /// The schema statement that it is, while it runs.
     schema: Option<SchemaRun>,
+    /// Time in it, and whether that has been told, if it is measured.
+    schema_time: Duration,
+    schema_is_profiled: bool,
     /// What its operators have done, if they are measured.
     counts: Counts,
     /// The transaction within it that is committed by itself.
@@ -151,6 +156,13 @@ impl Execution {
         let values: Rc<[Value]> = planned
             .map(|planned| planned.parameters.iter().map(value).collect())
             .unwrap_or_default();
+        let said = planned
+            .filter(|_| !explain)
+            .and_then(|planned| planned.memory_limit.as_ref());
+        let held_bytes_max = match said {
+            Some(limit) => limit.bytes(&values)?,
+            None => held_bytes_max,
+        };
         let (locals, subqueries) =
             planned.map_or((0, 0), |planned| (planned.locals, planned.subqueries));
         let mut counts = Counts::new();
@@ -183,6 +195,8 @@ impl Execution {
             statement: None,
             before: None,
             schema: None,
+            schema_time: Duration::ZERO,
+            schema_is_profiled: false,
             counts,
             inner: None,
             later: None,
@@ -281,8 +295,12 @@ impl Execution {
         }
         if self.before.is_none() {
             self.before = Some(txn.stats());
-            if let (Some(schema), Mode::Run) = (self.prepared.schema(), self.prepared.mode()) {
+            if let (Some(schema), Mode::Run | Mode::Profile) =
+                (self.prepared.schema(), self.prepared.mode())
+            {
+                let begun = Instant::now();
                 self.schema = Some(SchemaRun::begin(schema, txn)?);
+                self.schema_time += begun.elapsed();
             }
         }
         let statement = self
@@ -298,12 +316,31 @@ impl Execution {
             cx = cx.with_inner(self.inner.as_deref_mut(), first);
         }
         if let Some(schema) = &mut self.schema {
-            if !schema.step(&cx.view, should_yield)? {
+            let begun = Instant::now();
+            let is_done = schema.step(&cx.view, should_yield)?;
+            self.schema_time += begun.elapsed();
+            if !is_done {
                 cx.finish();
                 return Ok(Step::Yield);
             }
-            for row in schema.take_rows() {
-                self.batch.push(&row);
+            let rows = schema.take_rows();
+            if self.prepared.mode() == Mode::Profile {
+                if !self.schema_is_profiled {
+                    self.schema_is_profiled = true;
+                    let time = self.schema_time;
+                    self.counts.push(Rc::new(Cell::new(Measured {
+                        rows: rows.len() as u64,
+                        time_with_inputs: time,
+                        time,
+                    })));
+                    for row in profile_rows(&self.prepared, &self.counts) {
+                        self.batch.push(&row);
+                    }
+                }
+            } else {
+                for row in rows {
+                    self.batch.push(&row);
+                }
             }
         }
         if let (Some(running), Mode::Profile) = (&mut self.running, self.prepared.mode()) {
@@ -434,7 +471,7 @@ fn sum(a: &WriteStats, b: &WriteStats) -> WriteStats {
 fn all_measured(prepared: &Prepared, counts: &Counts) -> Vec<Measured> {
     match &prepared.inner.planned {
         Some(planned) if !counts.is_empty() => measured(&planned.plan, counts),
-        _ => Vec::new(),
+        _ => counts.iter().map(|count| count.get()).collect(),
     }
 }
 

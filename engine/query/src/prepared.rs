@@ -163,7 +163,7 @@ impl Prepared {
         self.inner.schema.as_ref()
     }
 
-    /// The plan that really runs, one line an operator, topmost first; empty for what is no query.
+    /// The plan that really runs, one line an operator, topmost first; a schema statement is one operator.
     pub fn plan_lines(&self) -> Vec<String> {
         self.lines().into_iter().map(|line| line.text).collect()
     }
@@ -175,14 +175,24 @@ impl Prepared {
                 let columns: Vec<&str> = query.columns.iter().map(|column| &*column.name).collect();
                 describe::lines(&planned.plan, &columns)
             }
-            _ => Vec::new(),
+            _ => {
+                let schema = self.schema().into_iter();
+                schema.map(|plan| Line::lone(plan.describe())).collect()
+            }
         }
     }
 
-    /// The plan as a tree; `None` for what is no query.
+    /// The plan as a tree; `None` for what is the server's.
     pub(crate) fn plan_tree(&self, measured: &[Measured]) -> Option<PlanTree> {
-        let planned = self.inner.planned.as_ref()?;
-        Some(describe::tree(&planned.plan, measured))
+        match &self.inner.planned {
+            Some(planned) => Some(describe::tree(&planned.plan, measured)),
+            None => self.schema().map(|plan| PlanTree {
+                operator: plan.describe(),
+                estimate: 1.0,
+                measured: measured.first().copied(),
+                children: Vec::new(),
+            }),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use quoit_cypher::ast::{Statement, StatementBody};
 use quoit_cypher::check::{ProcedureSignature, Procedures as Signatures, ValueType, check};
-use quoit_cypher::error::Error;
+use quoit_cypher::error::{Detail, Error};
 use quoit_cypher::normalise::{Normalised, normalise};
 use quoit_cypher::parser::{parse, parse_with_extracted};
 use quoit_graph::Core;
@@ -40,6 +40,8 @@ pub struct QueryOptions {
     pub plain: bool,
     /// Which statements are divided between the cores.
     pub division: Division,
+    /// Names of the one database, for `USE`; in any case.
+    pub databases: &'static [&'static str],
 }
 
 impl Default for QueryOptions {
@@ -48,6 +50,7 @@ impl Default for QueryOptions {
             plans_max: 1024,
             plain: false,
             division: Division::default(),
+            databases: &["memgraph", "neo4j"],
         }
     }
 }
@@ -194,6 +197,7 @@ impl QueryCore {
         let schema_version = core.graph().schema_version();
         let catalog = Catalog {
             plain: self.options.plain,
+            databases: self.options.databases,
             ..Catalog::of(core.graph())
         };
         let mut columns: Vec<Arc<str>> = checked
@@ -217,11 +221,12 @@ impl QueryCore {
             }
             StatementBody::Admin(_) => (None, None),
         };
-        if mode != Mode::Run && planned.is_none() {
-            return Err(Error::unsupported(
-                "EXPLAIN and PROFILE of a statement that is no query are not available yet",
-            )
-            .at(checked.statement.span));
+        if mode != Mode::Run && planned.is_none() && schema.is_none() {
+            return Err(Error::syntax(
+                Detail::InvalidClauseComposition,
+                checked.statement.span,
+                "EXPLAIN and PROFILE are for queries and for what changes indexes and constraints",
+            ));
         }
         match mode {
             Mode::Run => {}

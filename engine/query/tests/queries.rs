@@ -363,7 +363,6 @@ fn what_cannot_be_done_yet_is_refused_by_name_and_place() {
             "RETURN EXISTS { LOAD CSV FROM 'x' AS row RETURN row } AS e",
             "within an expression",
         ),
-        ("PROFILE CREATE INDEX ON :A(b)", "PROFILE of a statement"),
         ("CREATE POINT INDEX ON :A(b)", "point index"),
         ("CREATE INDEX ON :A(b.c)", "within a map"),
         (

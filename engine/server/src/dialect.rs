@@ -244,6 +244,11 @@ fn neo4j(kind: ErrorKind, detail: Detail) -> Code {
             "42N17",
             "syntax error or access rule violation - unsupported request",
         ),
+        (K::DatabaseNotFound, _) => code(
+            "Neo.ClientError.Database.DatabaseNotFound",
+            "22N51",
+            "data exception - database not found",
+        ),
         (K::Internal, _) => code(
             "Neo.DatabaseError.General.UnknownError",
             "50N42",

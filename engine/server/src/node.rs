@@ -136,7 +136,9 @@ pub(crate) const DATABASE: &str = "memgraph";
 
 /// Whether a client may call the one database so. Applications hard-code the names of both worlds.
 pub(crate) fn is_database(name: &str) -> bool {
-    ["", DATABASE, "neo4j", "quoit", "system"]
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(name))
+    let mut known = DATABASES.iter();
+    name.is_empty() || known.any(|known| known.eq_ignore_ascii_case(name))
 }
+
+/// What the one database may be called, in any case.
+pub(crate) const DATABASES: &[&str] = &[DATABASE, "neo4j", "quoit", "system"];

@@ -545,6 +545,7 @@ impl Start {
         };
         QueryOptions {
             division,
+            databases: crate::node::DATABASES,
             ..QueryOptions::default()
         }
     }

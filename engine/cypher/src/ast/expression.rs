@@ -55,6 +55,8 @@ pub enum ExprKind {
     },
     /// `a IS [NOT] :: TYPE`.
     IsTyped(Box<IsTyped>),
+    /// `a IS [NOT] [NFC] NORMALIZED`.
+    IsNormalized(Box<IsNormalized>),
     /// `a:L` or `a IS L`, as a predicate.
     HasLabels(Box<HasLabels>),
     /// `a.key`.
@@ -205,6 +207,43 @@ pub struct IsTyped {
     pub negated: bool,
     /// The type.
     pub union: TypeUnion,
+}
+
+/// `operand IS [NOT] [form] NORMALIZED`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IsNormalized {
+    /// The text.
+    pub operand: Expr,
+    /// `NOT`.
+    pub negated: bool,
+    /// The form; NFC where none was written.
+    pub form: NormalForm,
+}
+
+/// A normal form of Unicode (UAX #15).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NormalForm {
+    /// Canonical composition.
+    Nfc,
+    /// Canonical decomposition.
+    Nfd,
+    /// Compatibility composition.
+    Nfkc,
+    /// Compatibility decomposition.
+    Nfkd,
+}
+
+impl NormalForm {
+    /// The form of that name, in any case.
+    pub fn find(name: &str) -> Option<NormalForm> {
+        Some(match &*name.to_ascii_uppercase() {
+            "NFC" => NormalForm::Nfc,
+            "NFD" => NormalForm::Nfd,
+            "NFKC" => NormalForm::Nfkc,
+            "NFKD" => NormalForm::Nfkd,
+            _ => return None,
+        })
+    }
 }
 
 /// `operand:L`.

@@ -219,8 +219,17 @@ pub struct Lambda {
 pub enum LabelName {
     /// A name.
     Static(Ident),
-    /// `$p` (Memgraph) or `$(expr)` (Neo4j): a string, or a list of strings.
-    Dynamic(Box<Expr>),
+    /// `$p` (Memgraph) or `$(expr)`, `$all(expr)`, `$any(expr)` (Neo4j): a string, or a list of strings.
+    Dynamic(Box<Expr>, HowMany),
+}
+
+/// How many of a computed list's names are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HowMany {
+    /// Each of them; also where nothing was said.
+    All,
+    /// `$any(...)`: one at least.
+    Any,
 }
 
 /// A label expression: `:A:B`, `:A|B`, `:A&!B`, `:%`.
@@ -302,7 +311,7 @@ impl LabelName {
     pub fn span(&self) -> Span {
         match self {
             LabelName::Static(ident) => ident.span,
-            LabelName::Dynamic(expr) => expr.span,
+            LabelName::Dynamic(expr, _) => expr.span,
         }
     }
 }
@@ -318,6 +327,18 @@ impl LabelExpr {
                 (Some(first), Some(last)) => first.span(fallback).to(last.span(fallback)),
                 _ => fallback,
             },
+        }
+    }
+
+    /// Whether some name in it is computed when the query runs.
+    pub fn is_computed(&self) -> bool {
+        match self {
+            LabelExpr::Name(name) => matches!(name, LabelName::Dynamic(..)),
+            LabelExpr::And(parts) | LabelExpr::Or(parts) => {
+                parts.iter().any(LabelExpr::is_computed)
+            }
+            LabelExpr::Not(part) => part.is_computed(),
+            LabelExpr::Wildcard(_) => false,
         }
     }
 

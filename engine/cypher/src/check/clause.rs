@@ -105,6 +105,12 @@ impl Checker<'_> {
                     self.projection(projection, ProjectionKind::Return)?;
                     part.columns = columns(projection);
                 }
+                ClauseKind::Use(_) if index > 0 => {
+                    return Err(composition(
+                        span,
+                        "USE can only be the first clause of a query",
+                    ));
+                }
                 ClauseKind::Finish if !last => {
                     return Err(composition(
                         part.clauses[index + 1].span,

@@ -124,6 +124,10 @@ impl Checker<'_> {
                 self.expression(&mut typed.operand, place.value())?;
                 Ok(ValueType::BOOLEAN)
             }
+            ExprKind::IsNormalized(normalized) => {
+                self.expression(&mut normalized.operand, place.value())?;
+                Ok(ValueType::BOOLEAN)
+            }
             ExprKind::HasLabels(has) => self.has_labels(has, place.value()),
             ExprKind::Property(property) => self.property(property, place.value()),
             ExprKind::Index(index) => {
@@ -529,7 +533,7 @@ impl Checker<'_> {
     }
 
     pub(super) fn label(&mut self, label: &mut LabelName) -> Result<()> {
-        if let LabelName::Dynamic(expr) = label {
+        if let LabelName::Dynamic(expr, _) = label {
             self.expression(expr, Place::VALUE)?;
         }
         Ok(())

@@ -100,6 +100,7 @@ pub(super) fn parts<'e>(
             visit(b)
         }
         IsTyped(typed) => visit(&mut typed.operand),
+        IsNormalized(normalized) => visit(&mut normalized.operand),
         HasLabels(has) => visit(&mut has.operand),
         Property(property) => visit(&mut property.object),
         Slice(slice) => {

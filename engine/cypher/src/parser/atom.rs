@@ -7,6 +7,7 @@ use super::expression::{before_bar, expression, number};
 use super::input::{Input, Parsed, comma_list, ident, named, parameter_name, token, word};
 use super::pattern::{looks_like_pattern, path_pattern, shortest_path_function};
 use super::subquery::subquery;
+use super::value_type::names_type;
 use crate::ast::*;
 use crate::span::Span;
 use crate::token::{TokenKind, name_value, string_value};
@@ -320,7 +321,41 @@ fn parenthesised_construct(input: Input<'_>) -> Parsed<'_, Expr> {
     if is("EXISTS") && looks_like_pattern(input.skip(2)) {
         return exists_pattern(input);
     }
+    if is("NORMALIZE") {
+        return normalize(input);
+    }
     call(input, 1)
+}
+
+/// `normalize(text[, form])`, where the form is a word.
+#[inline(never)]
+fn normalize(input: Input<'_>) -> Parsed<'_, Expr> {
+    let (at, text) = expression(input.skip(2))?;
+    let mut args = vec![text];
+    let mut at = at;
+    if let Ok((form, _)) = token(TokenKind::Comma).parse(at) {
+        if form.kind(0) != TokenKind::Word || NormalForm::find(form.raw(0)).is_none() {
+            return form.miss("`NFC`, `NFD`, `NFKC` or `NFKD`");
+        }
+        let literal = Literal {
+            value: LiteralValue::String(form.raw(0).into()),
+            extracted: None,
+        };
+        args.push(Expr::new(ExprKind::Literal(literal), form.token().span));
+        at = form.next();
+    }
+    let (rest, _) = token(TokenKind::RightParen).parse(at)?;
+    let call = FunctionCall {
+        name: "normalize".into(),
+        name_span: input.token().span,
+        function: None,
+        distinct: false,
+        args,
+    };
+    Ok((
+        rest,
+        Expr::new(ExprKind::Call(Box::new(call)), input.span_to(rest)),
+    ))
 }
 
 /// `exists(pattern)`: a call whose only argument is the pattern and no expression around one, so it may stand wherever a value may.
@@ -499,7 +534,7 @@ fn name_atom(input: Input<'_>) -> Parsed<'_, Expr> {
     if input.kind(length) == TokenKind::LeftParen {
         return call(input, length);
     }
-    if input.kind(1) == TokenKind::DoubleColon && is_name(2) {
+    if input.kind(1) == TokenKind::DoubleColon && is_name(2) && !names_type(input.skip(2)) {
         let (at, name) = ident(input)?;
         let (rest, value) = ident(at.next())?;
         return Ok((

@@ -91,10 +91,14 @@ fn operators(input: Input<'_>) -> Parsed<'_, Expr> {
             made_by: None,
         };
         loop {
-            if at.is_word(0, "IS") {
+            let is_typed = at.kind(0) == TokenKind::DoubleColon;
+            if is_typed || at.is_word(0, "IS") {
                 right = reduce(&mut pending, right, Level::Predicate);
                 (at, _) = at.deepen()?;
-                let (rest, expr) = is_predicate(at, right.expr)?;
+                let (rest, expr) = match is_typed {
+                    true => typed_predicate(at, right.expr, false)?,
+                    false => is_predicate(at, right.expr)?,
+                };
                 (at, right) = (
                     rest,
                     Operand {
@@ -281,7 +285,31 @@ fn infix_word(input: Input<'_>) -> Option<(Operator, Level, u32)> {
     }
 }
 
-/// `IS [NOT] NULL`, `IS [NOT] (:: | TYPED) type`, `IS [NOT] Label`, behind its operand.
+/// `:: type`, behind its operand.
+#[inline(never)]
+fn typed_predicate(input: Input<'_>, operand: Expr, negated: bool) -> Parsed<'_, Expr> {
+    let (rest, union) = cut(type_union).parse(input.next())?;
+    let place = operand.span.to(input.span_to(rest));
+    let typed = IsTyped {
+        operand,
+        negated,
+        union,
+    };
+    Ok((rest, Expr::new(ExprKind::IsTyped(Box::new(typed)), place)))
+}
+
+/// `[form] NORMALIZED`: the form, and what follows.
+fn normalized(input: Input<'_>) -> Option<(Input<'_>, NormalForm)> {
+    let form = match input.kind(0) {
+        TokenKind::Word => NormalForm::find(input.raw(0)),
+        _ => None,
+    };
+    let at = if form.is_some() { input.next() } else { input };
+    at.is_word(0, "NORMALIZED")
+        .then(|| (at.next(), form.unwrap_or(NormalForm::Nfc)))
+}
+
+/// `IS [NOT] NULL`, `IS [NOT] (:: | TYPED) type`, `IS [NOT] [form] NORMALIZED`, `IS [NOT] Label`, behind its operand.
 #[inline(never)]
 fn is_predicate(input: Input<'_>, operand: Expr) -> Parsed<'_, Expr> {
     let (at, _) = word("IS").parse(input)?;
@@ -295,15 +323,24 @@ fn is_predicate(input: Input<'_>, operand: Expr) -> Parsed<'_, Expr> {
         };
         return Ok((rest, Expr::new(kind, start.to(end))));
     }
-    if let Ok((rest, _)) = token(TokenKind::DoubleColon).or(word("TYPED")).parse(at) {
-        let (rest, union) = cut(type_union).parse(rest)?;
-        let typed = IsTyped {
+    if token(TokenKind::DoubleColon)
+        .or(word("TYPED"))
+        .parse(at)
+        .is_ok()
+    {
+        return typed_predicate(at, operand, negated);
+    }
+    if let Some((rest, form)) = normalized(at) {
+        let place = start.to(at.span_to(rest));
+        let normalized = IsNormalized {
             operand,
             negated,
-            union,
+            form,
         };
-        let place = start.to(at.span_to(rest));
-        return Ok((rest, Expr::new(ExprKind::IsTyped(Box::new(typed)), place)));
+        return Ok((
+            rest,
+            Expr::new(ExprKind::IsNormalized(Box::new(normalized)), place),
+        ));
     }
     let (rest, labels) = label_expression(at)?;
     let place = start.to(at.span_to(rest));

@@ -1,4 +1,4 @@
-//! Label and type expressions: `A|B`, `A&!B`, `%`, `$(name)`.
+//! Label and type expressions: `A|B`, `A&!B`, `%`, `$(name)`, `$any(names)`.
 
 use nom::Parser;
 use nom::combinator::map as mapped;
@@ -63,20 +63,33 @@ fn label_factor(input: Input<'_>) -> Parsed<'_, LabelExpr> {
     }
 }
 
-/// One label or type: a name, `$p`, or `$(expression)`.
+/// One label or type: a name, `$p`, `$(expression)`, `$all(expression)` or `$any(expression)`.
 pub(super) fn label_name(input: Input<'_>) -> Parsed<'_, LabelName> {
     match input.kind(0) {
         TokenKind::Parameter => {
             let (rest, name) = parameter_name(input)?;
+            if rest.kind(0) == TokenKind::LeftParen {
+                let how_many = match &*name.to_ascii_lowercase() {
+                    "all" => Some(HowMany::All),
+                    "any" => Some(HowMany::Any),
+                    _ => None,
+                };
+                if let Some(how_many) = how_many {
+                    return computed_name(rest, how_many);
+                }
+            }
             let expr = Expr::new(ExprKind::Parameter(name), input.token().span);
-            Ok((rest, LabelName::Dynamic(Box::new(expr))))
+            Ok((rest, LabelName::Dynamic(Box::new(expr), HowMany::All)))
         }
-        TokenKind::Dollar => {
-            let (at, _) = token(TokenKind::LeftParen).parse(input.next())?;
-            let (at, expr) = expression(at)?;
-            let (rest, _) = token(TokenKind::RightParen).parse(at)?;
-            Ok((rest, LabelName::Dynamic(Box::new(expr))))
-        }
+        TokenKind::Dollar => computed_name(input.next(), HowMany::All),
         _ => mapped(|input| named(input, "a label"), LabelName::Static).parse(input),
     }
+}
+
+/// `(expression)`, behind what says how many of its names are asked for.
+fn computed_name(input: Input<'_>, how_many: HowMany) -> Parsed<'_, LabelName> {
+    let (at, _) = token(TokenKind::LeftParen).parse(input)?;
+    let (at, expr) = expression(at)?;
+    let (rest, _) = token(TokenKind::RightParen).parse(at)?;
+    Ok((rest, LabelName::Dynamic(Box::new(expr), how_many)))
 }

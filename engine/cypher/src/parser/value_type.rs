@@ -1,6 +1,6 @@
 //! Names of value types: `INTEGER NOT NULL`, `LIST<INTEGER | STRING>`, `ZONED DATETIME`.
 //!
-//! Called behind `IS ::` and `IS TYPED`. What always holds: in a union either every member takes null or none does, since a value
+//! Called behind `::` and `IS TYPED`. What always holds: in a union either every member takes null or none does, since a value
 //! that is null could not be told to be of one of them otherwise.
 
 use nom::Parser;
@@ -11,6 +11,12 @@ use super::input::{Input, Parsed, token, word, words};
 use crate::ast::{TypeMember, TypeName, TypeUnion};
 use crate::error::{Detail, Error};
 use crate::token::TokenKind;
+
+/// Whether the words here name a type, so that `x :: INTEGER` asks for the type of a variable and `E::A` is a value of an enum.
+pub(super) fn names_type(input: Input<'_>) -> bool {
+    let words = ["LIST", "ARRAY", "TIME", "TIMESTAMP", "ANY"];
+    named_type(input).is_some() || words.iter().any(|word| input.is_word(0, word))
+}
 
 /// A type or a union of types.
 pub(super) fn type_union(input: Input<'_>) -> Parsed<'_, TypeUnion> {

@@ -12,12 +12,14 @@ use quoit_cypher::error::{Detail, Error};
 use quoit_graph::value::{Path, Value};
 
 use super::access::{element, property, slice};
+use super::labels::{has_labels, has_names, names_in};
 use super::loops::{fold, list_comprehension, quantify};
 use super::progress::Stop;
 use super::type_test::belongs;
-use super::{Case, Degree, Expr, LabelTest, MapProjection, MapProjectionItem, PathPart, Place};
+use super::{Case, Degree, Expr, MapProjection, MapProjectionItem, PathPart, Place};
 use crate::expression::arithmetic;
 use crate::function;
+use crate::function::normal_form::is_normalized;
 use crate::operator::Context;
 use crate::operator::{subquery, type_ids};
 
@@ -115,6 +117,18 @@ pub fn value(expr: &Expr, cx: &mut Context<'_>, row: &[Value]) -> Result<Value, 
         Expr::HasLabels(part, test, place) => {
             let value = value(part, cx, row)?;
             placed(has_labels(&value, test, cx), *place)
+        }
+        Expr::HasNames(pair, how_many, place) => {
+            let labelled = value(&pair.0, cx, row)?;
+            let names = names_in(&value(&pair.1, cx, row)?);
+            let names = names.map_err(|error| error.at(place.0))?;
+            placed(has_names(&labelled, &names, *how_many, cx), *place)
+        }
+        Expr::IsNormalized(part, form, negated) => {
+            let value = borrowed(part, cx, row)?;
+            Ok(Value::from(
+                is_normalized(&value, *form).map(|is| is != *negated),
+            ))
         }
         Expr::Property(object, key, place) => {
             let object = borrowed(object, cx, row)?;
@@ -297,48 +311,6 @@ fn string_match(
         StringOp::Contains => text.contains(&**pattern),
         StringOp::Regex => cx.regex(pattern)?.is_match(text),
     }))
-}
-
-fn has_labels(value: &Value, test: &LabelTest, cx: &mut Context<'_>) -> Result<Value, Error> {
-    match value {
-        Value::Null => Ok(Value::Null),
-        Value::Vertex(vertex) => {
-            let labels = cx.labels(*vertex)?;
-            Ok(Value::Bool(test_names(
-                test,
-                &mut |name| {
-                    name.id(|name| cx.label_id(name))
-                        .is_some_and(|id| labels.iter().any(|label| label.0 == id))
-                },
-                !labels.is_empty(),
-            )))
-        }
-        Value::Edge(edge) => Ok(Value::Bool(test_names(
-            test,
-            &mut |name| name.id(|name| cx.type_id(name)) == Some(edge.type_.0),
-            true,
-        ))),
-        other => Err(wrong_type(
-            "a label predicate",
-            "a node or relationship",
-            other,
-        )),
-    }
-}
-
-/// Evaluates a label expression given how one name is tested and whether there is any name at all.
-pub fn test_names(
-    test: &LabelTest,
-    has: &mut dyn FnMut(&super::NameRef) -> bool,
-    any: bool,
-) -> bool {
-    match test {
-        LabelTest::Name(name) => has(name),
-        LabelTest::And(parts) => parts.iter().all(|part| test_names(part, has, any)),
-        LabelTest::Or(parts) => parts.iter().any(|part| test_names(part, has, any)),
-        LabelTest::Not(part) => !test_names(part, has, any),
-        LabelTest::Wildcard => any,
-    }
 }
 
 fn case_value(case: &Case, cx: &mut Context<'_>, row: &[Value]) -> Result<Value, Stop> {

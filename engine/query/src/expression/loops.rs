@@ -252,7 +252,7 @@ impl Built {
 }
 
 /// What a value takes without what stands within its elements, in bytes.
-fn bytes_of(value: &Value) -> u64 {
+pub(crate) fn bytes_of(value: &Value) -> u64 {
     let within = match value {
         Value::String(text) => text.len(),
         Value::List(items) => items.len() * size_of::<Value>(),

@@ -8,6 +8,7 @@ pub mod access;
 pub mod arithmetic;
 pub mod elements;
 pub mod evaluate;
+pub mod labels;
 pub(crate) mod loops;
 pub mod progress;
 pub mod type_test;
@@ -17,7 +18,9 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use quoit_cypher::ast::{ArithmeticOp, ComparisonOp, QuantifierKind, StringOp, TypeUnion};
+use quoit_cypher::ast::{
+    ArithmeticOp, ComparisonOp, HowMany, NormalForm, QuantifierKind, StringOp, TypeUnion,
+};
 use quoit_cypher::functions::Function;
 use quoit_cypher::span::Span;
 use quoit_graph::Direction;
@@ -139,6 +142,10 @@ pub enum Expr {
     IsTyped(Box<Expr>, Rc<TypeUnion>, bool),
     /// `n:A:B`.
     HasLabels(Box<Expr>, LabelTest, Place),
+    /// `n:$(names)`: the names of labels or of a type are those that the second part gives.
+    HasNames(Box<(Expr, Expr)>, HowMany, Place),
+    /// `IS NORMALIZED`, or `IS NOT NORMALIZED` if true.
+    IsNormalized(Box<Expr>, NormalForm, bool),
     /// `a.key`.
     Property(Box<Expr>, NameRef, Place),
     /// `a[b]`.
@@ -343,6 +350,7 @@ macro_rules! visit_parts {
             | Expr::Negate(part, _)
             | Expr::IsNull(part, _)
             | Expr::IsTyped(part, ..)
+            | Expr::IsNormalized(part, ..)
             | Expr::HasLabels(part, ..)
             | Expr::Property(part, ..) => $visit(part),
             Expr::Compare(first, rest) => {
@@ -357,7 +365,10 @@ macro_rules! visit_parts {
                     $visit(part);
                 }
             }
-            Expr::StringMatch(_, pair, _) | Expr::In(pair, _) | Expr::Index(pair, _) => {
+            Expr::StringMatch(_, pair, _)
+            | Expr::In(pair, _)
+            | Expr::Index(pair, _)
+            | Expr::HasNames(pair, ..) => {
                 $visit(&$($m)? pair.0);
                 $visit(&$($m)? pair.1);
             }

@@ -4,11 +4,14 @@
 //! the function is about null; an argument of a wrong type is a TypeError (ArgumentError for `range`); no argument can make a function take more memory than
 //! [`LIST_ITEMS_MAX`] values or [`TEXT_BYTES_MAX`] bytes.
 
+pub mod bytes;
 pub mod conversion;
 pub mod graph;
 pub mod list;
+pub mod normal_form;
 pub mod number;
 pub mod point;
+pub mod session;
 pub mod temporal;
 pub mod text;
 
@@ -69,15 +72,7 @@ pub fn arguments(
 pub fn is_implemented(function: Function) -> bool {
     !matches!(
         function,
-        Function::Project
-            | Function::ToEnum
-            | Function::Counter
-            | Function::GetHopsCounter
-            | Function::Username
-            | Function::Roles
-            | Function::ToByteString
-            | Function::FromByteString
-            | Function::Normalize
+        Function::Project | Function::ToEnum | Function::GetHopsCounter
     )
 }
 
@@ -128,6 +123,9 @@ fn apply(function: Function, args: &[Value], cx: &mut Context<'_>) -> Result<Val
         | F::ToFloatList
         | F::ToStringList
         | F::ToBooleanList => conversion::apply(function, args),
+        F::ToByteString | F::FromByteString => bytes::apply(function, args),
+        F::Normalize => normal_form::apply(args),
+        F::Counter | F::Username | F::Roles => session::apply(function, args, cx),
         F::Substring
         | F::Left
         | F::Right
@@ -168,7 +166,11 @@ fn apply(function: Function, args: &[Value], cx: &mut Context<'_>) -> Result<Val
         | F::Atan2
         | F::Degrees
         | F::Radians
-        | F::Haversin => number::apply(function, args, cx),
+        | F::Haversin
+        | F::Sinh
+        | F::Cosh
+        | F::Tanh
+        | F::Coth => number::apply(function, args, cx),
         F::Point | F::PointDistance | F::PointWithinBBox | F::Distance => {
             point::apply(function, args)
         }

@@ -70,6 +70,10 @@ pub(super) fn apply(
         F::Atan2 => x.atan2(float(1)?),
         F::Degrees => x.to_degrees(),
         F::Radians => x.to_radians(),
+        F::Sinh => x.sinh(),
+        F::Cosh => x.cosh(),
+        F::Tanh => x.tanh(),
+        F::Coth => 1.0 / x.tanh(),
         F::Haversin => (1.0 - x.cos()) / 2.0,
         _ => return Err(wrong_argument(function, "a number", &args[0])),
     }))

@@ -1,5 +1,7 @@
 //! Functions on text. Positions count characters.
 
+use std::sync::Arc;
+
 use quoit_cypher::error::{Detail, Error};
 use quoit_cypher::functions::Function;
 use quoit_graph::value::Value;
@@ -57,19 +59,7 @@ pub(super) fn apply(function: Function, args: &[Value]) -> Result<Value, Error> 
         F::LTrim => Value::from(value.trim_start()),
         F::RTrim => Value::from(value.trim_end()),
         F::BTrim => Value::from(value.trim()),
-        F::Split => {
-            let separator = text(1)?;
-            if separator.is_empty() {
-                Value::list(
-                    value
-                        .chars()
-                        .map(|character| Value::from(character.to_string()))
-                        .collect(),
-                )
-            } else {
-                Value::list(value.split(separator).map(Value::from).collect())
-            }
-        }
+        F::Split => split(value, &args[1])?,
         F::Replace => {
             let (from, to) = (text(1)?, text(2)?);
             if from.is_empty() {
@@ -96,6 +86,46 @@ pub(super) fn apply(function: Function, args: &[Value]) -> Result<Value, Error> 
             )));
         }
     })
+}
+
+/// `split(text, separator)`, or with any of several separators; an empty one stands between all characters.
+fn split(text: &str, separators: &Value) -> Result<Value, Error> {
+    let one = |value: &Value| match value {
+        Value::String(separator) => Ok(separator.clone()),
+        other => Err(wrong_argument(Function::Split, "a string", other)),
+    };
+    let separators: Vec<Arc<str>> = match separators {
+        Value::List(items) => items.iter().map(one).collect::<Result<_, _>>()?,
+        other => vec![one(other)?],
+    };
+    let parts: Vec<Value> = match separators.as_slice() {
+        several if several.iter().any(|separator| separator.is_empty()) => text
+            .chars()
+            .filter(|character| !several.iter().any(|one| is_only(one, *character)))
+            .map(|character| Value::from(character.to_string()))
+            .collect(),
+        [separator] => text.split(&**separator).map(Value::from).collect(),
+        several => {
+            let any: Vec<String> = several.iter().map(|one| regex::escape(one)).collect();
+            let any = regex::Regex::new(&any.join("|")).map_err(|_| {
+                Error::argument(
+                    Detail::InvalidArgumentValue,
+                    "split() cannot take that many separators",
+                )
+            })?;
+            match several.is_empty() {
+                true => vec![Value::from(text)],
+                false => any.split(text).map(Value::from).collect(),
+            }
+        }
+    };
+    Ok(Value::list(parts))
+}
+
+/// Whether a text is one character and nothing else.
+fn is_only(text: &str, character: char) -> bool {
+    let mut characters = text.chars();
+    characters.next() == Some(character) && characters.next().is_none()
 }
 
 #[cfg(test)]

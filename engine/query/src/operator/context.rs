@@ -25,6 +25,8 @@ use crate::expression::Place;
 use crate::expression::progress::{Key, Progress, Saved, Stop};
 use crate::parallel::{Awaited, Morsel, Morsels, Team};
 
+/// Counters that one execution may have.
+const COUNTERS_MAX: usize = 1 << 16;
 /// Compiled regular expressions kept by one execution.
 const REGEXES_MAX: usize = 64;
 /// Bytes that a compiled regular expression may take.
@@ -41,6 +43,8 @@ pub struct State {
     subqueries: Vec<Option<Running>>,
     regexes: HashMap<Box<str>, Regex>,
     random: u64,
+    /// Counters by their names, with the values they give next.
+    counters: HashMap<Box<str>, i64>,
     /// When the statement began, since 1970-01-01T00:00Z.
     pub(crate) statement_time: Duration,
     /// Bytes that buffering operators hold now, as estimated.
@@ -89,6 +93,7 @@ impl State {
             subqueries: (0..subqueries).map(|_| None).collect(),
             regexes: HashMap::new(),
             random: seed | 1,
+            counters: HashMap::new(),
             statement_time: now(),
             held_bytes: 0,
             held_bytes_max,
@@ -444,6 +449,28 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
+    /// Bytes that are held now, as counted.
+    pub(crate) fn held(&self) -> u64 {
+        self.state.held_bytes
+    }
+
+    /// Runs `body`, which may hold so many bytes more at most.
+    pub(crate) fn holding_at_most<T>(
+        &mut self,
+        bytes: u64,
+        body: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let max = self.state.held_bytes_max;
+        let held = match &self.state.shared.held {
+            None => self.state.held_bytes,
+            Some(all) => all.load(Ordering::Relaxed),
+        };
+        self.state.held_bytes_max = max.min(held.saturating_add(bytes));
+        let result = body(self);
+        self.state.held_bytes_max = max;
+        result
+    }
+
     /// Takes back what [`Context::hold`] counted.
     pub fn release(&mut self, bytes: u64) {
         let bytes = bytes.min(self.state.held_bytes);
@@ -571,6 +598,21 @@ impl<'a> Context<'a> {
         x ^= x >> 27;
         self.state.random = x;
         x.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// The value that a counter gives next; `first` for a new one.
+    ///
+    /// # Errors
+    /// There are too many.
+    pub fn counter(&mut self, name: &str, first: i64) -> Result<&mut i64, Error> {
+        let counters = &mut self.state.counters;
+        if counters.len() >= COUNTERS_MAX && !counters.contains_key(name) {
+            return Err(Error::argument(
+                Detail::NumberOutOfRange,
+                format!("a query has {COUNTERS_MAX} counters at most"),
+            ));
+        }
+        Ok(counters.entry(name.into()).or_insert(first))
     }
 
     /// When the statement began, since 1970-01-01T00:00Z.

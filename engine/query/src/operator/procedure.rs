@@ -10,6 +10,7 @@ use quoit_graph::value::Value;
 
 use super::{Batch, Context, Operator, Pull, Running, next_rows};
 use crate::expression::evaluate::evaluate;
+use crate::expression::loops::bytes_of;
 use crate::plan;
 use crate::procedure::{Called, Progress, Run};
 
@@ -26,6 +27,7 @@ pub struct Call {
     run: Option<Box<dyn Run>>,
     /// Whether the row at work has been let through.
     passed: bool,
+    allowance: Allowance,
 }
 
 impl Call {
@@ -40,8 +42,50 @@ impl Call {
             begun: false,
             run: None,
             passed: false,
+            allowance: Allowance {
+                bytes: None,
+                held: 0,
+            },
         }
     }
+}
+
+/// What `PROCEDURE MEMORY` leaves to the call for one row.
+#[derive(Clone, Copy)]
+struct Allowance {
+    bytes: Option<u64>,
+    held: u64,
+}
+
+impl Allowance {
+    /// Calls the procedure, or goes on with it, within the limit: that is for what it keeps, and for the rows of one step.
+    fn within<T>(
+        &mut self,
+        results: &mut Vec<Vec<Value>>,
+        cx: &mut Context<'_>,
+        body: impl FnOnce(&mut Vec<Vec<Value>>, &mut Context<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Some(bytes) = self.bytes else {
+            return body(results, cx);
+        };
+        let before = cx.held();
+        let left = bytes.saturating_sub(self.held);
+        let result = cx.holding_at_most(left, |cx| {
+            let result = body(results, cx)?;
+            // The rows go with the next step, so whether there is room for them is all there is to ask.
+            let rows: u64 = results.iter().map(|row| bytes_of_row(row)).sum();
+            cx.hold(rows)?;
+            cx.release(rows);
+            Ok(result)
+        });
+        self.held += cx.held().saturating_sub(before);
+        result
+    }
+}
+
+/// What a row of results takes, as estimated.
+fn bytes_of_row(row: &[Value]) -> u64 {
+    row.iter().map(bytes_of).sum()
 }
 
 impl Operator for Call {
@@ -69,11 +113,22 @@ impl Operator for Call {
                             .map_err(|error| error.at(plan.place.0))?,
                     );
                 }
-                let called = plan.procedure.call(&args, cx);
-                match called.map_err(|error| error.at(plan.place.0))? {
-                    Called::Rows(rows) => self.results = rows,
-                    Called::Run(run) => self.run = Some(run),
-                }
+                let limit = plan.memory_limit.as_ref();
+                let bytes = limit.map(|limit| limit.bytes(&cx.parameters));
+                self.allowance = Allowance {
+                    bytes: bytes.transpose()?,
+                    held: 0,
+                };
+                let called = self.allowance.within(&mut self.results, cx, |results, cx| {
+                    Ok(match plan.procedure.call(&args, cx)? {
+                        Called::Rows(rows) => {
+                            *results = rows;
+                            None
+                        }
+                        Called::Run(run) => Some(run),
+                    })
+                });
+                self.run = called.map_err(|error| error.at(plan.place.0))?;
                 (self.begun, self.passed, self.next) = (true, false, 0);
             }
             let passes_always = plan.procedure.outputs.is_empty();
@@ -101,8 +156,9 @@ impl Operator for Call {
                 if cx.should_yield() {
                     return Ok(Pull::Yield);
                 }
-                let progress = run
-                    .next(cx, &mut self.results)
+                let progress = self
+                    .allowance
+                    .within(&mut self.results, cx, |results, cx| run.next(cx, results))
                     .map_err(|error| error.at(plan.place.0))?;
                 match progress {
                     Progress::More => {}

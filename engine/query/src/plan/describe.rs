@@ -20,6 +20,16 @@ pub struct Line {
     pub operator: Option<usize>,
 }
 
+impl Line {
+    /// The line of the only operator there is.
+    pub fn lone(operator: String) -> Line {
+        Line {
+            text: format!(" * {operator}"),
+            operator: Some(0),
+        }
+    }
+}
+
 /// An operator of a plan, and those below it.
 #[derive(Clone, Debug)]
 pub struct PlanTree {

@@ -12,6 +12,7 @@ pub mod describe;
 mod expand;
 mod gather;
 mod join;
+pub mod limits;
 mod reach;
 mod rows;
 mod scan;

@@ -7,6 +7,7 @@ use quoit_cypher::ast::OnError;
 use quoit_cypher::functions::Function;
 
 use super::Width;
+use super::limits::MemoryBound;
 use crate::expression::{Expr, Place, Slot};
 use crate::procedure::Procedure;
 
@@ -125,6 +126,8 @@ pub struct ProcedureCall {
     pub outputs: Vec<(usize, Slot)>,
     /// A row without results passes with nulls.
     pub optional: bool,
+    /// `PROCEDURE MEMORY`.
+    pub memory_limit: Option<MemoryBound>,
     /// Where the name stands.
     pub place: Place,
 }

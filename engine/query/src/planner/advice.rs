@@ -94,7 +94,7 @@ impl Planner<'_> {
                 }
             }
             LabelExpr::Not(part) => self.mention_labels(kind, part),
-            LabelExpr::Name(LabelName::Dynamic(_)) | LabelExpr::Wildcard(_) => {}
+            LabelExpr::Name(LabelName::Dynamic(..)) | LabelExpr::Wildcard(_) => {}
         }
     }
 

@@ -381,7 +381,7 @@ pub(super) fn describe<'a>(
     span: Span,
 ) -> Result<(), Error> {
     if let Some(labels) = labels {
-        predicates.push(Predicate::new(PredicateKind::Labels(id, labels, span)));
+        split_labels(id, labels, span, predicates);
     }
     match properties {
         None => {}
@@ -576,14 +576,24 @@ pub(super) fn split_condition<'a>(expr: &'a ast::Expr, out: &mut Vec<Predicate<'
     match &expr.kind {
         ExprKind::And(parts) => parts.iter().for_each(|part| split_condition(part, out)),
         ExprKind::HasLabels(test) => {
-            let kind = match &test.operand.kind {
-                ExprKind::Variable(variable) => {
-                    PredicateKind::Labels(variable.id, &test.labels, expr.span)
-                }
-                _ => PredicateKind::Condition(expr),
-            };
-            out.push(Predicate::new(kind));
+            if let ExprKind::Variable(variable) = &test.operand.kind {
+                split_labels(variable.id, &test.labels, expr.span, out);
+            } else {
+                out.push(Predicate::new(PredicateKind::Condition(expr)));
+            }
         }
         _ => out.push(Predicate::new(PredicateKind::Condition(expr))),
+    }
+}
+
+/// Asks for labels: for those that are computed apart from those that are known, so that the latter can be scanned for.
+fn split_labels<'a>(id: VarId, labels: &'a LabelExpr, span: Span, out: &mut Vec<Predicate<'a>>) {
+    match labels {
+        LabelExpr::And(parts) if labels.is_computed() => {
+            for part in parts {
+                split_labels(id, part, span, out);
+            }
+        }
+        _ => out.push(Predicate::new(PredicateKind::Labels(id, labels, span))),
     }
 }

@@ -56,7 +56,7 @@ impl Planner<'_> {
                         LabelName::Static(name) => {
                             Some(self.catalog.graph.names().label(&name.name))
                         }
-                        LabelName::Dynamic(_) => None,
+                        LabelName::Dynamic(..) => None,
                     })
                     .collect();
                 self.labels.entry(*id).or_default().extend(found);

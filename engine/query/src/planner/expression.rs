@@ -90,10 +90,15 @@ impl Planner<'_> {
                 Rc::new(typed.union.clone()),
                 typed.negated,
             ),
+            ExprKind::IsNormalized(normalized) => Expr::IsNormalized(
+                Box::new(self.expr(&normalized.operand, scope)?),
+                normalized.form,
+                normalized.negated,
+            ),
             ExprKind::HasLabels(labels) => {
                 let operand = self.expr(&labels.operand, scope)?;
                 self.mention_labels(AdviceKind::UnknownLabel, &labels.labels);
-                Expr::HasLabels(Box::new(operand), self.label_test(&labels.labels)?, place)
+                self.label_predicate(operand, &labels.labels, place, scope)?
             }
             ExprKind::Property(property) => {
                 let object = self.expr(&property.object, scope)?;
@@ -349,7 +354,7 @@ impl Planner<'_> {
         }
         self.is_volatile |= matches!(
             function,
-            Function::Rand | Function::RandomUuid | Function::UniformSample
+            Function::Rand | Function::RandomUuid | Function::UniformSample | Function::Counter
         );
         Ok(Expr::Call(function, self.exprs(&call.args, scope)?, place))
     }
@@ -427,23 +432,38 @@ impl Planner<'_> {
         })))
     }
 
-    /// Plans a label expression.
-    pub(super) fn label_test(&mut self, labels: &LabelExpr) -> Result<LabelTest, Error> {
-        let mut tests = |parts: &[LabelExpr]| {
+    /// Plans the question whether a node or relationship is as a label expression says.
+    pub(super) fn label_predicate(
+        &mut self,
+        labelled: Expr,
+        labels: &LabelExpr,
+        place: Place,
+        scope: &mut Scope,
+    ) -> Result<Expr, Error> {
+        if let Some(test) = static_test(labels) {
+            return Ok(Expr::HasLabels(Box::new(labelled), test, place));
+        }
+        let mut all = |parts: &[LabelExpr]| {
+            let parts = parts.iter();
             parts
-                .iter()
-                .map(|part| self.label_test(part))
+                .map(|part| self.label_predicate(labelled.clone(), part, place, scope))
                 .collect::<Result<Vec<_>, _>>()
         };
         Ok(match labels {
-            LabelExpr::Name(LabelName::Static(name)) => LabelTest::Name(NameRef::new(&name.name)),
-            LabelExpr::Name(LabelName::Dynamic(expr)) => {
-                return Err(unsupported("a computed label in a pattern", expr.span));
+            LabelExpr::And(parts) => Expr::And(all(parts)?, place),
+            LabelExpr::Or(parts) => Expr::Or(all(parts)?, place),
+            LabelExpr::Not(part) => {
+                let part = self.label_predicate(labelled, part, place, scope)?;
+                Expr::Not(Box::new(part), place)
             }
-            LabelExpr::And(parts) => LabelTest::And(tests(parts)?),
-            LabelExpr::Or(parts) => LabelTest::Or(tests(parts)?),
-            LabelExpr::Not(part) => LabelTest::Not(Box::new(self.label_test(part)?)),
-            LabelExpr::Wildcard(_) => LabelTest::Wildcard,
+            LabelExpr::Name(LabelName::Dynamic(names, how_many)) => {
+                let place = Place(names.span);
+                let names = self.expr(names, scope)?;
+                Expr::HasNames(Box::new((labelled, names)), *how_many, place)
+            }
+            LabelExpr::Name(LabelName::Static(_)) | LabelExpr::Wildcard(_) => {
+                return Err(Error::internal("a name that is known is computed"));
+            }
         })
     }
 
@@ -585,4 +605,17 @@ pub fn literal_value(literal: &LiteralValue) -> Value {
         LiteralValue::Float(value) => Value::Float(*value),
         LiteralValue::String(value) => Value::string(value),
     }
+}
+
+/// The test that a label expression is, if all of its names are known.
+fn static_test(labels: &LabelExpr) -> Option<LabelTest> {
+    let tests = |parts: &[LabelExpr]| parts.iter().map(static_test).collect::<Option<Vec<_>>>();
+    Some(match labels {
+        LabelExpr::Name(LabelName::Static(name)) => LabelTest::Name(NameRef::new(&name.name)),
+        LabelExpr::Name(LabelName::Dynamic(..)) => return None,
+        LabelExpr::And(parts) => LabelTest::And(tests(parts)?),
+        LabelExpr::Or(parts) => LabelTest::Or(tests(parts)?),
+        LabelExpr::Not(part) => LabelTest::Not(Box::new(static_test(part)?)),
+        LabelExpr::Wildcard(_) => LabelTest::Wildcard,
+    })
 }

@@ -13,6 +13,7 @@ mod estimate;
 mod expression;
 mod index;
 mod join;
+mod limits;
 mod long;
 mod order;
 mod parallel;
@@ -42,6 +43,7 @@ pub use expression::literal_value;
 pub use parallel::{Division, divide};
 
 use crate::expression::{Expr, Place};
+use crate::plan::limits::MemoryBound;
 use crate::plan::{Apply, Load, Op, Plan, ProcedureCall, Project, Unwind};
 use crate::procedure::Procedures;
 use estimate::KnownLabels;
@@ -65,6 +67,8 @@ pub struct PlannedQuery {
     pub advice: Vec<Advice>,
     /// It asks for random numbers, so each execution needs a seed.
     pub is_volatile: bool,
+    /// What its author allows it to hold; `None`: nothing was said.
+    pub memory_limit: Option<MemoryBound>,
     /// Only the core that runs it can do what it does: call its procedures, read files, commit parts.
     pub is_bound: bool,
     /// `USING PARALLEL EXECUTION`, and the number of cores behind it.
@@ -96,6 +100,8 @@ pub struct Catalog {
     pub edge_ends: EdgeEnds,
     /// Plans keep to the plain operators on rows.
     pub plain: bool,
+    /// What `USE` may name, in any case.
+    pub databases: &'static [&'static str],
 }
 
 /// A way to find vertices or edges by their properties.
@@ -141,6 +147,7 @@ impl Catalog {
             statistics: graph.statistics(),
             edge_ends: graph.edge_ends(),
             plain: false,
+            databases: &[],
         }
     }
 
@@ -188,6 +195,7 @@ pub fn plan_query(
         nested_in_expressions: 0,
         transactions: None,
         periodic: None,
+        memory_limit: None,
     };
     let (mut plan, columns) = planner.query(query, &Scope::new())?;
     if columns == 0 {
@@ -209,6 +217,7 @@ pub fn plan_query(
         is_bound: planner.is_bound,
         parallel: planner.parallel,
         is_divided: false,
+        memory_limit: planner.memory_limit,
         fingerprint: OnceCell::new(),
     })
 }
@@ -242,6 +251,8 @@ struct Planner<'c> {
     periodic: Option<(Expr, Place)>,
     /// Labels that variables have for sure.
     labels: HashMap<ast::VarId, KnownLabels>,
+    /// `QUERY MEMORY`.
+    memory_limit: Option<MemoryBound>,
 }
 
 /// Operators that may stand below one another, subqueries added: bounds the stack that a pull takes.
@@ -304,9 +315,7 @@ impl Planner<'_> {
                 }
             }
         }
-        if query.memory_limit.is_some() {
-            return Err(unsupported("QUERY MEMORY LIMIT", query.span));
-        }
+        self.limit_memory(query)?;
         if self.periodic.is_some() && query.parts.len() > 1 {
             return Err(transactions::refused(query.span, "within a UNION"));
         }
@@ -436,7 +445,7 @@ impl Planner<'_> {
             ClauseKind::CallProcedure(call) => self.call_procedure(plan, call, scope),
             ClauseKind::CallSubquery(call) => self.call_subquery(plan, call, clause.span, scope),
             ClauseKind::Load(load) => self.load_clause(plan, load, clause.span, scope),
-            ClauseKind::Use(_) => Err(unsupported("USE", clause.span)),
+            ClauseKind::Use(name) => self.use_clause(plan, name, clause.span),
         }
     }
 
@@ -500,9 +509,10 @@ impl Planner<'_> {
         call: &ast::CallProcedure,
         scope: &mut Scope,
     ) -> Result<Plan, Error> {
-        if call.memory_limit.is_some() {
-            return Err(unsupported("PROCEDURE MEMORY LIMIT", call.name_span));
-        }
+        let memory_limit = match &call.memory_limit {
+            Some(limit) => Some(self.memory_bound(limit)?),
+            None => None,
+        };
         self.is_bound = true;
         let procedure =
             self.procedures.find(&call.name).cloned().ok_or_else(|| {
@@ -532,6 +542,7 @@ impl Planner<'_> {
             args,
             outputs,
             optional: call.optional,
+            memory_limit,
             place,
         };
         let estimate = plan.estimate * 10.0;

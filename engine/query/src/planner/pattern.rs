@@ -237,11 +237,8 @@ impl Planner<'_> {
             PredicateKind::Condition(expr) => self.expr(expr, scope)?,
             PredicateKind::Labels(id, labels, span) => {
                 let labelled = scope.resolve(*id);
-                Expr::HasLabels(
-                    Box::new(labelled.unwrap_or_else(|| Expr::Slot(scope.bind(*id)))),
-                    self.label_test(labels)?,
-                    Place(*span),
-                )
+                let labelled = labelled.unwrap_or_else(|| Expr::Slot(scope.bind(*id)));
+                self.label_predicate(labelled, labels, Place(*span), scope)?
             }
             PredicateKind::Property(id, key, value) => {
                 let place = Place(key.span);
@@ -519,7 +516,7 @@ impl Planner<'_> {
             if let Some(types) = test {
                 let (edge, place) = (scope.hidden_slot(), Place(relationship.span));
                 let asked = Expr::Slot(edge);
-                let asked = Expr::HasLabels(Box::new(asked), self.label_test(types)?, place);
+                let asked = self.label_predicate(asked, types, place, scope)?;
                 filter = Some(with_condition(filter, asked, place, edge, scope));
             }
             if let Some(condition) = condition {
@@ -702,7 +699,7 @@ pub(super) fn static_types(relationship: &RelationshipPattern) -> Option<Vec<&st
         .into_iter()
         .map(|name| match name {
             LabelName::Static(name) => Some(&*name.name),
-            LabelName::Dynamic(_) => None,
+            LabelName::Dynamic(..) => None,
         })
         .collect()
 }

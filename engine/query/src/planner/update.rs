@@ -170,7 +170,15 @@ impl Planner<'_> {
     fn name_to_write(&mut self, name: &LabelName, scope: &mut Scope) -> Result<NameSource, Error> {
         Ok(match name {
             LabelName::Static(name) => NameSource::Static(NameRef::new(&name.name)),
-            LabelName::Dynamic(expr) => {
+            LabelName::Dynamic(expr, ast::HowMany::Any) => {
+                return Err(Error::syntax(
+                    Detail::UnexpectedSyntax,
+                    expr.span,
+                    "`$any(...)` can be matched, not written",
+                )
+                .hint("write `$(...)`: all names of the list"));
+            }
+            LabelName::Dynamic(expr, ast::HowMany::All) => {
                 NameSource::Dynamic(self.expr(expr, scope)?, Place(expr.span))
             }
         })

@@ -42,6 +42,7 @@ pub fn in_expr(expr: &Expr, out: &mut Variables) {
             each(&pair.1);
         }
         ExprKind::IsTyped(typed) => each(&typed.operand),
+        ExprKind::IsNormalized(normalized) => each(&normalized.operand),
         ExprKind::HasLabels(labels) => {
             each(&labels.operand);
             in_labels(&labels.labels, out);
@@ -192,7 +193,7 @@ pub fn in_expansion(expansion: &Expansion, out: &mut Variables) {
 /// Adds what dynamic labels mention.
 pub fn in_labels(labels: &LabelExpr, out: &mut Variables) {
     match labels {
-        LabelExpr::Name(LabelName::Dynamic(expr)) => in_expr(expr, out),
+        LabelExpr::Name(LabelName::Dynamic(expr, _)) => in_expr(expr, out),
         LabelExpr::Name(LabelName::Static(_)) | LabelExpr::Wildcard(_) => {}
         LabelExpr::And(parts) | LabelExpr::Or(parts) => {
             parts.iter().for_each(|part| in_labels(part, out))
@@ -297,7 +298,7 @@ fn in_set(items: &[SetItem], out: &mut Variables) {
             SetItem::Labels { variable, labels } => {
                 out.insert(variable.id);
                 for label in labels {
-                    if let LabelName::Dynamic(expr) = label {
+                    if let LabelName::Dynamic(expr, _) = label {
                         in_expr(expr, out);
                     }
                 }

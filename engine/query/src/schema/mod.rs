@@ -183,6 +183,34 @@ impl SchemaPlan {
         }
     }
 
+    /// What it does, as an operator of a plan: a word, and what it is done to.
+    pub(crate) fn describe(&self) -> String {
+        let named = |what: &Named| match what {
+            Named::Index => "DropIndex",
+            Named::Constraint => "DropConstraint",
+        };
+        let of_labels = |word: &str, labels: &Option<Vec<Arc<str>>>| match labels {
+            None => word.to_owned(),
+            Some(labels) => format!("{word} {}", labels.join(", ")),
+        };
+        match self {
+            SchemaPlan::CreateIndex { index, .. } => format!("CreateIndex {}", index.text()),
+            SchemaPlan::DropIndex { index, .. } => format!("DropIndex {}", index.text()),
+            SchemaPlan::CreateConstraint { constraint, .. } => {
+                format!("CreateConstraint {}", constraint.text())
+            }
+            SchemaPlan::DropConstraint(constraint) => {
+                format!("DropConstraint {}", constraint.text())
+            }
+            SchemaPlan::DropNamed { name, what, .. } => format!("{} {}", named(what), name.text),
+            SchemaPlan::DropAllIndexes => "DropAllIndexes".to_owned(),
+            SchemaPlan::DropAllConstraints => "DropAllConstraints".to_owned(),
+            SchemaPlan::AlwaysThere => "DoNothing".to_owned(),
+            SchemaPlan::Analyze(labels) => of_labels("AnalyzeGraph", labels),
+            SchemaPlan::DeleteStatistics(labels) => of_labels("DeleteStatistics", labels),
+        }
+    }
+
     /// Whether it leaves the schema as it is.
     pub(crate) fn only_looks(&self) -> bool {
         matches!(

@@ -76,7 +76,7 @@ pub fn duration_component(span: &Span, name: &str) -> Option<i64> {
     let nanos = span.total_nanos();
     // Totals beyond 64 bits cannot be shown; they saturate as no other answer is nearer.
     let total = |unit: i128| {
-        i64::try_from(nanos / unit).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
+        i64::try_from(nanos.div_euclid(unit)).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
     };
     let seconds = span.seconds;
     Some(match name {

@@ -9,7 +9,7 @@ use super::{Next, Session, classification, excerpt};
 use crate::bookmark::Bookmark;
 use crate::dialect::{Code, code_of};
 use crate::node::{DATABASE, Node};
-use quoit_cypher::error::Error;
+use quoit_cypher::error::{Error, ErrorKind};
 use quoit_cypher::span;
 use quoit_graph::WriteStats;
 use quoit_graph::ids::CommitSeq;
@@ -35,11 +35,6 @@ impl Refused {
         code: "Neo.TransientError.Transaction.BookmarkTimeout",
         gql_status: "08N13",
         description: "connection exception - bookmark timeout",
-    };
-    pub(super) const DATABASE_NOT_FOUND: Code = Code {
-        code: "Neo.ClientError.Database.DatabaseNotFound",
-        gql_status: "22N51",
-        description: "data exception - database not found",
     };
 }
 
@@ -67,10 +62,8 @@ impl Session {
 
     /// Answers FAILURE to a request that names a database which does not exist.
     pub(super) fn refuse_database(&mut self, name: &str) {
-        self.refuse(
-            Refused::DATABASE_NOT_FOUND,
-            &format!("database `{}` does not exist", excerpt(name)),
-        );
+        let message = format!("database `{}` does not exist", excerpt(name));
+        self.fail(&Error::of(ErrorKind::DatabaseNotFound, message), None);
     }
 
     /// Answers FAILURE with a code of the server's own.

@@ -2,14 +2,13 @@
 //!
 //! Called by the updating operators, which may be interrupted here. What always holds: what comes out can be stored, and its names have ids.
 
-use std::sync::Arc;
-
 use quoit_cypher::error::{Detail, Error};
 use quoit_graph::ids::{KeyId, LabelId, TypeId};
 use quoit_graph::value::Value;
 use smallvec::SmallVec;
 
 use crate::expression::evaluate::value;
+use crate::expression::labels::{Names, names_in};
 use crate::expression::progress::Stop;
 use crate::expression::{Expr, NameRef, Place};
 use crate::function::graph::properties_of;
@@ -105,7 +104,7 @@ pub(super) fn names_of(
     source: &NameSource,
     cx: &mut Context<'_>,
     row: &[Value],
-) -> Result<SmallVec<[Arc<str>; 2]>, Stop> {
+) -> Result<Names, Stop> {
     match source {
         NameSource::Static(name) => Ok(SmallVec::from_elem(name.name.clone(), 1)),
         NameSource::Dynamic(expr, place) => computed_names(expr, *place, cx, row),
@@ -117,25 +116,8 @@ fn computed_names(
     place: Place,
     cx: &mut Context<'_>,
     row: &[Value],
-) -> Result<SmallVec<[Arc<str>; 2]>, Stop> {
-    let wrong = |value: &Value| {
-        Error::type_error(
-            Detail::InvalidArgumentType,
-            format!("a name needs a string, not a {}", value.type_name()),
-        )
-        .at(place.0)
-    };
-    match value(expr, cx, row)? {
-        Value::String(name) => Ok(SmallVec::from_elem(name, 1)),
-        Value::List(items) => items
-            .iter()
-            .map(|item| match item {
-                Value::String(name) => Ok(name.clone()),
-                other => Err(wrong(other).into()),
-            })
-            .collect(),
-        other => Err(wrong(&other).into()),
-    }
+) -> Result<Names, Stop> {
+    names_in(&value(expr, cx, row)?).map_err(|error| error.at(place.0).into())
 }
 
 /// Labels to write, each once.
