@@ -13,6 +13,7 @@ use quoit_graph::value::Value;
 
 use crate::expression::Expr;
 use crate::expression::arithmetic;
+use crate::expression::bulk::bounded;
 use crate::expression::evaluate::evaluate;
 use crate::operator::Context;
 use crate::plan::AggregateCall;
@@ -352,9 +353,13 @@ impl Accumulator {
             Fold::Count(count) => Value::Int(count),
             Fold::Sum(sum) => sum.finish(call)?,
             Fold::Best(best) => best.unwrap_or_default(),
-            Fold::Collect(items) => Value::list(items),
+            Fold::Collect(items) => {
+                bounded(Value::list(items)).map_err(|error| error.at(call.place.0))?
+            }
             // Of two with one key the later.
-            Fold::Pairs(pairs) => Value::map(pairs),
+            Fold::Pairs(pairs) => {
+                bounded(Value::map(pairs)).map_err(|error| error.at(call.place.0))?
+            }
             Fold::Percentile(mut items, percentile) => {
                 items.sort();
                 let percentile = percentile.unwrap_or(0.0);

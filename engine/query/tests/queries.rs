@@ -478,6 +478,36 @@ fn values_cannot_nest_without_bound() {
     );
 }
 
+/// A few bytes hold a value that nobody could ever walk through, where a list holds the same list twice, sixty times over.
+#[test]
+fn a_value_of_shared_parts_is_as_large_as_it_is_when_it_is_written_out() {
+    let db = Db::new();
+    let steps: String = (0..60).map(|_| " WITH [s, s] AS s").collect();
+    for query in [
+        "RETURN reduce(s = [0], i IN range(1, 60) | [s, s]) AS large",
+        "RETURN reduce(s = {}, i IN range(1, 60) | {a: s, b: [s]}) AS large",
+        "RETURN reduce(s = [0], i IN range(1, 60) | [x IN range(1, 2) | s]) AS large",
+        "RETURN reduce(s = [[0]], i IN range(1, 60) | s + [s]) AS large",
+        "RETURN reduce(s = [0], i IN range(1, 60) | COLLECT { UNWIND [1, 2] AS x RETURN s }) AS large",
+        &format!("WITH [0] AS s{steps} RETURN s = s AS large"),
+        &format!(
+            "WITH [0] AS s{} RETURN size(s) AS large",
+            steps.replace("[s, s]", "[s, s] AS s UNWIND [1, 2] AS x WITH collect(s)")
+        ),
+    ] {
+        let error = db.error(query);
+        assert_eq!(error.detail(), Detail::InvalidArgumentValue, "{query}");
+        assert!(error.message().contains("again and again"), "{error}");
+    }
+    // Flat, or shared a few times, it may be long.
+    assert_eq!(
+        db.number("WITH range(1, 100000) AS l RETURN size([l, l, l, l][3]) AS n"),
+        100_000
+    );
+    let error = db.error("RETURN size(reduce(s = 'ab', i IN range(1, 40) | s + s)) AS n");
+    assert_eq!(error.detail(), Detail::NumberOutOfRange);
+}
+
 #[test]
 fn a_missing_parameter_is_found_before_anything_runs() {
     let db = Db::new();

@@ -38,7 +38,7 @@ pub enum Value {
     /// Uninterpreted bytes.
     Bytes(Arc<[u8]>),
     /// A list.
-    List(Arc<Vec<Value>>),
+    List(Arc<List>),
     /// A map with text keys, sorted by key.
     Map(Arc<ValueMap>),
     /// A calendar date.
@@ -99,10 +99,61 @@ pub struct Path {
     pub edges: Vec<Edge>,
 }
 
-/// A map with unique text keys in ascending order of their bytes.
+/// How much stands within a value when it is written out: lists and maps that are shared count as often as they are met.
+///
+/// What is made of a few bytes (`[s, s]` of a list that was made so itself, sixty times) can be larger than any memory, and whoever
+/// compares, hashes or sends it would never end. So a list and a map know it from when they are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Bulk {
+    /// Values, itself included; `u64::MAX` for that many or more.
+    pub values: u64,
+    /// Lists and maps that stand within each other, itself included; 0 for what is neither.
+    pub depth: u32,
+}
+
+impl Bulk {
+    fn of<'v>(items: impl Iterator<Item = &'v Value>) -> Bulk {
+        let mut all = Bulk {
+            values: 1,
+            depth: 1,
+        };
+        for item in items {
+            let bulk = item.bulk();
+            all.values = all.values.saturating_add(bulk.values);
+            all.depth = all.depth.max(bulk.depth.saturating_add(1));
+        }
+        all
+    }
+}
+
+/// Values in an order, and their [`Bulk`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct List {
+    items: Vec<Value>,
+    bulk: Bulk,
+}
+
+impl List {
+    /// A list of values.
+    pub fn new(items: Vec<Value>) -> List {
+        let bulk = Bulk::of(items.iter());
+        List { items, bulk }
+    }
+}
+
+impl std::ops::Deref for List {
+    type Target = [Value];
+
+    fn deref(&self) -> &[Value] {
+        &self.items
+    }
+}
+
+/// A map with unique text keys in ascending order of their bytes, and its [`Bulk`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ValueMap {
     entries: Vec<(Arc<str>, Value)>,
+    bulk: Bulk,
 }
 
 impl ValueMap {
@@ -111,7 +162,8 @@ impl ValueMap {
         entries.reverse();
         entries.sort_by(|a, b| a.0.cmp(&b.0));
         entries.dedup_by(|later, kept| later.0 == kept.0);
-        ValueMap { entries }
+        let bulk = Bulk::of(entries.iter().map(|(_, value)| value));
+        ValueMap { entries, bulk }
     }
 
     /// The value of a key.
@@ -238,12 +290,24 @@ impl Value {
 
     /// A list of values.
     pub fn list(items: Vec<Value>) -> Value {
-        Value::List(Arc::new(items))
+        Value::List(Arc::new(List::new(items)))
     }
 
     /// A map of the pairs.
     pub fn map(entries: Vec<(Arc<str>, Value)>) -> Value {
         Value::Map(Arc::new(ValueMap::new(entries)))
+    }
+
+    /// How much stands within it.
+    pub fn bulk(&self) -> Bulk {
+        match self {
+            Value::List(list) => list.bulk,
+            Value::Map(map) => map.bulk,
+            _ => Bulk {
+                values: 1,
+                depth: 0,
+            },
+        }
     }
 
     /// Whether it is null.

@@ -8,6 +8,8 @@ use quoit_cypher::ast::ArithmeticOp;
 use quoit_cypher::error::{Detail, Error};
 use quoit_graph::value::Value;
 
+use crate::expression::bulk::bounded;
+use crate::function::TEXT_BYTES_MAX;
 use crate::function::number::format_float;
 use crate::temporal::TemporalError;
 use crate::temporal::convert::{moment_of, span_of, span_value, value_of};
@@ -86,15 +88,15 @@ fn add(left: &Value, right: &Value) -> Result<Value, Error> {
             return a.checked_add(*b).map(Value::Int).ok_or_else(overflow);
         }
         (Value::List(a), Value::List(b)) => {
-            return Ok(Value::list(a.iter().chain(b.iter()).cloned().collect()));
+            return bounded(Value::list(a.iter().chain(b.iter()).cloned().collect()));
         }
         (Value::List(a), item) => {
-            return Ok(Value::list(
+            return bounded(Value::list(
                 a.iter().chain(std::iter::once(item)).cloned().collect(),
             ));
         }
         (item, Value::List(b)) => {
-            return Ok(Value::list(
+            return bounded(Value::list(
                 std::iter::once(item).chain(b.iter()).cloned().collect(),
             ));
         }
@@ -128,6 +130,13 @@ fn add(left: &Value, right: &Value) -> Result<Value, Error> {
         text(left),
         text(right),
     ) {
+        (true, Some(a), Some(b)) if a.len() + b.len() > TEXT_BYTES_MAX => {
+            let bytes = a.len() + b.len();
+            Err(Error::argument(
+                Detail::NumberOutOfRange,
+                format!("`+` would give {bytes} bytes of text, more than {TEXT_BYTES_MAX}"),
+            ))
+        }
         (true, Some(a), Some(b)) => {
             let mut out = String::with_capacity(a.len() + b.len());
             out.push_str(&a);

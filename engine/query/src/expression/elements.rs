@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use quoit_cypher::functions::Function;
-use quoit_graph::value::Value;
+use quoit_graph::value::{List, Value};
 
 use super::Expr;
 use super::evaluate::value;
@@ -17,7 +17,7 @@ use crate::operator::Context;
 /// What is left of the elements.
 pub enum Elements {
     /// A list, and how many of its elements are out.
-    List(Arc<Vec<Value>>, usize),
+    List(Arc<List>, usize),
     /// The numbers of a `range()`.
     Range(Range),
     /// What is no list is an element itself; null has none.

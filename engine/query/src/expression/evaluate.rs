@@ -13,6 +13,7 @@ use quoit_graph::value::{Path, Value};
 
 use super::access::{element, property, slice};
 use super::labels::{has_labels, has_names, names_in};
+use super::bulk::bounded;
 use super::loops::{fold, list_comprehension, quantify};
 use super::progress::Stop;
 use super::type_test::belongs;
@@ -57,14 +58,14 @@ pub fn value(expr: &Expr, cx: &mut Context<'_>, row: &[Value]) -> Result<Value, 
             for part in parts {
                 items.push(value(part, cx, row)?);
             }
-            Ok(Value::list(items))
+            Ok(bounded(Value::list(items))?)
         }
         Expr::Map(parts) => {
             let mut entries = Vec::with_capacity(parts.len());
             for (key, part) in parts {
                 entries.push((key.clone(), value(part, cx, row)?));
             }
-            Ok(Value::map(entries))
+            Ok(bounded(Value::map(entries))?)
         }
         Expr::Or(parts, place) => connect(parts, true, *place, cx, row),
         Expr::And(parts, place) => connect(parts, false, *place, cx, row),
@@ -355,7 +356,7 @@ fn map_projection(
             }
         }
     }
-    Ok(Value::map(entries))
+    Ok(bounded(Value::map(entries))?)
 }
 
 fn path(parts: &[PathPart], row: &[Value]) -> Result<Value, Error> {

@@ -4,17 +4,15 @@
 //! query's memory while it goes on.
 
 use quoit_cypher::ast::QuantifierKind;
-use quoit_cypher::error::{Detail, Error};
+use quoit_cypher::error::Error;
 use quoit_graph::value::Value;
 
+use super::bulk::bounded;
 use super::elements::Elements;
 use super::evaluate::{is_true, truth, value, wrong_type};
 use super::progress::{Going, Key, Saved, Stop};
 use super::{Expr, ListComprehension, Place, Quantified, Reduce};
 use crate::operator::Context;
-
-/// How deep `reduce` may nest lists and maps: values are walked and dropped by recursion.
-const VALUE_DEPTH_MAX: u32 = 256;
 
 impl Going {
     /// A loop over a list before its first element; `None`: the list is null.
@@ -92,7 +90,8 @@ pub(super) fn list_comprehension(
             return Err(Stop::Interrupted);
         }
     }
-    Ok(going.done(key, Value::list(out), cx))
+    let made = bounded(Value::list(out)).map_err(|error| error.at(comprehension.place.0))?;
+    Ok(going.done(key, made, cx))
 }
 
 /// What a comprehension gives for the element that is set, if anything.
@@ -193,14 +192,6 @@ pub(super) fn fold(reduce: &Reduce, cx: &mut Context<'_>, row: &[Value]) -> Resu
             other => other?,
         };
         going.built.replace(&accumulator, cx)?;
-        if reduce.builds && is_deeper_than(&accumulator, VALUE_DEPTH_MAX) {
-            return Err(Error::argument(
-                Detail::NestingTooDeep,
-                format!("reduce() nests lists and maps deeper than {VALUE_DEPTH_MAX}"),
-            )
-            .at(reduce.place.0)
-            .into());
-        }
         if going.is_over_time(cx) {
             cx.save(key, Saved::Fold(going, accumulator));
             return Err(Stop::Interrupted);
@@ -233,6 +224,8 @@ impl Built {
     /// A value stands in place of the one before.
     fn replace(&mut self, value: &Value, cx: &mut Context<'_>) -> Result<(), Error> {
         self.bytes = bytes_of(value);
+        // It was made anew.
+        cx.spend(self.bytes / 256);
         self.count(cx)
     }
 
@@ -259,17 +252,4 @@ pub(crate) fn bytes_of(value: &Value) -> u64 {
         _ => 0,
     };
     (size_of::<Value>() + within) as u64
-}
-
-/// Whether lists and maps stand within each other more often than `depth`. Only `reduce` can nest without bound: all else nests by
-/// what the text says, which the parser bounds.
-fn is_deeper_than(value: &Value, depth: u32) -> bool {
-    let Some(left) = depth.checked_sub(1) else {
-        return matches!(value, Value::List(_) | Value::Map(_));
-    };
-    match value {
-        Value::List(items) => items.iter().any(|item| is_deeper_than(item, left)),
-        Value::Map(map) => map.iter().any(|(_, item)| is_deeper_than(item, left)),
-        _ => false,
-    }
 }

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod arithmetic;
+pub mod bulk;
 pub mod elements;
 pub mod evaluate;
 pub mod labels;
@@ -254,8 +255,6 @@ pub struct Reduce {
     pub list: Expr,
     /// The next value.
     pub body: Expr,
-    /// The body builds lists or maps, so that values may nest deeper with each step.
-    pub builds: bool,
     /// Where it stands.
     pub place: Place,
 }

@@ -367,6 +367,11 @@ impl<'a> Context<'a> {
         self.is_interruptible() && (self.should_yield)()
     }
 
+    /// What was done since the last [`Context::tick`] took as long as this many short steps.
+    pub(crate) fn spend(&mut self, steps: u64) {
+        self.ticks -= steps.min(u64::from(self.ticks - 1)) as u32;
+    }
+
     /// What a part of the evaluation goes on with.
     pub(crate) fn resume(&mut self, key: Key) -> Option<Saved> {
         match self.progress.len() {

@@ -6,6 +6,7 @@ use quoit_cypher::error::Error;
 use quoit_graph::value::Value;
 
 use super::{Batch, Context, Pull, Running, build};
+use crate::expression::bulk::bounded;
 use crate::expression::evaluate::value as value_of;
 use crate::expression::loops::Built;
 use crate::expression::progress::{Key, Saved, Stop};
@@ -47,13 +48,13 @@ impl Found {
         Ok(kind == SubqueryKind::Exists)
     }
 
-    fn value(mut self, kind: SubqueryKind, cx: &mut Context<'_>) -> Value {
+    fn value(mut self, kind: SubqueryKind, cx: &mut Context<'_>) -> Result<Value, Error> {
         self.built.done(cx);
-        match kind {
+        Ok(match kind {
             SubqueryKind::Exists => Value::Bool(self.count > 0),
             SubqueryKind::Count => Value::Int(self.count),
-            SubqueryKind::Collect(_) => Value::list(self.items),
-        }
+            SubqueryKind::Collect(_) => bounded(Value::list(self.items))?,
+        })
     }
 
     /// Pulls rows until the value is known; false: the time slice is over.
@@ -110,7 +111,7 @@ pub fn value(subquery: &Subquery, cx: &mut Context<'_>, row: &[Value]) -> Result
         return Err(Stop::Interrupted);
     }
     cx.put_subquery(subquery.number, running);
-    let value = found.value(kind, cx);
+    let value = found.value(kind, cx)?;
     cx.keep_value(key, &value);
     Ok(value)
 }

@@ -177,26 +177,13 @@ impl Planner<'_> {
                 let list = self.expr(&reduce.list, scope)?;
                 let accumulator = self.local(reduce.accumulator.id, scope);
                 let local = self.local(reduce.variable.id, scope);
-                let mut body = self.expr(&reduce.body, scope)?;
-                let mut builds = false;
-                body.rewrite(&mut |part| {
-                    builds |= matches!(
-                        part,
-                        Expr::List(_)
-                            | Expr::Map(_)
-                            | Expr::ListComprehension(_)
-                            | Expr::MapProjection(_)
-                            | Expr::Subquery(_)
-                    );
-                    None
-                });
+                let body = self.expr(&reduce.body, scope)?;
                 Expr::Reduce(Box::new(Reduce {
                     accumulator,
                     init,
                     local,
                     list,
                     body,
-                    builds,
                     place,
                 }))
             }

@@ -6,7 +6,7 @@
 use quoit_cypher::ast::{ComparisonOp, StringOp};
 use quoit_cypher::error::Error;
 use quoit_graph::ids::{KeyId, LabelId};
-use quoit_graph::value::{Value, ValueRef};
+use quoit_graph::value::{List, Value, ValueRef};
 use quoit_graph::{ColumnValues, Floats, Offsets, PageView, Selection, SlotBits, each_slot};
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub enum Condition {
 /// What a property must be.
 pub enum Test {
     Compare(ComparisonOp, Value),
-    In(Arc<Vec<Value>>),
+    In(Arc<List>),
     IsNull,
     Text(StringOp, Arc<str>),
     /// Null whatever it is.
