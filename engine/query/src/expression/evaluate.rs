@@ -12,8 +12,8 @@ use quoit_cypher::error::{Detail, Error};
 use quoit_graph::value::{Path, Value};
 
 use super::access::{element, property, slice};
-use super::labels::{has_labels, has_names, names_in};
 use super::bulk::bounded;
+use super::labels::{has_labels, has_names, names_in};
 use super::loops::{fold, list_comprehension, quantify};
 use super::progress::Stop;
 use super::type_test::belongs;
