@@ -10,9 +10,10 @@ use quoit_graph::door::NullJournal;
 use quoit_graph::value::Value;
 use quoit_graph::{Access, Core, Graph, GraphConfig, Isolation, NewEdge, View};
 use quoit_query::{
-    Demand, Execution, Parameters, Prepared, QueryCore, QueryOptions, RowSink, Step,
+    Demand, Execution, Parameters, Prepared, QueryCore, QueryOptions, RowSink, Step, Vector,
 };
 use std::hint::black_box;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,17 @@ impl RowSink for Count {
     fn row(&mut self, row: &[Value], _: &View<'_>) -> Result<(), Error> {
         black_box(row);
         self.0 += 1;
+        Ok(())
+    }
+
+    fn vectors(
+        &mut self,
+        columns: &[Vector],
+        rows: Range<usize>,
+        _: &View<'_>,
+    ) -> Result<(), Error> {
+        black_box(columns);
+        self.0 += rows.len() as u64;
         Ok(())
     }
 }
@@ -129,7 +141,11 @@ fn main() {
     let micros = |time: Duration| time.as_secs_f64() * 1e6 / starts.len() as f64;
     // Only what is named.
     let named = std::env::args().skip(1).find(|text| text != "--bench");
-    let is_asked = |row: &str| named.as_ref().is_none_or(|text| row.contains(text.as_str()));
+    let is_asked = |row: &str| {
+        named
+            .as_ref()
+            .is_none_or(|text| row.contains(text.as_str()))
+    };
     println!(
         "{:44} {:>9} {:>11} {:>11} {:>11} {:>7}",
         "query (one start)", "rows", "query µs", "arrays µs", "goal µs", "of goal"

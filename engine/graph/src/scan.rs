@@ -122,6 +122,11 @@ impl<'e> PageView<'e> {
 
     /// The vertices that exist for this transaction and have the label (`None`: all).
     pub fn select(&self, label: Option<LabelId>) -> Selection {
+        self.select_of(&[u64::MAX; WORDS], label)
+    }
+
+    /// Those of some slots whose vertex exists for this transaction and has the label (`None`: all).
+    pub fn select_of(&self, of: &[u64; PAGE_SLOTS / 64], label: Option<LabelId>) -> Selection {
         let sets = &self.view.graph().label_sets;
         let asked = |set: LabelSetId| {
             label.is_none_or(|label| sets.labels(set).binary_search(&label).is_ok())
@@ -145,23 +150,15 @@ impl<'e> PageView<'e> {
         }
         let mut recent: Bits = [0; WORDS];
         for (i, &word) in self.recent.iter().enumerate() {
-            settled[i] &= !word;
+            settled[i] &= of[i] & !word;
         }
-        for at in slots(&self.recent) {
+        let asked: Bits = std::array::from_fn(|i| self.recent[i] & of[i]);
+        for at in slots(&asked) {
             if self.state(at).is_some_and(|s| has_label(s.label_set())) {
                 recent[at / 64] |= 1 << (at % 64);
             }
         }
         Selection { settled, recent }
-    }
-
-    /// Clears the bits of slots whose vertex does not have the label, or does not exist for this transaction.
-    pub fn keep_labelled(&self, slots: &mut [u64; PAGE_SLOTS / 64], label: LabelId) {
-        let Selection { settled, recent } = self.select(Some(label));
-        let words = settled.iter().zip(&recent);
-        for (word, (settled, recent)) in slots.iter_mut().zip(words) {
-            *word &= settled | recent;
-        }
     }
 
     fn state(&self, slot: usize) -> Option<State<'e>> {

@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -15,8 +16,8 @@ use quoit_graph::value::Value;
 use quoit_graph::{Core, Statement, Txn, View, WriteStats};
 
 use crate::operator::{
-    Batch, Context, Counts, InnerTransaction, Pull, Running, State, Wait, build, build_measured,
-    delete_postponed, measured,
+    Batch, Context, Counts, InnerTransaction, Pull, Running, State, Vector, Vectors, Wait, build,
+    build_measured, delete_postponed, measured,
 };
 use crate::parallel::{Awaited, Crew, Team};
 use crate::plan::describe::{Line, Measured, PlanTree};
@@ -37,6 +38,25 @@ pub trait RowSink {
     /// # Errors
     /// The row cannot be taken; ends the execution.
     fn row(&mut self, row: &[Value], view: &View<'_>) -> Result<(), Error>;
+
+    /// Some rows of a batch at once, by their numbers in it; `columns` are all columns, in order. As [`RowSink::row`] with each of them.
+    ///
+    /// # Errors
+    /// As [`RowSink::row`].
+    fn vectors(
+        &mut self,
+        columns: &[Vector],
+        rows: Range<usize>,
+        view: &View<'_>,
+    ) -> Result<(), Error> {
+        let mut row = Vec::with_capacity(columns.len());
+        for at in rows {
+            row.clear();
+            row.extend(columns.iter().map(|column| column.value(at)));
+            self.row(&row, view)?;
+        }
+        Ok(())
+    }
 }
 
 /// How many rows are wanted.
@@ -88,6 +108,11 @@ pub struct Execution {
     running: Option<Running>,
     state: State,
     batch: Batch,
+    /// Rows as columns, instead of those in `batch`.
+    vectors: Vectors,
+    /// The topmost operator is asked for columns.
+    by_vectors: bool,
+    /// Rows of either that are out.
     at: usize,
     wanted: u64,
     discards: bool,
@@ -184,7 +209,11 @@ impl Execution {
             1
         };
         Ok(Execution {
+            by_vectors: running
+                .as_ref()
+                .is_some_and(|running| running.gives_vectors()),
             running,
+            vectors: Vectors::new(),
             state: State::new(values, locals, subqueries, seed, held_bytes_max),
             batch,
             at: 0,
@@ -346,11 +375,15 @@ impl Execution {
         if let (Some(running), Mode::Profile) = (&mut self.running, self.prepared.mode()) {
             // The rows themselves are counted and dropped.
             loop {
-                let pulled = running.next(&mut cx, &mut self.batch)?;
+                let pulled = match self.by_vectors {
+                    true => running.next_vectors(&mut cx, &mut self.vectors)?,
+                    false => running.next(&mut cx, &mut self.batch)?,
+                };
                 if pulled != Pull::Yield {
                     delete_postponed(&mut cx)?;
                 }
                 self.batch.clear();
+                self.vectors.clear();
                 if pulled == Pull::End {
                     break;
                 }
@@ -366,15 +399,23 @@ impl Execution {
         }
         let columns = self.prepared.inner.columns.len();
         let result = loop {
-            while self.at < self.batch.len() && self.wanted > 0 {
-                if !self.discards {
-                    sink.row(&self.batch.row(self.at)[..columns], &cx.view)?;
+            // One of the two is empty.
+            let ready = self.batch.len() + self.vectors.len();
+            let until = usize::try_from(self.wanted)
+                .map_or(ready, |wanted| ready.min(self.at.saturating_add(wanted)));
+            if !self.discards && self.vectors.len() > 0 {
+                let given = self.vectors.columns();
+                sink.vectors(&given[..columns], self.at..until, &cx.view)?;
+            } else if !self.discards {
+                for at in self.at..until {
+                    sink.row(&self.batch.row(at)[..columns], &cx.view)?;
                 }
-                self.at += 1;
-                self.rows += 1;
-                self.wanted -= 1;
             }
-            if self.at < self.batch.len() {
+            let given = (until - self.at) as u64;
+            self.at = until;
+            self.rows += given;
+            self.wanted -= given;
+            if self.at < ready {
                 break Step::Rows;
             }
             let Some(running) = &mut self.running else {
@@ -383,11 +424,15 @@ impl Execution {
             };
             if self.at > 0 && cx.should_yield() {
                 self.batch.clear();
+                self.vectors.clear();
                 self.at = 0;
                 break Step::Yield;
             }
             self.at = 0;
-            let pulled = running.next(&mut cx, &mut self.batch)?;
+            let pulled = match self.by_vectors {
+                true => running.next_vectors(&mut cx, &mut self.vectors)?,
+                false => running.next(&mut cx, &mut self.batch)?,
+            };
             if pulled != Pull::Yield {
                 delete_postponed(&mut cx)?;
             }
@@ -395,10 +440,12 @@ impl Execution {
                 Pull::Rows => {}
                 Pull::Yield => {
                     self.batch.clear();
+                    self.vectors.clear();
                     break Step::Yield;
                 }
                 Pull::End => {
                     self.batch.clear();
+                    self.vectors.clear();
                     self.done = true;
                     self.running = None;
                     break Step::Done;

@@ -37,7 +37,7 @@ mod planner;
 pub mod temporal;
 
 pub use execution::{Demand, Execution, RowSink, Step, Summary};
-pub use operator::{Context, FileRead, Wait, write_error};
+pub use operator::{Context, FileRead, Vector, Wait, write_error};
 pub use plan::describe::{Measured, PlanTree};
 pub use planner::{Advice, AdviceKind, Division};
 pub use prepared::{Kind, Mode, Parameters, Prepared};

@@ -382,7 +382,7 @@ fn a_query_that_holds_too_much_is_stopped() {
     let db = Db::new();
     for text in [
         "UNWIND range(1, 100000) AS i WITH i ORDER BY -i RETURN count(i)",
-        "UNWIND range(1, 100000) AS i RETURN DISTINCT i",
+        "UNWIND range(1, 100000) AS i RETURN DISTINCT toString(i)",
         "UNWIND range(1, 100000) AS i RETURN i, count(*)",
         "UNWIND range(1, 100000) AS i RETURN collect(i)",
         "UNWIND range(1, 100000) AS i CREATE (:A {i: i})",

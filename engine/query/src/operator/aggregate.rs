@@ -1,4 +1,4 @@
-//! Operators that remember what they have seen: grouping and `DISTINCT`.
+//! Grouping.
 //!
 //! Groups are equal by equivalence (null is null, 1 is 1.0). Without keys there is one group even if there are no rows. Groups come out in the order in
 //! which their first rows came in.
@@ -196,70 +196,5 @@ impl Divided for Aggregate {
             }
         }
         Ok(true)
-    }
-}
-
-/// Drops rows whose first slots have been seen.
-pub struct Distinct {
-    slots: usize,
-    input: Running,
-    seen: SeenKeys,
-    begun: bool,
-    keep: Vec<bool>,
-    held: u64,
-}
-
-impl Distinct {
-    pub fn new(slots: u32, input: Running) -> Self {
-        Distinct {
-            slots: slots as usize,
-            input,
-            seen: SeenKeys::new(slots as usize),
-            begun: false,
-            keep: Vec::new(),
-            held: 0,
-        }
-    }
-
-    fn forget(&mut self, cx: &mut Context<'_>) {
-        self.seen.clear();
-        cx.release(std::mem::take(&mut self.held));
-    }
-}
-
-impl Operator for Distinct {
-    fn reset(&mut self, argument: &[Value]) {
-        self.input.reset(argument);
-        self.begun = false;
-    }
-
-    fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
-        if !std::mem::replace(&mut self.begun, true) {
-            // What a run that was given up held.
-            self.forget(cx);
-        }
-        loop {
-            if !pull_rows!(self.input, cx, out) {
-                self.forget(cx);
-                return Ok(Pull::End);
-            }
-            self.keep.clear();
-            let mut new = 0;
-            for row in out.rows() {
-                let is_new = self.seen.number(&row[..self.slots]).1;
-                new += u64::from(is_new);
-                self.keep.push(is_new);
-            }
-            let bytes = new * self.seen.key_bytes();
-            self.held += bytes;
-            cx.hold(bytes)?;
-            out.retain(&self.keep);
-            if !out.is_empty() {
-                return Ok(Pull::Rows);
-            }
-            if cx.should_yield() {
-                return Ok(Pull::Yield);
-            }
-        }
     }
 }

@@ -10,7 +10,7 @@ use quoit_cypher::error::Error;
 use quoit_graph::value::Value;
 
 use super::gather::{Gather, no_parts};
-use super::{Batch, Context, Divided, Operator, Pull, Running, operator};
+use super::{Batch, Context, Divided, Operator, Pull, Running, Vectors, operator};
 use crate::parallel::Part;
 use crate::plan::describe::Measured;
 use crate::plan::{Op, Plan};
@@ -32,12 +32,18 @@ impl Operator for Measure {
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         let begun = Instant::now();
         let pull = self.inner.next(cx, out);
-        let mut count = self.count.get();
-        count.time_with_inputs += begun.elapsed();
-        if let Ok(Pull::Rows) = pull {
-            count.rows += out.len() as u64;
-        }
-        self.count.set(count);
+        self.pulled(begun, &pull, out.len());
+        pull
+    }
+
+    fn gives_vectors(&self) -> bool {
+        self.inner.gives_vectors()
+    }
+
+    fn next_vectors(&mut self, cx: &mut Context<'_>, out: &mut Vectors) -> Result<Pull, Error> {
+        let begun = Instant::now();
+        let pull = self.inner.next_vectors(cx, out);
+        self.pulled(begun, &pull, out.len());
         pull
     }
 
@@ -48,6 +54,15 @@ impl Operator for Measure {
 }
 
 impl Measure {
+    fn pulled(&mut self, begun: Instant, pull: &Result<Pull, Error>, rows: usize) {
+        let mut count = self.count.get();
+        count.time_with_inputs += begun.elapsed();
+        if let Ok(Pull::Rows) = pull {
+            count.rows += rows as u64;
+        }
+        self.count.set(count);
+    }
+
     fn timed<T>(
         &mut self,
         body: impl FnOnce(&mut dyn Divided) -> Result<T, Error>,

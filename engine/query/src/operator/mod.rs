@@ -12,10 +12,12 @@ mod clock;
 mod columns;
 mod compute;
 mod context;
+mod distinct;
 mod expand;
 pub mod gather;
 mod in_transactions;
 mod index_scan;
+mod int_set;
 mod join;
 mod load;
 mod measure;
@@ -30,6 +32,7 @@ pub mod subquery;
 mod trail_count;
 mod update;
 mod var_expand;
+mod vectors;
 
 pub use batch::{BATCH_ROWS, Batch};
 pub(crate) use context::InnerTransaction;
@@ -39,6 +42,7 @@ pub use in_transactions::Wait;
 pub use load::FileRead;
 pub use measure::{Counts, build_measured, measured};
 pub use update::delete_postponed;
+pub use vectors::{Vector, Vectors};
 
 use quoit_cypher::error::Error;
 use quoit_graph::value::Value;
@@ -67,6 +71,21 @@ pub trait Operator {
     /// # Errors
     /// Whatever expressions, writes or budgets refuse; the operator must not be pulled again after that.
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error>;
+
+    /// Whether it can give its rows column by column, so that [`Operator::next_vectors`] may be called instead of `next`, from the first call on.
+    fn gives_vectors(&self) -> bool {
+        false
+    }
+
+    /// As [`Operator::next`], column by column. Only of an operator that gives vectors.
+    ///
+    /// # Errors
+    /// As [`Operator::next`].
+    fn next_vectors(&mut self, _: &mut Context<'_>, _: &mut Vectors) -> Result<Pull, Error> {
+        Err(Error::internal(
+            "columns are asked of an operator that gives rows",
+        ))
+    }
 
     /// This operator as one whose work several cores share, if it can be that.
     fn divided(&mut self) -> Option<&mut dyn Divided> {
@@ -107,6 +126,18 @@ macro_rules! pull_rows {
     };
 }
 pub(crate) use pull_rows;
+
+/// As [`pull_rows`], column by column.
+macro_rules! pull_vectors {
+    ($input:expr, $cx:expr, $batch:expr) => {
+        match $input.next_vectors($cx, $batch)? {
+            $crate::operator::Pull::Rows => true,
+            $crate::operator::Pull::Yield => return Ok($crate::operator::Pull::Yield),
+            $crate::operator::Pull::End => false,
+        }
+    };
+}
+pub(crate) use pull_vectors;
 
 /// Pulls the next input rows into `$rows` when those up to `$at` are used up; hands up what is gathered first. Rows that gave nothing are a place to
 /// yield, so that an input of any length does not hold up the step.
@@ -168,7 +199,7 @@ fn operator(op: &Op, inputs: Vec<Running>) -> Running {
         Op::ColumnAggregate(aggregate) => {
             Box::new(columns::ColumnAggregate::new(aggregate.clone(), input()))
         }
-        Op::Distinct(slots) => Box::new(aggregate::Distinct::new(*slots, input())),
+        Op::Distinct(slots) => Box::new(distinct::Distinct::new(*slots, input())),
         Op::Sort(sort) => Box::new(sort::Sort::new(sort.clone(), input())),
         Op::Skip(count) => Box::new(sort::Skip::new(count.clone(), input())),
         Op::Limit(count) => Box::new(sort::Limit::new(count.clone(), input())),

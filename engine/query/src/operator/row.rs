@@ -5,11 +5,13 @@ use std::rc::Rc;
 use quoit_cypher::error::{Detail, Error};
 use quoit_graph::value::Value;
 
-use super::{Batch, Context, Operator, Pull, Running, next_rows, pull_rows};
+use super::columns::read;
+use super::vectors::{Vector, Vectors};
+use super::{Batch, Context, Operator, Pull, Running, next_rows, pull_rows, pull_vectors};
 use crate::expression::elements::Elements;
 use crate::expression::evaluate::{evaluate, holds};
 use crate::expression::progress::Stop;
-use crate::expression::{Expr, Slot};
+use crate::expression::{Expr, NameRef, Slot, access};
 use crate::plan;
 
 /// Gives one row: nulls, or what the enclosing operator set.
@@ -133,6 +135,7 @@ pub struct Project {
     plan: Rc<plan::Project>,
     input: Running,
     rows: Batch,
+    vectors: Vectors,
 }
 
 impl Project {
@@ -141,6 +144,7 @@ impl Project {
             plan,
             input,
             rows: Batch::new(),
+            vectors: Vectors::new(),
         }
     }
 }
@@ -163,6 +167,59 @@ impl Operator for Project {
             }
         }
         Ok(Pull::Rows)
+    }
+
+    fn gives_vectors(&self) -> bool {
+        let is_of_columns = |item: &Expr| match item {
+            Expr::Slot(_) | Expr::Constant(_) | Expr::Parameter(_) => true,
+            Expr::Property(object, ..) => matches!(**object, Expr::Slot(_)),
+            _ => false,
+        };
+        self.plan.items.iter().all(is_of_columns) && self.input.gives_vectors()
+    }
+
+    fn next_vectors(&mut self, cx: &mut Context<'_>, out: &mut Vectors) -> Result<Pull, Error> {
+        out.clear();
+        if !pull_vectors!(self.input, cx, &mut self.vectors) {
+            return Ok(Pull::End);
+        }
+        let (old, rows) = (self.vectors.columns(), self.vectors.len());
+        let columns = out.begin(self.plan.width.get() as usize);
+        for (column, item) in columns.iter_mut().zip(&self.plan.items) {
+            match item {
+                Expr::Slot(slot) => column.clone_from(&old[*slot as usize]),
+                Expr::Property(object, key, _) if let Expr::Slot(slot) = **object => {
+                    property(&old[slot as usize], rows, key, cx, column)?;
+                }
+                same => *column = Vector::Constant(evaluate(same, cx, &[])?),
+            }
+        }
+        out.filled(rows);
+        Ok(Pull::Rows)
+    }
+}
+
+/// A property of each value of a column.
+fn property(
+    objects: &Vector,
+    rows: usize,
+    key: &NameRef,
+    cx: &Context<'_>,
+    out: &mut Vector,
+) -> Result<(), Error> {
+    match objects {
+        Vector::Vertices(vertices) => read::property(vertices, key, cx, out),
+        Vector::Constant(object) => {
+            *out = Vector::Constant(access::property(object, key, cx)?);
+            Ok(())
+        }
+        others => {
+            out.begin_ints();
+            for row in 0..rows {
+                out.push(access::property(&others.value(row), key, cx)?);
+            }
+            Ok(())
+        }
     }
 }
 

@@ -99,7 +99,7 @@ impl TrailCount {
             match cx.view.page(vertex.page()) {
                 Some(page) => {
                     for label in labels {
-                        page.keep_labelled(&mut slots, *label);
+                        slots = page.select_of(&slots, Some(*label)).bits();
                     }
                 }
                 None => slots = [0; PAGE_SLOTS / 64],

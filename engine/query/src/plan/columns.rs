@@ -34,8 +34,8 @@ pub enum ColumnTest {
     Text(StringOp, Expr),
 }
 
-/// Conditions of a scan: the same twice.
-#[derive(Clone, Debug)]
+/// Conditions on vertices that are looked at page by page: the same twice.
+#[derive(Clone, Debug, Default)]
 pub struct ScanFilter {
     /// For columns.
     pub conditions: Vec<ColumnFilter>,

@@ -269,12 +269,15 @@ fn operator(op: &Op) -> String {
                 false => "ExpandDistinct",
             };
             let labels = reach.labels.iter().map(|label| format!(" :{}", label.name));
+            let conditions = reach.filter.iter().map(|filter| filter.predicates.len());
+            let conditions = conditions.map(|count| format!(", {count} conditions"));
             format!(
-                "{name} (#{}){}(#{}{})",
+                "{name} (#{}){}(#{}{}){}",
                 reach.from,
                 hops.collect::<Vec<_>>().join("()"),
                 reach.to,
-                labels.collect::<String>()
+                labels.collect::<String>(),
+                conditions.collect::<String>()
             )
         }
         Op::TrailCount(count) => {

@@ -3,7 +3,7 @@
 
 use quoit_graph::Direction;
 
-use super::{Other, Width};
+use super::{Other, ScanFilter, Width};
 use crate::expression::{Expr, NameRef, Slot};
 
 /// See [`Op::Reach`].
@@ -19,6 +19,8 @@ pub struct Reach {
     pub segments: Vec<Segment>,
     /// Labels that the last vertex must have.
     pub labels: Vec<NameRef>,
+    /// What else it must be, asked of whole pages; not if it is bound.
+    pub filter: Option<ScanFilter>,
     /// Edges of the trail must differ from these too.
     pub excluded: Vec<Other>,
     /// Nothing of the rows is wanted: the vertices are found once for all of them, and their rows have nothing else.

@@ -13,9 +13,11 @@ use quoit_cypher::functions::Function;
 use quoit_graph::Direction;
 use smallvec::SmallVec;
 
-use super::trail_count;
+use super::{columns, trail_count};
 use crate::expression::{Expr, LabelTest, NameRef, PathPart, Slot, SubqueryKind};
-use crate::plan::{Aggregate, Expand, Op, Other, Plan, Reach, Segment, VarExpand, Width};
+use crate::plan::{
+    Aggregate, Expand, Op, Other, Plan, Reach, ScanFilter, Segment, VarExpand, Width,
+};
 
 /// Most edges of a trail that is followed level by level.
 const STAGES_MAX: u64 = 16;
@@ -435,6 +437,7 @@ impl<'a> Frame<'a> {
                 .map(|((_, link), conditions)| link.segment(conditions))
                 .collect(),
             labels: Vec::new(),
+            filter: None,
             excluded,
             shared: false,
             width: Width::default(),
@@ -473,7 +476,7 @@ fn replace(operators: &mut Vec<Plan>, chain: Chain, width: &Width) {
     } = chain;
     let last = *places.last().expect("a chain has an expansion");
     reach.width = width.clone();
-    // Labels of the last vertex are asked with it.
+    // What can be asked of the last vertex a page at a time is asked with it.
     let mut done = asked;
     if !reach.into {
         for place in (0..last).rev() {
@@ -483,6 +486,11 @@ fn replace(operators: &mut Vec<Plan>, chain: Chain, width: &Width) {
             for (number, predicate) in predicates.iter().enumerate() {
                 if let Some(labels) = labels_of(predicate, reach.to) {
                     reach.labels.extend(labels);
+                    done.push((place, number));
+                } else if let Some(condition) = columns::condition(predicate, reach.to) {
+                    let filter = reach.filter.get_or_insert_with(ScanFilter::default);
+                    filter.conditions.push(condition);
+                    filter.predicates.push(predicate.clone());
                     done.push((place, number));
                 }
             }
@@ -554,6 +562,7 @@ fn share(operators: &mut [Plan], wanted: &Slots) {
         shared: true,
         segments: reach.segments.iter().map(Segment::copy).collect(),
         labels: reach.labels.clone(),
+        filter: reach.filter.clone(),
         excluded: Vec::new(),
         width: reach.width.clone(),
         ..**reach

@@ -1,6 +1,6 @@
 //! Rows: from the engine's values to records in the send buffer.
 //!
-//! Owns [`Records`], the sink of one stream. Called by the query engine, a row at a time, within an epoch. What always
+//! Owns [`Records`], the sink of one stream. Called by the query engine, a row or a batch of columns at a time, within an epoch. What always
 //! holds: nothing is gathered between storage and buffer; a record is whole or not there at all; what a client cannot
 //! read (bytes before Bolt 5) is an error for its query, not a broken stream.
 
@@ -11,9 +11,10 @@ use quoit_graph::value::{Edge, Path, Value, ValueRef};
 use quoit_protocol::SendBuffer;
 use quoit_protocol::packstream::{MapWriter, Packer};
 use quoit_protocol::structure;
-use quoit_query::RowSink;
+use quoit_query::{RowSink, Vector};
 use smallvec::SmallVec;
 use std::cell::Cell;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A buffer with this much is sent before more rows are produced, in bytes.
@@ -38,6 +39,31 @@ impl RowSink for Records<'_> {
         }
         message.finish();
         self.rows += 1;
+        if self.out.len() >= SEND_BYTES {
+            self.full.set(true);
+        }
+        Ok(())
+    }
+
+    fn vectors(
+        &mut self,
+        columns: &[Vector],
+        rows: Range<usize>,
+        view: &View<'_>,
+    ) -> Result<(), Error> {
+        for at in rows {
+            let mut message = self.out.record(columns.len());
+            for column in columns {
+                match column {
+                    Vector::Ints(ints) => message.int(ints[at]),
+                    Vector::Vertices(vertices) => write_vertex(&mut message, vertices[at], view)?,
+                    Vector::Constant(value) => write(&mut message, value, view)?,
+                    Vector::Values(values) => write(&mut message, &values[at], view)?,
+                }
+            }
+            message.finish();
+            self.rows += 1;
+        }
         if self.out.len() >= SEND_BYTES {
             self.full.set(true);
         }

@@ -15,6 +15,7 @@ pub struct VertexSet {
     places: Vec<u32>,
     pages: Vec<PageId>,
     bits: Vec<PageBits>,
+    len: usize,
 }
 
 impl VertexSet {
@@ -23,6 +24,11 @@ impl VertexSet {
         (self.places.capacity() * 4
             + self.pages.capacity() * 4
             + self.bits.capacity() * size_of::<PageBits>()) as u64
+    }
+
+    /// How many vertices it has.
+    pub fn len(&self) -> usize {
+        self.len
     }
 
     /// Adds a vertex; whether it is new.
@@ -36,6 +42,7 @@ impl VertexSet {
         let bit = 1 << (vertex.slot() % 64);
         let is_new = *word & bit == 0;
         *word |= bit;
+        self.len += usize::from(is_new);
         is_new
     }
 
@@ -68,12 +75,17 @@ impl VertexSet {
             self.places[page.0 as usize] = 0;
         }
         self.bits.clear();
+        self.len = 0;
     }
 
     /// Takes the vertices of one page out, if there are any: the pages in no order.
     pub fn pop_page(&mut self) -> Option<(PageId, PageBits)> {
         let (page, bits) = (self.pages.pop()?, self.bits.pop()?);
         self.places[page.0 as usize] = 0;
+        self.len -= bits
+            .iter()
+            .map(|word| word.count_ones() as usize)
+            .sum::<usize>();
         Some((page, bits))
     }
 }
@@ -107,12 +119,14 @@ mod tests {
         set.insert(VertexId(1));
         set.insert(far);
         set.insert(VertexId(900));
+        assert_eq!(set.len(), 3);
         let mut all = Vec::new();
         while let Some((page, bits)) = set.pop_page() {
             all.extend(slots(&bits).map(|slot| VertexId::new(page, slot)));
         }
         all.sort_unstable();
         assert_eq!(all, [VertexId(1), VertexId(900), far]);
+        assert_eq!(set.len(), 0);
         assert!(!set.contains(far) && set.insert(far));
     }
 }
