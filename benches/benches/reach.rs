@@ -116,10 +116,10 @@ impl Loaded {
 }
 
 /// The least time of several rounds over all starts, and what one round gave.
-fn least(starts: &[u32], mut one: impl FnMut(u32) -> u64) -> (Duration, u64) {
+fn least(starts: &[u32], rounds: usize, mut one: impl FnMut(u32) -> u64) -> (Duration, u64) {
     let mut least = Duration::MAX;
     let mut rows = 0;
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let begun = Instant::now();
         rows = starts.iter().map(|&start| one(start)).sum();
         least = least.min(begun.elapsed());
@@ -141,6 +141,7 @@ fn main() {
     let micros = |time: Duration| time.as_secs_f64() * 1e6 / starts.len() as f64;
     // Only what is named.
     let named = std::env::args().skip(1).find(|text| text != "--bench");
+    let rounds = named.as_ref().map_or(ROUNDS, |_| 10 * ROUNDS);
     let is_asked = |row: &str| {
         named
             .as_ref()
@@ -155,7 +156,7 @@ fn main() {
             "MATCH (s:User {{id: $id}}){}-->(n:User)",
             "-->()".repeat(hops - 1)
         );
-        let (arrays, reached) = least(&starts, |start| {
+        let (arrays, reached) = least(&starts, rounds, |start| {
             levels.search(&csr, start, hops, &mut seen).len() as u64
         });
         for (what, is_filtered) in [
@@ -168,7 +169,9 @@ fn main() {
                 continue;
             }
             let prepared = loaded.prepare(&format!("{pattern} {what}"));
-            let (time, rows) = least(&starts, |start| loaded.run(&prepared, i64::from(start)));
+            let (time, rows) = least(&starts, rounds, |start| {
+                loaded.run(&prepared, i64::from(start))
+            });
             // Trails reach a little less than walks.
             assert!(
                 is_filtered || (rows <= reached && rows * 10 >= reached * 9),
@@ -198,7 +201,9 @@ fn main() {
             continue;
         }
         let prepared = loaded.prepare(what);
-        let (time, rows) = least(&starts, |start| loaded.run(&prepared, i64::from(start)));
+        let (time, rows) = least(&starts, rounds, |start| {
+            loaded.run(&prepared, i64::from(start))
+        });
         println!(
             "{what:70} {:>9} rows {:>11.1} µs",
             rows / starts.len() as u64,

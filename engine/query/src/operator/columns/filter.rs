@@ -243,7 +243,7 @@ impl Test {
             ColumnValues::None => {}
             ColumnValues::Ints(base, offsets) => match self.range() {
                 Some(range) => {
-                    let within = and(&within(base, offsets, range), &column.settled);
+                    let within = within(base, offsets, range, &column.settled);
                     verdict.add(&within, Some(true));
                     verdict.add(&less(&column.settled, &within), Some(false));
                 }
@@ -328,8 +328,13 @@ impl Known {
     }
 }
 
-/// The slots whose integer lies in a range, bounds included.
-fn within(base: i64, offsets: Offsets<'_>, (least, most): (i128, i128)) -> SlotBits {
+/// Those of some slots whose integer lies in a range, bounds included.
+fn within(
+    base: i64,
+    offsets: Offsets<'_>,
+    (least, most): (i128, i128),
+    slots: &SlotBits,
+) -> SlotBits {
     let offset = |bound: i128| bound.saturating_sub(i128::from(base));
     let (least, most) = (offset(least), offset(most));
     if most < 0 || least > i128::from(u64::MAX) {
@@ -345,25 +350,40 @@ fn within(base: i64, offsets: Offsets<'_>, (least, most): (i128, i128)) -> SlotB
                     $offsets,
                     least,
                     <$type>::try_from(most).unwrap_or(<$type>::MAX),
+                    slots,
                 ),
                 Err(_) => NONE,
             }
         };
     }
     match offsets {
-        Offsets::Equal if least == 0 => [u64::MAX; super::SLOTS / 64],
+        Offsets::Equal if least == 0 => *slots,
         Offsets::Equal => NONE,
         Offsets::U8(offsets) => narrow!(offsets, u8),
         Offsets::U16(offsets) => narrow!(offsets, u16),
         Offsets::U32(offsets) => narrow!(offsets, u32),
-        Offsets::U64(offsets) => between(offsets, least, most),
+        Offsets::U64(offsets) => between(offsets, least, most, slots),
     }
 }
 
-/// The slots whose number lies between two, these included.
-fn between<T: PartialOrd + Copy>(numbers: &[T], least: T, most: T) -> SlotBits {
+/// So many slots of 64 are looked at one by one.
+const FEW: u32 = 8;
+
+/// Those of some slots whose number lies between two, these included.
+fn between<T: PartialOrd + Copy>(numbers: &[T], least: T, most: T, slots: &SlotBits) -> SlotBits {
     let mut bits = NONE;
-    for (word, chunk) in bits.iter_mut().zip(numbers.chunks(64)) {
+    for ((word, chunk), asked) in bits.iter_mut().zip(numbers.chunks(64)).zip(slots) {
+        if asked.count_ones() <= FEW {
+            let mut left = *asked;
+            while left != 0 {
+                let at = left.trailing_zeros();
+                if let Some(number) = chunk.get(at as usize) {
+                    *word |= u64::from((*number >= least) & (*number <= most)) << at;
+                }
+                left &= left - 1;
+            }
+            continue;
+        }
         // A byte each, in a loop that the compiler makes wide, and then their lowest bits side by side.
         let mut flags = [0u8; 64];
         for (flag, number) in flags.iter_mut().zip(chunk) {
@@ -373,6 +393,7 @@ fn between<T: PartialOrd + Copy>(numbers: &[T], least: T, most: T) -> SlotBits {
             let gathered = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
             *word |= gathered << (8 * at);
         }
+        *word &= asked;
     }
     bits
 }
@@ -392,11 +413,16 @@ mod tests {
                 })
                 .collect();
             for (least, most) in [(0, 255), (17, 17), (3, 200), (200, 3), (255, 255)] {
-                let found: Vec<usize> = each_slot(&between(&numbers, least, most)).collect();
-                let expected: Vec<usize> = (0..len)
-                    .filter(|at| (least..=most).contains(&numbers[*at]))
-                    .collect();
-                assert_eq!(found, expected, "{len} {least} {most}");
+                for asked in [u64::MAX, 0x8000_0001_0000_0010, 0x5555_5555_5555_5555] {
+                    let slots = [asked; super::super::SLOTS / 64];
+                    let bits = between(&numbers, least, most, &slots);
+                    let found: Vec<usize> = each_slot(&bits).collect();
+                    let expected: Vec<usize> = (0..len)
+                        .filter(|at| (least..=most).contains(&numbers[*at]))
+                        .filter(|at| asked >> (at % 64) & 1 == 1)
+                        .collect();
+                    assert_eq!(found, expected, "{len} {least} {most} {asked:x}");
+                }
             }
         }
     }
@@ -404,6 +430,9 @@ mod tests {
     #[test]
     fn bounds_that_no_offset_can_reach_are_no_bounds_or_leave_nothing() {
         let all = |bits: SlotBits| each_slot(&bits).count();
+        let within = |base, offsets, range| {
+            within(base, offsets, range, &[u64::MAX; super::super::SLOTS / 64])
+        };
         let offsets = Offsets::U8(&[0, 255]);
         for base in [i64::MIN, -1, 0, i64::MAX - 255] {
             let low = i128::from(base);

@@ -34,6 +34,8 @@ use vertex_set::slots;
 const VERTICES_PER_LOOK: usize = 256;
 /// The same to begin with, where the first vertices found may be all that is asked for.
 const FIRST_VERTICES: usize = 4;
+/// Vertices that are handed out first where the rows share one walk: as many as make a batch.
+const FIRST_PORTION: usize = VECTOR_ROWS;
 
 /// How far the search went.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -134,8 +136,8 @@ pub struct Reach {
     found: VertexSet,
     /// What is found is being given out, all of it before the walk goes on.
     emptying: bool,
-    /// How many have been found by the walk and given out.
-    given: usize,
+    /// So many are found before any is given out: as many as have been.
+    portion: usize,
     asked: Asked,
     /// Those of them whose page has been looked at.
     ready: Vec<VertexId>,
@@ -159,7 +161,7 @@ impl Reach {
             gathered: false,
             found: VertexSet::default(),
             emptying: false,
-            given: 0,
+            portion: 0,
             asked: Asked::default(),
             ready: Vec::new(),
             held: 0,
@@ -192,7 +194,10 @@ impl Reach {
     fn begin_at_starts(&mut self, excluded: EdgeIds, cx: &Context<'_>) {
         self.begun = true;
         self.over = false;
-        self.given = 0;
+        self.portion = match self.plan.shared {
+            true => FIRST_PORTION,
+            false => 0,
+        };
         match &mut self.walk {
             Walk::Levels(levels) => levels.begin(&self.starts, excluded, cx),
             Walk::Nearest(nearest) => nearest.begin(&self.starts, excluded, cx),
@@ -339,8 +344,8 @@ impl Reach {
                 return Ok(None);
             }
             self.go_on(cx)?;
-            if self.over || self.found.len() >= self.given {
-                self.given += self.found.len();
+            if self.over || self.found.len() >= self.portion {
+                self.portion += self.found.len();
                 self.emptying = true;
             }
             if cx.should_yield() {
