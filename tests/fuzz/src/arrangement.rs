@@ -1,13 +1,18 @@
 //! One graph in several arrangements: what differs between them must not be seen in an answer.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Waker;
 
 use quoit_cypher::error::Error;
 use quoit_graph::door::NullJournal;
 use quoit_graph::value::Value;
 use quoit_graph::{Access, Core, Graph, GraphConfig, Isolation, Txn, View};
-use quoit_query::{Demand, Execution, Parameters, QueryCore, QueryOptions, RowSink, Step};
+use quoit_query::parallel::{Crew, Helper, Offer, Turn};
+use quoit_query::{
+    Demand, Division, Execution, Parameters, QueryCore, QueryOptions, RowSink, Step,
+};
 
 use crate::graph::{KEYS, LABELS};
 
@@ -26,6 +31,76 @@ pub struct Arrangement {
     core: Core,
     engine: QueryCore,
     drive: Drive,
+    mates: Option<Mates>,
+}
+
+/// Turns that helpers whose leader has gone may take until they have ended.
+const LAST_TURNS: usize = 100;
+
+/// The cores that help the one that answers. All take their turns on one thread, so that a seed shows the same again.
+struct Mates {
+    cores: Vec<(Core, QueryCore)>,
+    offers: Rc<Offers>,
+    crew: Rc<dyn Crew>,
+    /// Helpers that have begun.
+    begun: Cell<usize>,
+}
+
+/// What has been offered and not been taken up.
+struct Offers {
+    cores: u16,
+    made: RefCell<Vec<(u16, Offer)>>,
+}
+
+impl Crew for Offers {
+    fn core(&self) -> u16 {
+        0
+    }
+
+    fn cores(&self) -> u16 {
+        self.cores
+    }
+
+    fn offer(&self, core: u16, offer: Offer) {
+        self.made.borrow_mut().push((core, offer));
+    }
+
+    // Whoever waits is looked at in every round.
+    fn waker(&self) -> Waker {
+        Waker::noop().clone()
+    }
+}
+
+impl Mates {
+    fn new(graph: &Arc<Graph>, cores: u16, options: QueryOptions) -> Mates {
+        let offers = Rc::new(Offers {
+            cores,
+            made: RefCell::default(),
+        });
+        Mates {
+            cores: (1..cores)
+                .map(|core| (graph.core(core), QueryCore::new(options)))
+                .collect(),
+            crew: offers.clone(),
+            offers,
+            begun: Cell::new(0),
+        }
+    }
+
+    /// A turn of each helper, as short as can be; those that are offered work begin first.
+    fn turns(&self, helpers: &mut Vec<(u16, Helper)>) {
+        for (number, offer) in self.offers.made.take() {
+            let (core, engine) = &self.cores[usize::from(number) - 1];
+            let helper = Helper::begin(offer, engine, core, Waker::noop().clone());
+            self.begun
+                .set(self.begun.get() + usize::from(helper.is_some()));
+            helpers.extend(helper.map(|helper| (number, helper)));
+        }
+        helpers.retain_mut(|(number, helper)| {
+            let (core, _) = &self.cores[usize::from(*number) - 1];
+            !helper.may_go_on() || helper.turn(core, &|| true) != Turn::Done
+        });
+    }
 }
 
 #[derive(Default)]
@@ -40,9 +115,10 @@ impl RowSink for Rows {
 
 impl Arrangement {
     fn new(name: &'static str, shards: u16, drive: Drive, options: QueryOptions) -> Arrangement {
+        let cores = options.division.cores;
         let graph = Graph::new(GraphConfig {
             shards,
-            cores: 1,
+            cores,
             journal: Arc::new(NullJournal::default()),
         });
         Arrangement {
@@ -50,6 +126,7 @@ impl Arrangement {
             core: graph.core(0),
             engine: QueryCore::new(options),
             drive,
+            mates: (cores > 1).then(|| Mates::new(&graph, cores, options)),
         }
     }
 
@@ -57,6 +134,14 @@ impl Arrangement {
     pub fn all(statements: &[String]) -> Vec<Arrangement> {
         let plain = QueryOptions {
             plain: true,
+            ..QueryOptions::default()
+        };
+        // Whatever can be divided is.
+        let divided = |cores| QueryOptions {
+            division: Division {
+                cores,
+                rows_min: 0.0,
+            },
             ..QueryOptions::default()
         };
         let arrangements = vec![
@@ -75,6 +160,13 @@ impl Arrangement {
                 Drive::Bit,
                 QueryOptions::default(),
             ),
+            Arrangement::new("two cores, bit by bit", 2, Drive::Bit, divided(2)),
+            Arrangement::new(
+                "four cores, five shards and indexes, bit by bit",
+                5,
+                Drive::Bit,
+                divided(4),
+            ),
         ];
         for arrangement in &arrangements {
             for statement in statements {
@@ -85,6 +177,11 @@ impl Arrangement {
             }
         }
         arrangements
+    }
+
+    /// How often another core has helped.
+    pub fn helped(&self) -> usize {
+        self.mates.as_ref().map_or(0, |mates| mates.begun.get())
     }
 
     fn index(&self) {
@@ -128,6 +225,10 @@ impl Arrangement {
             false => self.core.begin(Access::Read, Isolation::Snapshot),
         };
         let mut execution = Execution::new(prepared, &Parameters::new())?;
+        if let Some(mates) = &self.mates {
+            execution.on_all_cores(text, &mates.crew);
+        }
+        let mut helpers = Vec::new();
         let (mut rows, asked) = (Rows::default(), Cell::new(0_u32));
         let should_yield = || {
             asked.set(asked.get() + 1);
@@ -145,6 +246,16 @@ impl Arrangement {
                 Step::Yield => {}
                 Step::Waits(wait) => panic!("{text}: no inner transaction is generated: {wait:?}"),
             }
+            if let Some(mates) = &self.mates {
+                mates.turns(&mut helpers);
+            }
+        }
+        drop(execution);
+        if let Some(mates) = &self.mates {
+            for _ in 0..LAST_TURNS {
+                mates.turns(&mut helpers);
+            }
+            assert!(helpers.is_empty(), "{text}: a helper does not end");
         }
         Ok((rows.0, txn))
     }
