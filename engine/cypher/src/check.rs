@@ -106,6 +106,8 @@ pub struct ProcedureSignature {
     pub name: Name,
     /// Names and types of its inputs.
     pub inputs: Vec<(Name, ValueType)>,
+    /// So many of the last inputs may be left out; they are null then.
+    pub optional: usize,
     /// Names and types of its outputs; none for a procedure that only acts.
     pub outputs: Vec<(Name, ValueType)>,
     /// True if it changes data.

@@ -72,6 +72,7 @@ functions! {
     Values "values" Scalar 1..=1,
     Properties "properties" Scalar 1..=1,
     PropertySize "propertySize" Scalar 2..=2,
+    AnyProperty "apoc.any.property" Scalar 2..=2,
     StartNode "startNode" Scalar 1..=1,
     EndNode "endNode" Scalar 1..=1,
     Degree "degree" Scalar 1..=1,

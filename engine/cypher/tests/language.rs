@@ -206,7 +206,7 @@ fn admin_statements_are_told_apart() {
         AdminStatement::Show(ShowKind::Indexes)
     );
     assert_eq!(
-        admin("SHOW CONSTRAINTS"),
+        admin("SHOW CONSTRAINT INFO"),
         AdminStatement::Show(ShowKind::Constraints)
     );
     assert_eq!(
@@ -230,7 +230,7 @@ fn admin_statements_are_told_apart() {
         "SET PASSWORD FOR u TO 'p'",
         "GRANT MATCH, CREATE ON LABELS :A TO u",
         "REVOKE ALL PRIVILEGES FROM u",
-        "SHOW INDEXES",
+        "SHOW INDEX INFO",
         "SHOW CONSTRAINT INFO",
         "SHOW PRIVILEGES FOR u",
         "CREATE TRIGGER t ON () CREATE AFTER COMMIT EXECUTE UNWIND createdVertices AS v SET v.x = 1",

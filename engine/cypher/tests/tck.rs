@@ -63,6 +63,7 @@ fn signature(text: &str) -> ProcedureSignature {
         name: name.trim().into(),
         inputs: fields(inputs),
         outputs: fields(outputs),
+        optional: 0,
         writes: false,
     }
 }

@@ -43,4 +43,4 @@ pub use planner::{Advice, AdviceKind, Division};
 pub use prepared::{Kind, Mode, Parameters, Prepared};
 pub use procedure::{Field, FieldType, Procedure, Progress, Run};
 pub use query_core::{QueryCore, QueryOptions};
-pub use schema::Notice;
+pub use schema::{Notice, constraint_row, index_row};

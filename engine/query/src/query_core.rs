@@ -302,6 +302,7 @@ fn signature(procedure: &Procedure) -> ProcedureSignature {
     ProcedureSignature {
         name: Box::from(&*procedure.name),
         inputs: fields(&procedure.inputs),
+        optional: procedure.optional,
         outputs: fields(&procedure.outputs),
         writes: false,
     }

@@ -342,10 +342,20 @@ fn indexes_are_listed_as_neo4j_lists_them() {
             .collect()
     };
     assert_eq!(
-        columns("SHOW INDEXES WHERE name = 'one'")[..3],
-        ["id", "name", "state"]
+        columns("SHOW INDEXES WHERE name = 'one'")[..7],
+        [
+            "index type",
+            "label",
+            "property",
+            "count",
+            "id",
+            "name",
+            "state"
+        ]
     );
-    assert_eq!(columns("SHOW RANGE INDEXES").len(), 12);
+    assert_eq!(columns("SHOW RANGE INDEXES").len(), 16);
+    assert_eq!(columns("SHOW INDEXES").len(), 16);
+    assert_eq!(columns("SHOW CONSTRAINTS").len(), 11);
     assert_eq!(db.run("SHOW INDEXES WHERE name = 'one'").len(), 1);
     // A literal is no part of the plan that is kept.
     assert_eq!(db.run("SHOW INDEXES WHERE name = 'three'").len(), 0);
@@ -357,7 +367,7 @@ fn indexes_are_listed_as_neo4j_lists_them() {
     let error = db.error("SHOW INDEXES YIELD nothing");
     assert!(error.message().contains("`nothing`"), "{error:?}");
     assert!(error.span().is_some());
-    for memgraphs in ["SHOW INDEXES", "SHOW INDEX INFO", "SHOW CONSTRAINTS"] {
+    for memgraphs in ["SHOW INDEX INFO", "SHOW CONSTRAINT INFO"] {
         let prepared = db.engine.prepare(memgraphs, &db.core).unwrap();
         assert_eq!(prepared.kind(), Kind::Admin, "{memgraphs}");
     }

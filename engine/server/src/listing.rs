@@ -1,4 +1,5 @@
-//! `SHOW TRANSACTIONS`, `SHOW DATABASES` and `SHOW SETTINGS` as Neo4j has them: with `YIELD` or `WHERE`.
+//! `SHOW TRANSACTIONS`, `SHOW DATABASES` and `SHOW SETTINGS` as Neo4j has them, with `YIELD` or `WHERE`; Neo4j 4's procedures about the
+//! server, which its tools still call.
 //!
 //! Owns the procedures that such a statement is a query over, in Neo4j's columns. Called once a core at start, which registers them. What
 //! always holds: a call waits for nothing; where it needs other cores' answers it yields until they are there.
@@ -18,6 +19,7 @@ use std::rc::{Rc, Weak};
 
 /// Makes the statements' procedures callable on this core.
 pub(crate) fn register(node: &Rc<Node>) {
+    register_facts(node);
     // The node owns the engine, which owns its procedures.
     let of_transactions = Rc::downgrade(node);
     node.queries.register(Procedure::stepwise(
@@ -52,6 +54,53 @@ pub(crate) fn register(node: &Rc<Node>) {
             Ok(rows.into_iter().map(row).collect())
         },
     ));
+}
+
+/// Makes callable what Neo4j's tools ask about the server.
+fn register_facts(node: &Rc<Node>) {
+    let text = |name| Field::new(name, FieldType::String);
+    let settings = |name: &str| {
+        let node = Rc::downgrade(node);
+        let outputs = vec![
+            text("name"),
+            text("description"),
+            text("value"),
+            Field::new("dynamic", FieldType::Boolean),
+        ];
+        Procedure::new(name, Vec::new(), outputs, move |args, _| {
+            let wanted = match args.first() {
+                Some(Value::String(wanted)) => wanted.to_lowercase(),
+                _ => String::new(),
+            };
+            let row = |[name, _, current, description]: [Value; 4]| {
+                let is_wanted =
+                    matches!(&name, Value::String(name) if name.contains(wanted.as_str()));
+                is_wanted.then(|| vec![name, description, current, Value::Bool(false)])
+            };
+            let rows = admin::config_rows(&*upgrade(&node)?);
+            Ok(rows.into_iter().filter_map(row).collect())
+        })
+    };
+    let listed = settings("dbms.listConfig").taking_at_most(vec![text("searchString")]);
+    let listed = listed.described("The options that the server was started with.");
+    node.queries.register(listed);
+    let for_clients = settings("dbms.clientConfig");
+    let for_clients = for_clients.described("The options that the server was started with.");
+    node.queries.register(for_clients);
+    let flags = Field::new("flags", FieldType::List);
+    let roles = Field::new("roles", FieldType::List);
+    let user = Procedure::new(
+        "dbms.showCurrentUser",
+        Vec::new(),
+        vec![text("username"), roles, flags],
+        |_, _| {
+            // There are no users: everyone is the same nameless one, as in Neo4j without authentication.
+            let nothing = || Value::list(Vec::new());
+            Ok(vec![vec![Value::string(""), nothing(), nothing()]])
+        },
+    );
+    let user = user.described("Who the connection has logged in as.");
+    node.queries.register(user);
 }
 
 fn outputs(shown: &Shown) -> Vec<Field> {

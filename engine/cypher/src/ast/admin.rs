@@ -289,11 +289,11 @@ pub enum TransactionState {
 /// What a `SHOW` without arguments shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShowKind {
-    /// `SHOW INDEX INFO`, `SHOW INDEXES`.
+    /// `SHOW INDEX INFO`.
     Indexes,
     /// `SHOW VECTOR INDEX INFO`.
     VectorIndexes,
-    /// `SHOW CONSTRAINT INFO`, `SHOW CONSTRAINTS`.
+    /// `SHOW CONSTRAINT INFO`.
     Constraints,
     /// `SHOW STORAGE INFO`.
     StorageInfo,

@@ -15,10 +15,15 @@ pub struct Shown {
     pub default_columns: usize,
 }
 
-/// `SHOW INDEXES YIELD ...`, in Neo4j's columns; without a kind, `YIELD` or `WHERE` the statement is Memgraph's.
+/// `SHOW INDEXES`: Memgraph's columns, then Neo4j's, since tools of both send it and read columns by name. `SHOW INDEX INFO` has
+/// Memgraph's alone.
 pub const INDEXES: Shown = Shown {
     procedure: "SHOW INDEXES",
     columns: &[
+        "index type",
+        "label",
+        "property",
+        "count",
         "id",
         "name",
         "state",
@@ -32,23 +37,26 @@ pub const INDEXES: Shown = Shown {
         "lastRead",
         "readCount",
     ],
-    default_columns: 12,
+    default_columns: 16,
 };
 
-/// `SHOW CONSTRAINTS YIELD ...`, in Neo4j's columns; without a kind, `YIELD` or `WHERE` the statement is Memgraph's.
+/// `SHOW CONSTRAINTS`: Memgraph's columns, then Neo4j's, as [`INDEXES`]; `properties`, which both have, is a list, as Neo4j's always is.
 pub const CONSTRAINTS: Shown = Shown {
     procedure: "SHOW CONSTRAINTS",
     columns: &[
+        "constraint type",
+        "label",
+        "properties",
+        "data_type",
         "id",
         "name",
         "type",
         "entityType",
         "labelsOrTypes",
-        "properties",
         "ownedIndex",
         "propertyType",
     ],
-    default_columns: 8,
+    default_columns: 11,
 };
 
 /// `SHOW FUNCTIONS`, in Neo4j's columns.

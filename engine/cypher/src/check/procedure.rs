@@ -47,6 +47,8 @@ impl Checker<'_> {
         signature: &ProcedureSignature,
     ) -> Result<()> {
         let span = call.name_span;
+        let most = signature.inputs.len();
+        let least = most.saturating_sub(signature.optional);
         let args = match &mut call.args {
             Some(args) => args,
             None if call.standalone => {
@@ -54,8 +56,8 @@ impl Checker<'_> {
                 let named = |(name, _): &(Name, ValueType)| {
                     Expr::new(ExprKind::Parameter(name.clone()), span)
                 };
-                call.args
-                    .insert(signature.inputs.iter().map(named).collect())
+                let needed = &signature.inputs[..least];
+                call.args.insert(needed.iter().map(named).collect())
             }
             None => {
                 let message = format!(
@@ -69,11 +71,14 @@ impl Checker<'_> {
                 ));
             }
         };
-        if args.len() != signature.inputs.len() {
+        if args.len() < least || args.len() > most {
+            let takes = match least == most {
+                true => most.to_string(),
+                false => format!("{least} to {most}"),
+            };
             let message = format!(
-                "`{}` takes {} arguments, {} were given",
+                "`{}` takes {takes} arguments, {} were given",
                 call.name,
-                signature.inputs.len(),
                 args.len()
             );
             return Err(Error::syntax(
@@ -82,6 +87,12 @@ impl Checker<'_> {
                 message,
             ));
         }
+        let left_out = Literal {
+            value: LiteralValue::Null,
+            extracted: None,
+        };
+        let left_out = Expr::new(ExprKind::Literal(left_out), span);
+        args.resize(most, left_out);
         for (arg, (name, wanted)) in args.iter_mut().zip(&signature.inputs) {
             let given = self.expression(arg, Place::VALUE)?;
             if !fits(given, *wanted) {

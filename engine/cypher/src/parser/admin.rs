@@ -401,12 +401,9 @@ fn drop(input: Input<'_>) -> Parsed<'_, AdminStatement> {
 
 /// Everything that `SHOW` shows without arguments. A longer form stands before a shorter one that begins like it.
 const SHOWN: &[(&[&str], ShowKind)] = &[
-    (&["INDEXES"], ShowKind::Indexes),
     (&["INDEX", "INFO"], ShowKind::Indexes),
-    (&["INDEX"], ShowKind::Indexes),
     (&["VECTOR", "INDEX", "INFO"], ShowKind::VectorIndexes),
     (&["VECTOR", "INDEXES"], ShowKind::VectorIndexes),
-    (&["CONSTRAINTS"], ShowKind::Constraints),
     (&["CONSTRAINT", "INFO"], ShowKind::Constraints),
     (&["STORAGE", "INFO"], ShowKind::StorageInfo),
     (&["BUILD", "INFO"], ShowKind::BuildInfo),

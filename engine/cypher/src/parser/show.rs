@@ -3,7 +3,7 @@
 //!
 //! Such a statement is a call of the procedure that lists what is shown, with what follows. So conditions, order and results are those
 //! of every query, and rows are made as they are fetched. What Memgraph has in columns of its own is an admin statement without any of
-//! Neo4j's words.
+//! Neo4j's words, or with `INFO`.
 
 use nom::Parser;
 use nom::branch::alt;
@@ -65,7 +65,7 @@ fn shown_indexes(input: Input<'_>) -> Parsed<'_, Listing> {
     let asked = Listing {
         shown: &show::INDEXES,
         kinds: Some(kinds.unwrap_or_default()),
-        is_query: kinds.is_some(),
+        is_query: !rest.is_word(0, "INFO"),
     };
     Ok((rest, asked))
 }
@@ -148,7 +148,7 @@ fn shown_constraints(input: Input<'_>) -> Parsed<'_, Listing> {
     let asked = Listing {
         shown: &show::CONSTRAINTS,
         kinds: Some(kinds.unwrap_or_default()),
-        is_query: kinds.is_some(),
+        is_query: !rest.is_word(0, "INFO"),
     };
     Ok((rest, asked))
 }

@@ -65,7 +65,7 @@ impl Filling {
         }
     }
 
-    pub(super) fn item(&self) -> &Arc<Item> {
+    pub(crate) fn item(&self) -> &Arc<Item> {
         &self.item
     }
 

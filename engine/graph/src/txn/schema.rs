@@ -10,7 +10,7 @@ use crate::delta::{DeltaWriter, INDEX_KEYS_MAX, NAME_BYTES_MAX, NameKind};
 use crate::error::WriteError;
 use crate::ids::{KeyId, LabelId, TypeId};
 use crate::index::IndexDefinition;
-use crate::schema::{Filling, SchemaBuild, SchemaChange};
+use crate::schema::{Filling, Item, SchemaBuild, SchemaChange};
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -31,6 +31,12 @@ impl Txn {
             definition.edge_type(),
             definition.keys(),
         )?;
+        if self.is_made_already(|item| {
+            item.index()
+                .is_some_and(|index| index.definition.is_same(&definition))
+        })? {
+            return Ok(None);
+        }
         let core = self.core.clone();
         let made = SchemaChange::create_index(&core, definition.clone(), name)?;
         Ok(made.map(|filling| {
@@ -71,6 +77,12 @@ impl Txn {
             return Err(WriteError::Schema("a constraint has 1 to 16 keys"));
         }
         self.define_target(Some(definition.label()), None, definition.keys())?;
+        if self.is_made_already(|item| {
+            let known = item.constraint();
+            known.is_some_and(|known| known.definition.is_same(&definition))
+        })? {
+            return Ok(None);
+        }
         let core = self.core.clone();
         let made = SchemaChange::create_constraint(&core, definition.clone(), name)?;
         Ok(made.map(|filling| {
@@ -138,6 +150,24 @@ impl Txn {
             ),
             _ => Ok(()),
         }
+    }
+
+    /// Whether this transaction makes what is meant already; an error if it drops it.
+    fn is_made_already(&self, is_meant: impl Fn(&Item) -> bool) -> Result<bool, WriteError> {
+        for change in &self.schema {
+            match change {
+                SchemaChange::Create(filling) if is_meant(filling.borrow().item()) => {
+                    return Ok(true);
+                }
+                SchemaChange::Drop(item) if is_meant(item) => {
+                    return Err(WriteError::Schema(
+                        "an index or a constraint that a transaction drops is made again in the next one",
+                    ));
+                }
+                _ => {}
+            }
+        }
+        Ok(false)
     }
 
     fn define_target(

@@ -70,6 +70,15 @@ pub(super) fn apply(
             _ => Ok(Value::Null),
         },
         F::Properties => properties_of(value, cx),
+        F::AnyProperty => match (properties_of(value, cx)?, &args[1]) {
+            (_, Value::Null) => Ok(Value::Null),
+            (Value::Map(map), Value::String(name)) => {
+                let mut entries = map.iter();
+                let found = entries.find(|(key, _)| key.as_ref() == name.as_ref());
+                Ok(found.map_or(Value::Null, |(_, value)| value.clone()))
+            }
+            (_, other) => Err(wrong_argument(function, "the name of a property", other)),
+        },
         F::PropertySize => property_size(value, &args[1], cx),
         F::StartNode | F::EndNode => match value {
             Value::Edge(edge) if function == F::StartNode => Ok(Value::Vertex(edge.source())),

@@ -87,6 +87,7 @@ fn apply(function: Function, args: &[Value], cx: &mut Context<'_>) -> Result<Val
         | F::Values
         | F::Properties
         | F::PropertySize
+        | F::AnyProperty
         | F::StartNode
         | F::EndNode
         | F::Degree

@@ -73,6 +73,7 @@ pub(super) fn procedures() -> Vec<Procedure> {
             Part::Everything,
             apoc_rows,
         )
+        .taking_at_most(vec![Field::new("config", FieldType::Map)])
         .described("Labels and relationship types with their properties, and which labels relationships lead to."),
     ]
 }
@@ -207,14 +208,14 @@ pub(super) fn key_name(key: KeyId, cx: &Context<'_>) -> Value {
 }
 
 /// Which properties of a label are unique, indexed, always there.
-struct Known {
-    unique: Vec<(Arc<str>, Arc<str>)>,
-    indexed: Vec<(Arc<str>, Arc<str>)>,
-    always: Vec<(Arc<str>, Arc<str>)>,
+pub(super) struct Known {
+    pub(super) unique: Vec<(Arc<str>, Arc<str>)>,
+    pub(super) indexed: Vec<(Arc<str>, Arc<str>)>,
+    pub(super) always: Vec<(Arc<str>, Arc<str>)>,
 }
 
 impl Known {
-    fn of(graph: &Graph) -> Known {
+    pub(super) fn of(graph: &Graph) -> Known {
         let names = graph.names();
         let pair = |label: Option<&Arc<str>>, key: KeyId| {
             Some((label?.clone(), names.key_name(key)?.clone()))
@@ -369,7 +370,7 @@ fn apoc_rows(shape: &Shape, cx: &Context<'_>) -> Vec<Vec<Value>> {
     rows
 }
 
-fn most_common(kinds: &[(Kind, u64)]) -> &'static str {
+pub(super) fn most_common(kinds: &[(Kind, u64)]) -> &'static str {
     let most = kinds.iter().max_by_key(|(_, count)| *count);
     most.map_or("ANY", |(kind, _)| kind.in_apoc())
 }

@@ -10,6 +10,7 @@ mod dump;
 mod facts;
 mod literal;
 mod meta;
+mod overview;
 mod schema_info;
 mod shape;
 
@@ -154,6 +155,8 @@ pub struct Procedure {
     pub name: Arc<str>,
     /// What it takes.
     pub inputs: Vec<Field>,
+    /// So many of the last inputs may be left out; they are null then.
+    pub optional: usize,
     /// What each of its rows holds; none: it lets the caller's row through.
     pub outputs: Vec<Field>,
     /// What it does, in a sentence; empty if nobody said.
@@ -178,6 +181,7 @@ impl Procedure {
         Procedure {
             name: Arc::from(name),
             inputs,
+            optional: 0,
             outputs,
             description: "",
             body: Body::AtOnce(Box::new(body)),
@@ -194,10 +198,18 @@ impl Procedure {
         Procedure {
             name: Arc::from(name),
             inputs,
+            optional: 0,
             outputs,
             description: "",
             body: Body::Stepwise(Box::new(begin)),
         }
+    }
+
+    /// The same with inputs that may be left out, behind those it has; its body gets null for them.
+    pub fn taking_at_most(mut self, more: Vec<Field>) -> Procedure {
+        self.optional += more.len();
+        self.inputs.extend(more);
+        self
     }
 
     /// The same with a sentence on what it does.
@@ -257,6 +269,7 @@ impl Procedures {
         let built_in = catalogue::procedures()
             .into_iter()
             .chain(meta::procedures())
+            .chain(overview::procedures())
             .chain([schema_info::procedure(), dump::procedure()])
             .chain(crate::schema::procedures());
         for procedure in built_in {

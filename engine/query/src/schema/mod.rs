@@ -11,6 +11,7 @@ mod show;
 pub use run::Notice;
 pub(crate) use run::SchemaRun;
 pub(crate) use show::procedures;
+pub use show::{constraint_row, index_row};
 
 use std::sync::Arc;
 

@@ -1,17 +1,18 @@
-//! Procedures that list indexes and constraints: what `SHOW INDEXES YIELD ...` and `SHOW CONSTRAINTS YIELD ...` call, in the columns of
-//! Neo4j 5, and `db.indexes()` and `db.constraints()` in those of Neo4j 4.
+//! What lists indexes and constraints: the procedures that `SHOW INDEXES` and `SHOW CONSTRAINTS` call, in the columns of Memgraph and
+//! Neo4j 5, `db.indexes()` and `db.constraints()` in those of Neo4j 4, and Memgraph's columns by themselves.
 //!
-//! Called by [`crate::procedure`], which registers them. What always holds: what is still being made is shown with its state if it is an
-//! index, and not at all if it is a constraint; what there is no such thing for is null. Left to others: Memgraph's columns (the server).
+//! Called by [`crate::procedure`], which registers the procedures, and by the server's `SHOW INDEX INFO` and `SHOW CONSTRAINT INFO`. What
+//! always holds: what is still being made is shown with its state if it is an index, and not at all if it is a constraint; what there
+//! is no such thing for is null.
 
 use std::sync::Arc;
 
-use quoit_cypher::ast::show;
+use quoit_cypher::ast::show::{self, Shown};
 use quoit_graph::ids::KeyId;
 use quoit_graph::names::Names;
 use quoit_graph::value::Value;
 use quoit_graph::{
-    ConstraintDefinition, ConstraintInfo, Graph, IndexDefinition, IndexInfo, SchemaState,
+    ConstraintDefinition, ConstraintInfo, Graph, IndexDefinition, IndexInfo, Order, SchemaState,
 };
 
 use crate::procedure::{Field, FieldType, Procedure};
@@ -24,13 +25,23 @@ pub(crate) fn procedures() -> Vec<Procedure> {
             show::INDEXES.procedure,
             types(),
             outputs(show::INDEXES.columns),
-            |args, cx| Ok(of_types(shown_indexes(cx.view.graph()), 4, &args[0])),
+            |args, cx| {
+                let graph = cx.view.graph();
+                let memgraphs = graph.indexes().into_iter();
+                let memgraphs = memgraphs.map(|index| index_row(&index, graph.names()));
+                let rows = memgraphs.zip(shown_indexes(graph));
+                let rows = rows.map(|(first, more)| first.into_iter().chain(more).collect());
+                Ok(of_types(rows.collect(), &show::INDEXES, &args[0]))
+            },
         ),
         Procedure::new(
             show::CONSTRAINTS.procedure,
             types(),
             outputs(show::CONSTRAINTS.columns),
-            |args, cx| Ok(of_types(shown_constraints(cx.view.graph()), 2, &args[0])),
+            |args, cx| {
+                let rows = shown_constraints(cx.view.graph());
+                Ok(of_types(rows, &show::CONSTRAINTS, &args[0]))
+            },
         ),
         Procedure::new(
             "db.indexes",
@@ -82,10 +93,10 @@ pub(crate) fn procedures() -> Vec<Procedure> {
 fn outputs(columns: &[&str]) -> Vec<Field> {
     let field = |name: &&str| {
         let field_type = match *name {
-            "id" | "readCount" => FieldType::Integer,
+            "id" | "count" | "readCount" => FieldType::Integer,
             "populationPercent" => FieldType::Float,
             "labelsOrTypes" | "properties" => FieldType::List,
-            "lastRead" => FieldType::Any,
+            "property" | "lastRead" => FieldType::Any,
             _ => FieldType::String,
         };
         Field::new(name, field_type)
@@ -93,9 +104,54 @@ fn outputs(columns: &[&str]) -> Vec<Field> {
     columns.iter().map(field).collect()
 }
 
-/// The rows whose column of that number is one of the types; all if there are none.
-fn of_types(rows: Vec<Vec<Value>>, column: usize, types: &Value) -> Vec<Vec<Value>> {
-    let Value::List(types) = types else {
+/// An index in Memgraph's columns: kind, label or type, properties, how many it is of.
+pub fn index_row(index: &IndexInfo, names: &Names) -> [Value; 4] {
+    let definition = &index.definition;
+    let kind = match definition {
+        IndexDefinition::Label(_) => "label",
+        IndexDefinition::LabelProperties { .. } => "label+property",
+        IndexDefinition::EdgeType(_) => "edge-type",
+        IndexDefinition::EdgeTypeProperties { .. } => "edge-type+property",
+    };
+    let kind = match definition.order() {
+        Order::Ascending => kind.to_owned(),
+        Order::Descending => format!("{kind} (DESC)"),
+    };
+    // One property of an edge is no list, as Memgraph's clients expect.
+    let keys = match (definition.keys(), definition.edge_type()) {
+        ([], _) => Value::Null,
+        ([key], Some(_)) => text(names.key_name(*key)),
+        (keys, _) => list(keys, names),
+    };
+    [
+        Value::from(kind),
+        text(owner(definition, names).1),
+        keys,
+        Value::Int(index.count as i64),
+    ]
+}
+
+/// A constraint in Memgraph's columns: kind, label, properties (a text where there can be one only), type.
+pub fn constraint_row(definition: &ConstraintDefinition, names: &Names) -> [Value; 4] {
+    let single = |key: &KeyId| text(names.key_name(*key));
+    let (kind, keys, data_type) = match definition {
+        ConstraintDefinition::Exists { key, .. } => ("exists", single(key), ""),
+        ConstraintDefinition::Unique { keys, .. } => ("unique", list(keys, names), ""),
+        ConstraintDefinition::Key { keys, .. } => ("node key", list(keys, names), ""),
+        ConstraintDefinition::Type { key, type_, .. } => ("data_type", single(key), type_.name()),
+    };
+    [
+        Value::string(kind),
+        text(names.label_name(definition.label())),
+        keys,
+        Value::string(data_type),
+    ]
+}
+
+/// The rows whose `type` is one of the types; all if there are none.
+fn of_types(rows: Vec<Vec<Value>>, shown: &Shown, types: &Value) -> Vec<Vec<Value>> {
+    let column = shown.columns.iter().position(|column| *column == "type");
+    let (Value::List(types), Some(column)) = (types, column) else {
         return rows;
     };
     let is_meant = |row: &Vec<Value>| types.is_empty() || types.contains(&row[column]);
@@ -139,13 +195,17 @@ fn shown_constraints(graph: &Graph) -> Vec<Vec<Value>> {
             ConstraintDefinition::Key { .. } => ("NODE_KEY", None),
             ConstraintDefinition::Type { type_, .. } => ("NODE_PROPERTY_TYPE", Some(type_)),
         };
+        let [memgraphs_kind, label, _, data_type] = constraint_row(definition, names);
         vec![
+            memgraphs_kind,
+            label.clone(),
+            list(definition.keys(), names),
+            data_type,
             Value::Int(at as i64 + 1),
             text(constraint.name.as_ref()),
             Value::string(kind),
             Value::string("NODE"),
-            Value::list(vec![text(names.label_name(definition.label()))]),
-            list(definition.keys(), names),
+            Value::list(vec![label]),
             Value::Null,
             property_type.map_or(Value::Null, |type_| Value::string(type_.name())),
         ]

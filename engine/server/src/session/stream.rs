@@ -16,6 +16,7 @@ use super::{
 };
 use super::{advice, answer};
 use crate::admin;
+use crate::dialect::Dialect;
 use crate::node::DATABASE;
 use crate::wire::{parameter, record};
 use quoit_cypher::error::{Error, ErrorKind};
@@ -208,7 +209,8 @@ impl Session {
             }));
             return Ok(Next::Work);
         }
-        if explicit && prepared.kind() == Kind::Schema {
+        // Clients of Memgraph look for these words, and send the statement again on its own.
+        if explicit && prepared.kind() == Kind::Schema && self.dialect == Dialect::Memgraph {
             let what = match prepared.is_about_constraints() {
                 true => "Constraint",
                 false => "Index",

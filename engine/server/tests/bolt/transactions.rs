@@ -69,9 +69,9 @@ fn transaction_words_in_the_wrong_place_are_refused() {
 }
 
 #[test]
-fn indexes_are_not_changed_within_a_transaction() {
+fn clients_of_memgraph_are_told_to_change_indexes_without_a_transaction() {
     let server = TestServer::shared();
-    let mut client = server.client();
+    let mut client = server.client_of(Version::V4_4);
     assert!(begin(&mut client, &TransactionOptions::default()).is_success());
     client.ask_run("CREATE INDEX ON :Within(x)").go();
     let Answer::Failure { message, .. } = client.answer() else {
