@@ -1,9 +1,13 @@
 """What tools ask for on connect: names, kinds of nodes and relationships, procedures, functions, what the server is."""
 
 import json
+import re
+import subprocess
 
 import pytest
 from neo4j.exceptions import ClientError
+
+from cluster import BINARY
 
 PETS = """
 CREATE (rex:Dog:Pet {name: 'Rex', age: 5, tags: ['good']})-[:LOVES {how: 'very'}]->(carl:Human {name: 'Carl'}),
@@ -179,6 +183,10 @@ def test_every_option_is_shown_with_its_value(alone):
     assert config["bolt_port"]["default_value"] == "7687" and config["bolt_port"]["current_value"] == str(alone.bolt_port)
     assert config["query_execution_timeout_sec"]["current_value"] == "600"
     assert config["cores"]["current_value"] == "1"
+    assert config["allow_load_csv"]["current_value"] == "true" and config["load_csv_directory"]["current_value"] == ""
+    helped = subprocess.run([BINARY, "server", "--help"], capture_output=True, text=True, check=True).stdout
+    flags = {flag.replace("-", "_") for flag in re.findall(r"--([a-z][a-z-]+)", helped)} - {"help", "version"}
+    assert flags == set(config)
     assert list(config) == sorted(config) and all(row["description"] for row in config.values())
     assert alone.rows("SHOW SETTINGS YIELD name, value WHERE name = 'isolation_level'") == [["isolation_level", "SNAPSHOT_ISOLATION"]]
 

@@ -40,6 +40,7 @@ fn options(args: ServerArgs) -> Options {
         spin_max: Duration::from_micros(args.spin_us),
         replica_timeout: args.replica_timeout,
         query_timeout: Duration::from_secs(args.query_execution_timeout_sec),
+        allow_load_csv: args.allow_load_csv,
         load_csv_directory: args.load_csv_directory.filter(|_| args.allow_load_csv),
         query_parallelism: args.query_parallelism,
         memory_limit: (args.memory_limit > 0).then(|| args.memory_limit.saturating_mul(1 << 20)),

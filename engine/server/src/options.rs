@@ -35,6 +35,8 @@ pub struct Options {
     pub replica_timeout: Duration,
     /// Longest run time of a query unless its client asks for another; zero: no limit.
     pub query_timeout: Duration,
+    /// Whether LOAD CSV is on where there is a directory for it.
+    pub allow_load_csv: bool,
     /// Where files for LOAD CSV lie. `None`: LOAD CSV is off.
     pub load_csv_directory: Option<PathBuf>,
     /// Cores that work on one statement at most; zero: all, one: none but its own.
@@ -65,6 +67,7 @@ impl Default for Options {
             spin_max: Duration::from_micros(50),
             replica_timeout: Duration::from_secs(5),
             query_timeout: Duration::from_secs(600),
+            allow_load_csv: true,
             load_csv_directory: None,
             query_parallelism: 0,
             memory_limit: None,

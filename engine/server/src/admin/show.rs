@@ -158,6 +158,9 @@ fn config(node: &Node) -> Answer {
     )
 }
 
+/// What `--durability-interval-ms` is where nobody has said.
+const DURABILITY_INTERVAL_MS: u64 = 100;
+
 /// Name, default, present value and meaning of each option, in the order of their names; named as on the command line.
 pub(crate) fn config_rows(node: &Node) -> Vec<[Value; 4]> {
     let (now, default) = (&*node.options, Options::default());
@@ -170,6 +173,11 @@ pub(crate) fn config_rows(node: &Node) -> Vec<[Value; 4]> {
         ]
     };
     vec![
+        row(
+            "allow_load_csv",
+            |options| options.allow_load_csv.to_string(),
+            "Whether LOAD CSV reads files of load_csv_directory",
+        ),
         row(
             "bolt_address",
             |options| {
@@ -217,9 +225,25 @@ pub(crate) fn config_rows(node: &Node) -> Vec<[Value; 4]> {
             "When a commit is answered",
         ),
         row(
+            "durability_interval_ms",
+            |options| match options.durability {
+                Durability::Interval(pause) => pause.as_millis().to_string(),
+                Durability::Commit | Durability::None => DURABILITY_INTERVAL_MS.to_string(),
+            },
+            "Milliseconds between two writes to disk with durability=interval",
+        ),
+        row(
             "isolation_level",
             |options| word(options.isolation).to_owned(),
             "What transactions see of others, unless a statement has set another level",
+        ),
+        row(
+            "load_csv_directory",
+            |options| {
+                let directory = options.load_csv_directory.as_ref();
+                directory.map_or(String::new(), |directory| directory.display().to_string())
+            },
+            "Directory of the files that LOAD CSV may read; empty: LOAD CSV is off",
         ),
         row(
             "log_level",
@@ -253,6 +277,11 @@ pub(crate) fn config_rows(node: &Node) -> Vec<[Value; 4]> {
                 quoit_rt::SocketBackend::Glommio => "glommio".to_owned(),
             },
             "What carries Bolt sockets",
+        ),
+        row(
+            "spin_us",
+            |options| options.spin_max.as_micros().to_string(),
+            "Microseconds that an idle core waits awake for the next request, where that pays",
         ),
     ]
 }
