@@ -365,3 +365,26 @@ fn a_loop_that_does_not_end_can_be_left() {
         assert_eq!(step.unwrap(), Step::Yield);
     }
 }
+
+#[test]
+fn rows_that_cost_much_give_way_one_by_one() {
+    let db = Db::new();
+    let large = "WITH range(1, 3000) AS l, reduce(t = 'a', i IN range(1, 14) | t + t) AS t UNWIND range(1, 40) AS y";
+    for rest in [
+        "RETURN sum(size(toSet(l))) AS n",
+        "WITH y, l WHERE -y IN l RETURN count(*) AS n",
+        "WITH y WHERE l[1..] < l RETURN count(*) AS n",
+        "WITH size(reverse(l)) AS s RETURN sum(s) AS n",
+        "WITH y, l[y..] AS m WHERE size(m) > 3 RETURN sum(size(m)) AS n",
+        "WITH l + [y] AS m RETURN max(size(m)) AS n",
+        "WITH y WHERE t CONTAINS 'b' RETURN count(*) AS n",
+        "WITH y WHERE t =~ '(a|aa)*b' RETURN count(*) AS n",
+        "RETURN y, size(toUpper(t)) AS n",
+        "RETURN y, count(DISTINCT size(split(t, ','))) AS n",
+    ] {
+        let text = format!("{large} {rest}").replace("WITH y WHERE", "WITH y, l, t WHERE");
+        let (rows, turns) = interrupted(&db, &text);
+        assert!(turns >= 35, "{text}: {turns} turns");
+        assert_eq!(rows, db.run(&text), "{text}");
+    }
+}

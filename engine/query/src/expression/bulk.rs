@@ -13,6 +13,16 @@ const DEPTH_MAX: u32 = 256;
 /// since the query's memory bounds it.
 const VALUES_MAX: u64 = 1 << 26;
 
+/// What it costs to go over a value once, in short steps (as [`crate::operator::Context::spend`] counts them).
+pub fn steps_over(value: &Value) -> u64 {
+    match value {
+        Value::String(text) => text.len() as u64 / 256,
+        Value::List(_) | Value::Map(_) => value.bulk().values / 16,
+        Value::Path(path) => path.edges.len() as u64 / 16,
+        _ => 0,
+    }
+}
+
 /// The value, if it is not beyond all bounds.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ use quoit_cypher::error::{Detail, Error};
 use quoit_graph::value::{Path, Value};
 
 use super::access::{element, property, slice};
-use super::bulk::bounded;
+use super::bulk::{bounded, steps_over};
 use super::labels::{has_labels, has_names, names_in};
 use super::loops::{fold, list_comprehension, quantify};
 use super::progress::Stop;
@@ -87,6 +87,7 @@ pub fn value(expr: &Expr, cx: &mut Context<'_>, row: &[Value]) -> Result<Value, 
                 let operand = borrowed(operand, cx, row)?;
                 value =
                     arithmetic::apply(*op, &value, &operand).map_err(|error| error.at(place.0))?;
+                cx.spend(steps_over(&value));
             }
             Ok(value)
         }
@@ -97,6 +98,7 @@ pub fn value(expr: &Expr, cx: &mut Context<'_>, row: &[Value]) -> Result<Value, 
         Expr::StringMatch(op, pair, place) => {
             let left = value(&pair.0, cx, row)?;
             let right = value(&pair.1, cx, row)?;
+            cx.spend(steps_over(&left));
             placed(string_match(*op, &left, &right, cx), *place)
         }
         Expr::In(pair, place) => {
@@ -104,7 +106,10 @@ pub fn value(expr: &Expr, cx: &mut Context<'_>, row: &[Value]) -> Result<Value, 
             let list = borrowed(&pair.1, cx, row)?;
             match &*list {
                 Value::Null => Ok(Value::Null),
-                Value::List(items) => Ok(Value::from(contains(items, &needle))),
+                Value::List(items) => {
+                    cx.spend(items.len() as u64 / 16);
+                    Ok(Value::from(contains(items, &needle)))
+                }
                 other => Err(wrong_type("IN", "a list", other).at(place.0).into()),
             }
         }
@@ -147,7 +152,9 @@ pub fn value(expr: &Expr, cx: &mut Context<'_>, row: &[Value]) -> Result<Value, 
                 .map(|bound| value(bound, cx, row))
                 .transpose()?;
             let to = to.as_ref().map(|bound| value(bound, cx, row)).transpose()?;
-            placed(slice(&object, from.as_ref(), to.as_ref()), *place)
+            let part = placed(slice(&object, from.as_ref(), to.as_ref()), *place)?;
+            cx.spend(steps_over(&part));
+            Ok(part)
         }
         Expr::Call(function, args, place) => {
             function::call(*function, args, cx, row).map_err(|stop| stop.at(place.0))
@@ -263,6 +270,7 @@ fn compare_chain(
     let mut result = Some(true);
     for (op, right) in rest {
         let right = borrowed(right, cx, row)?;
+        cx.spend(steps_over(&left).min(steps_over(&right)));
         match compare(*op, &left, &right) {
             Some(false) => return Ok(Value::Bool(false)),
             Some(true) => {}

@@ -21,6 +21,7 @@ use quoit_graph::value::Value;
 use smallvec::SmallVec;
 
 use crate::expression::Expr;
+use crate::expression::bulk::steps_over;
 use crate::expression::evaluate::value;
 use crate::expression::progress::Stop;
 use crate::operator::Context;
@@ -49,7 +50,11 @@ pub fn call(
         }
         return Ok(Value::Null);
     }
-    Ok(apply(function, &arguments(args, cx, row)?, cx)?)
+    let args = arguments(args, cx, row)?;
+    cx.spend(args.iter().map(steps_over).sum());
+    let value = apply(function, &args, cx)?;
+    cx.spend(steps_over(&value));
+    Ok(value)
 }
 
 /// The values of a call's arguments.

@@ -21,6 +21,8 @@ pub struct Aggregate {
     plan: Rc<plan::Aggregate>,
     input: Running,
     rows: Batch,
+    /// The row at work.
+    at: usize,
     groups: SeenKeys,
     /// The states of each group's calls, one group behind the other.
     states: Vec<Accumulator>,
@@ -42,6 +44,7 @@ impl Aggregate {
             plan,
             input,
             rows: Batch::new(),
+            at: 0,
             states: Vec::new(),
             begun: false,
             gathered: false,
@@ -61,10 +64,13 @@ impl Aggregate {
         Ok(())
     }
 
+    /// Takes in the rows at hand, up to where the time slice is over.
     fn take_in(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         let plan = self.plan.clone();
         let calls = plan.calls.len();
-        for at in 0..self.rows.len() {
+        while self.at < self.rows.len() {
+            let at = self.at;
+            self.at += 1;
             self.key.clear();
             for expr in &plan.keys {
                 self.key.push(evaluate(expr, cx, self.rows.row(at))?);
@@ -76,6 +82,9 @@ impl Aggregate {
             let states = &mut self.states[group * calls..(group + 1) * calls];
             for (call, state) in plan.calls.iter().zip(states) {
                 self.held += state.take(call, cx, self.rows.row(at))?;
+            }
+            if cx.is_row_the_last() {
+                break;
             }
         }
         Ok(())
@@ -98,6 +107,8 @@ impl Aggregate {
 impl Operator for Aggregate {
     fn reset(&mut self, argument: &[Value]) {
         self.input.reset(argument);
+        self.rows.clear();
+        self.at = 0;
         (self.begun, self.gathered) = (false, false);
         (self.complete, self.next) = (false, 0);
     }
@@ -153,7 +164,10 @@ impl Divided for Aggregate {
     fn take_part(&mut self, cx: &mut Context<'_>) -> Result<Pull, Error> {
         self.begin(cx);
         while !self.gathered {
-            if pull_rows!(self.input, cx, &mut self.rows) {
+            if self.at < self.rows.len() {
+                self.take_in(cx)?;
+            } else if pull_rows!(self.input, cx, &mut self.rows) {
+                self.at = 0;
                 self.take_in(cx)?;
             } else {
                 self.gathered = true;

@@ -120,6 +120,16 @@ impl Batch {
         }
     }
 
+    /// Moves the rows behind the first `len` to `rest`, which is empty.
+    pub fn split_off(&mut self, len: usize, rest: &mut Batch) {
+        debug_assert!(rest.is_empty(), "what waits is not written over");
+        let len = len.min(self.len);
+        rest.width = self.width;
+        rest.values.extend(self.values.drain(len * self.width..));
+        rest.len = self.len - len;
+        self.len = len;
+    }
+
     /// Drops the first rows.
     pub fn drop_front(&mut self, count: usize) {
         let count = count.min(self.len);
@@ -160,6 +170,26 @@ mod tests {
         all.append(&mut more);
         let numbers: Vec<_> = all.rows().map(|row| row[0].clone()).collect();
         assert_eq!(numbers, [0, 1, 2].map(Value::Int));
+    }
+
+    #[test]
+    fn what_is_split_off_goes_on_behind() {
+        let (mut all, mut rest) = (Batch::new(), Batch::new());
+        for number in 0..5 {
+            all.push(&[Value::Int(number), Value::Null]);
+        }
+        all.split_off(2, &mut rest);
+        assert_eq!((all.len(), rest.len(), rest.width()), (2, 3, 2));
+        assert_eq!(
+            (all.row(1), rest.row(0)),
+            (
+                &[Value::Int(1), Value::Null][..],
+                &[Value::Int(2), Value::Null][..]
+            )
+        );
+        all.append(&mut rest);
+        all.split_off(5, &mut rest);
+        assert_eq!((all.len(), rest.is_empty()), (5, true));
     }
 
     #[test]

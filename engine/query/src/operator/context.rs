@@ -177,6 +177,8 @@ pub struct Context<'a> {
     interruptible: bool,
     /// Steps of loops within expressions until the next look at the clock.
     ticks: u32,
+    /// Short steps that rows have cost beyond the usual since the clock was looked at for their sake.
+    spent: u64,
     /// What the statement saw when it began, if it sees more by now.
     first_view: Option<View<'a>>,
     /// The inner transaction and its view; the outer while within it.
@@ -208,6 +210,7 @@ impl<'a> Context<'a> {
             progress: Progress::default(),
             interruptible: false,
             ticks: TICKS,
+            spent: 0,
             first_view: None,
             inner: None,
         }
@@ -367,9 +370,21 @@ impl<'a> Context<'a> {
         self.is_interruptible() && (self.should_yield)()
     }
 
+    /// A row of a batch is done; whether the time slice is over behind it, and what is left of the batch is to wait. A batch of rows costs little
+    /// unless [`Context::spend`] says otherwise, so the clock is looked at only then.
+    #[inline]
+    pub(crate) fn is_row_the_last(&mut self) -> bool {
+        if self.spent < u64::from(TICKS) {
+            return false;
+        }
+        self.spent = 0;
+        self.should_yield()
+    }
+
     /// What was done since the last [`Context::tick`] took as long as this many short steps.
     pub(crate) fn spend(&mut self, steps: u64) {
         self.ticks -= steps.min(u64::from(self.ticks - 1)) as u32;
+        self.spent = self.spent.saturating_add(steps);
     }
 
     /// What a part of the evaluation goes on with.

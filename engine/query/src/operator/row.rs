@@ -14,6 +14,20 @@ use crate::expression::progress::Stop;
 use crate::expression::{Expr, NameRef, Slot, access};
 use crate::plan;
 
+/// Pulls the rows that wait since the time was over, else the next of the input; false at its end. Rows that wait have waited once: the operator
+/// above may look at the time behind each part of a batch.
+macro_rules! waiting_rows {
+    ($rest:expr, $input:expr, $cx:expr, $out:expr) => {
+        if $rest.is_empty() {
+            pull_rows!($input, $cx, $out)
+        } else {
+            $out.clear();
+            std::mem::swap($out, &mut $rest);
+            true
+        }
+    };
+}
+
 /// Gives one row: nulls, or what the enclosing operator set.
 pub struct Argument {
     row: Vec<Value>,
@@ -55,6 +69,8 @@ pub struct Filter {
     predicates: Rc<Vec<Expr>>,
     input: Running,
     keep: Vec<bool>,
+    /// Rows that wait since the time was over in the middle of their batch.
+    rest: Batch,
 }
 
 impl Filter {
@@ -63,6 +79,7 @@ impl Filter {
             predicates,
             input,
             keep: Vec::new(),
+            rest: Batch::new(),
         }
     }
 }
@@ -70,23 +87,28 @@ impl Filter {
 impl Operator for Filter {
     fn reset(&mut self, argument: &[Value]) {
         self.input.reset(argument);
+        self.rest.clear();
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         loop {
-            if !pull_rows!(self.input, cx, out) {
+            if !waiting_rows!(self.rest, self.input, cx, out) {
                 return Ok(Pull::End);
             }
             self.keep.clear();
-            for row in out.rows() {
+            for at in 0..out.len() {
                 let mut keep = true;
                 for predicate in self.predicates.iter() {
-                    if !holds(predicate, cx, row)? {
+                    if !holds(predicate, cx, out.row(at))? {
                         keep = false;
                         break;
                     }
                 }
                 self.keep.push(keep);
+                if cx.is_row_the_last() {
+                    out.split_off(at + 1, &mut self.rest);
+                    break;
+                }
             }
             out.retain(&self.keep);
             if !out.is_empty() {
@@ -103,27 +125,38 @@ impl Operator for Filter {
 pub struct Extend {
     items: Rc<Vec<(Slot, Expr)>>,
     input: Running,
+    /// Rows that wait since the time was over in the middle of their batch.
+    rest: Batch,
 }
 
 impl Extend {
     pub fn new(items: Rc<Vec<(Slot, Expr)>>, input: Running) -> Self {
-        Extend { items, input }
+        Extend {
+            items,
+            input,
+            rest: Batch::new(),
+        }
     }
 }
 
 impl Operator for Extend {
     fn reset(&mut self, argument: &[Value]) {
         self.input.reset(argument);
+        self.rest.clear();
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
-        if !pull_rows!(self.input, cx, out) {
+        if !waiting_rows!(self.rest, self.input, cx, out) {
             return Ok(Pull::End);
         }
         for at in 0..out.len() {
             for (slot, expr) in self.items.iter() {
                 let value = evaluate(expr, cx, out.row(at))?;
                 out.row_mut(at)[*slot as usize] = value;
+            }
+            if cx.is_row_the_last() {
+                out.split_off(at + 1, &mut self.rest);
+                break;
             }
         }
         Ok(Pull::Rows)
@@ -135,6 +168,8 @@ pub struct Project {
     plan: Rc<plan::Project>,
     input: Running,
     rows: Batch,
+    /// The row at work.
+    at: usize,
     vectors: Vectors,
 }
 
@@ -144,6 +179,7 @@ impl Project {
             plan,
             input,
             rows: Batch::new(),
+            at: 0,
             vectors: Vectors::new(),
         }
     }
@@ -152,18 +188,28 @@ impl Project {
 impl Operator for Project {
     fn reset(&mut self, argument: &[Value]) {
         self.input.reset(argument);
+        self.rows.clear();
+        self.at = 0;
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         out.clear();
-        if !pull_rows!(self.input, cx, &mut self.rows) {
-            return Ok(Pull::End);
+        if self.at >= self.rows.len() {
+            if !pull_rows!(self.input, cx, &mut self.rows) {
+                return Ok(Pull::End);
+            }
+            self.at = 0;
         }
         let width = self.plan.width.get() as usize;
-        for row in self.rows.rows() {
+        while self.at < self.rows.len() {
+            let row = self.rows.row(self.at);
             let new = out.push_nulls(width);
             for (slot, item) in self.plan.items.iter().enumerate() {
                 new[slot] = evaluate(item, cx, row)?;
+            }
+            self.at += 1;
+            if cx.is_row_the_last() {
+                break;
             }
         }
         Ok(Pull::Rows)
