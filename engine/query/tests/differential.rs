@@ -397,6 +397,44 @@ fn joins(random: &mut Random) -> String {
     }
 }
 
+/// Patterns that close a cycle.
+fn cycles(random: &mut Random) -> String {
+    let hop = |random: &mut Random, name: &str| {
+        let types = random.one(&["", "", ":T", ":S", ":S|T"]);
+        let (left, right) = [("-", "->"), ("<-", "-"), ("-", "-")][random.below(3)];
+        format!("{left}[{name}{types}]{right}")
+    };
+    let (r, s, t, u) = (
+        hop(random, "r"),
+        hop(random, "s"),
+        hop(random, "t"),
+        hop(random, "u"),
+    );
+    let label = random.one(&["", ":A", ":B"]);
+    let many = random.below(60) + 20;
+    let some = format!("n.many % {many} = 3");
+    match random.below(7) {
+        0 => format!("MATCH (n){r}(m{label}){s}(n) WHERE {some} RETURN id(n), id(r), id(m), id(s)"),
+        1 => format!("MATCH (n){r}(m){s}(o{label}){t}(n) WHERE {some} RETURN id(r), id(s), id(t)"),
+        2 => format!("MATCH (n){r}(m){s}(n) WHERE {some} RETURN DISTINCT m.few"),
+        3 => format!(
+            "MATCH (n) WHERE {some} OPTIONAL MATCH (n){r}(m{label}){s}(n) RETURN id(n), id(m), id(r)"
+        ),
+        4 => format!(
+            "MATCH (n){r}(m) WHERE {some} MATCH (n){s}(o){t}(m) RETURN id(r), id(s), id(t), id(o)"
+        ),
+        5 => format!("MATCH (n){r}(m){s}(o){t}(n) WHERE {some} AND r.few < t.few RETURN count(*)"),
+        _ => format!(
+            "MATCH (n){r}(m){s}(o){t}(n), (m){u}(n) WHERE {some} RETURN id(r), id(s), id(t), id(u)"
+        ),
+    }
+}
+
+#[test]
+fn cycles_closed_by_intersection_are_those_walked_round() {
+    run(32_452_843, 60, &["ExpandIntersect"], cycles);
+}
+
 #[test]
 fn scans_that_ask_whole_pages_find_what_asking_each_vertex_finds() {
     run(

@@ -18,6 +18,7 @@ pub mod gather;
 mod in_transactions;
 mod index_scan;
 mod int_set;
+mod intersect;
 mod join;
 mod load;
 mod measure;
@@ -184,6 +185,7 @@ fn operator(op: &Op, inputs: Vec<Running>) -> Running {
         Op::EdgeScan(scan) => Box::new(index_scan::EdgeScan::new(scan.clone(), input())),
         Op::IdSeek(seek) => Box::new(scan::IdSeek::new(seek.clone(), input())),
         Op::Expand(expand) => Box::new(expand::Expand::new(expand.clone(), input())),
+        Op::Intersect(intersect) => Box::new(intersect::Intersect::new(intersect.clone(), input())),
         Op::VarExpand(expand) => Box::new(var_expand::VarExpand::new(expand.clone(), input())),
         Op::Reach(reach) => Box::new(reach::Reach::new(reach.clone(), input())),
         Op::TrailCount(count) => Box::new(trail_count::TrailCount::new(count.clone(), input())),

@@ -236,6 +236,22 @@ fn operator(op: &Op) -> String {
                 expand.to
             )
         }
+        Op::Intersect(intersect) => {
+            let [one, two] = &intersect.sides;
+            let back = match two.direction {
+                Direction::Out => Direction::In,
+                Direction::In => Direction::Out,
+                Direction::Both => Direction::Both,
+            };
+            format!(
+                "ExpandIntersect (#{}){}(#{}){}(#{})",
+                one.from,
+                hop(one.direction, &one.types, ""),
+                intersect.to,
+                hop(back, &two.types, ""),
+                two.from
+            )
+        }
         Op::VarExpand(expand) => {
             let max = if expand.max == u64::MAX {
                 String::new()

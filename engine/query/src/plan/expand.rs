@@ -34,6 +34,34 @@ pub struct Expand {
     pub unique: Vec<Other>,
 }
 
+/// See [`Op::Intersect`].
+///
+/// [`Op::Intersect`]: super::Op::Intersect
+#[derive(Debug)]
+pub struct Intersect {
+    /// Gets the vertex that both edges lead to.
+    pub to: Slot,
+    /// The two edges.
+    pub sides: [IntersectSide; 2],
+    /// Edges that both must differ from.
+    pub unique: Vec<Other>,
+    /// The two edges may be the same.
+    pub repeatable: bool,
+}
+
+/// One of two edges to the same vertex.
+#[derive(Debug)]
+pub struct IntersectSide {
+    /// The bound vertex.
+    pub from: Slot,
+    /// Gets the edge.
+    pub edge: Slot,
+    /// Seen from `from`.
+    pub direction: Direction,
+    /// Empty: any.
+    pub types: Vec<NameRef>,
+}
+
 /// Bounds of a length that are computed for each row; they stand for those that are known when the plan is made.
 #[derive(Debug, Default)]
 pub struct ComputedBounds {

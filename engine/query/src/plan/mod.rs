@@ -20,7 +20,7 @@ mod search;
 mod update;
 
 pub use columns::{ColumnAggregate, ColumnCall, ColumnFilter, ColumnTest, ScanFilter};
-pub use expand::{BoundEdge, ComputedBounds, Expand, Other, VarExpand};
+pub use expand::{BoundEdge, ComputedBounds, Expand, Intersect, IntersectSide, Other, VarExpand};
 pub use gather::{Gather, Merging, MorselScan};
 pub use join::HashJoin;
 pub use reach::{Reach, Segment, Step, TrailCount};
@@ -71,6 +71,8 @@ pub enum Op {
     IdSeek(Rc<IdSeek>),
     /// Edges of a bound vertex.
     Expand(Rc<Expand>),
+    /// What edges of two bound vertices both lead to.
+    Intersect(Rc<Intersect>),
     /// Trails of a number of edges from a bound vertex.
     VarExpand(Rc<VarExpand>),
     /// What a chain of expansions leads to, each vertex once.

@@ -6,6 +6,7 @@
 
 mod advice;
 mod automaton;
+mod closing;
 mod columns;
 mod conditions;
 mod degree;

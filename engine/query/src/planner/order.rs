@@ -184,6 +184,7 @@ fn keeps_order(op: &Op) -> bool {
             | Op::Skip(_)
             | Op::Limit(_)
             | Op::Expand(_)
+            | Op::Intersect(_)
             | Op::VarExpand(_)
             | Op::Search(_)
             | Op::Repeat(_)

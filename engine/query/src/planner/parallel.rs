@@ -201,6 +201,7 @@ fn over_morsels(plan: &Plan, rows: &mut f64) -> Option<Plan> {
         | Op::EdgeScan(_)
         | Op::IdSeek(_)
         | Op::Expand(_)
+        | Op::Intersect(_)
         | Op::VarExpand(_)
         | Op::Search(_)
         | Op::BoundEdge(_)

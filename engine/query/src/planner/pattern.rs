@@ -17,6 +17,7 @@ use quoit_graph::Direction;
 use quoit_graph::value::Value;
 
 use super::automaton::variables_of_group;
+use super::closing::direction_from;
 use super::conditions::{
     PatternStep, Predicate, PredicateKind, Search, Solver, Wanted, split_condition,
 };
@@ -142,7 +143,10 @@ impl Planner<'_> {
         loop {
             plan = self.apply_predicates(plan, &mut solver, scope)?;
             if let Some(at) = self.next_step(&solver, scope) {
-                plan = self.step(plan, at, &mut solver, scope)?;
+                plan = match self.closing(at, &solver, scope) {
+                    Some(other) => self.intersect(plan, [at, other], &mut solver, scope),
+                    None => self.step(plan, at, &mut solver, scope)?,
+                };
                 continue;
             }
             if let Some(at) = self.next_walk(&solver, scope) {
@@ -418,11 +422,7 @@ impl Planner<'_> {
         let types: Vec<NameRef> = types.into_iter().map(NameRef::new).collect();
         let test = step.types;
         let (id, condition) = (step.id, step.filter);
-        let direction = match relationship.direction {
-            ast::Direction::Outgoing => Direction::Out,
-            ast::Direction::Incoming => Direction::In,
-            ast::Direction::Either => Direction::Both,
-        };
+        let direction = direction_from(step, step.from);
         let bound = |scope: &Scope, id: VarId| scope.slot(id).is_some();
         let (from_bound, to_bound) = (bound(scope, step.from), bound(scope, step.to));
         let list = step.range.is_some();

@@ -130,6 +130,10 @@ fn reads_of(op: &Op) -> Option<Slots> {
             others(&expand.unique, &[expand.from]);
             read.extend(expand.into.then_some(expand.to));
         }
+        Op::Intersect(intersect) => {
+            let [one, two] = &intersect.sides;
+            others(&intersect.unique, &[one.from, two.from]);
+        }
         Op::VarExpand(expand) => {
             others(&expand.unique, &[expand.from]);
             read.extend(expand.into.then_some(expand.to));
@@ -579,6 +583,10 @@ fn writes_of(op: &Op, out: &mut Slots) {
         Op::Expand(expand) => {
             out.insert(expand.edge);
             out.extend((!expand.into).then_some(expand.to));
+        }
+        Op::Intersect(intersect) => {
+            out.insert(intersect.to);
+            out.extend(intersect.sides.iter().map(|side| side.edge));
         }
         Op::VarExpand(expand) => {
             out.insert(expand.edges);
