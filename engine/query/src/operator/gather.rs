@@ -1,7 +1,8 @@
 //! Work on the vertices of a scan that is divided between the cores, and its results put together.
 //!
 //! [`Gather`] stands where the results of several cores become one stream: of rows, as they come, or of an aggregate, of which each core
-//! brings its part. [`MorselScan`] is the leaf that all of them share: it gives the vertices of the morsels that this core gets. What other
+//! brings its part. [`MorselScan`] is the leaf that all of them share: it gives the vertices of the morsels that this core gets; an aggregate by
+//! columns takes its morsels itself. What other
 //! cores do and how they are reached is [`crate::parallel`]'s.
 //! What always holds: the rows are those of one core's run, in another order; sums of floats, and with them averages, may differ in
 //! their last digits, since they are added up in another order. Without others, or in a transaction that sees what is not committed,

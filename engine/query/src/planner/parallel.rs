@@ -1,8 +1,8 @@
 //! Which plans are divided between the cores.
 //!
 //! Called by [`crate::query_core`] on a finished plan. A pipeline that begins with a scan of all vertices, or those of a label, and looks at
-//! one row at a time up to an aggregate, `DISTINCT` or `ORDER BY` can be run on any part of the vertices; where it is expected to take long
-//! enough, a [`Gather`] is put on top of it. What holds no state across rows is named here one by one, so an operator that is not named is
+//! one row at a time up to an aggregate, `DISTINCT` or `ORDER BY` can be run on any part of the vertices, and so can an aggregate by columns,
+//! which scans by itself; where it is expected to take long enough, a [`Gather`] is put on top of it. What holds no state across rows is named here one by one, so an operator that is not named is
 //! never divided. Always holds: the rows are the same; what writes, asks for random numbers, or can only be done by the core that runs the statement, is left as it is.
 
 use std::fmt::{self, Write};
@@ -36,7 +36,8 @@ impl Default for Division {
     }
 }
 
-/// What it takes to fold a vertex from columns, in rows of an operator on rows.
+/// What it takes to fold a vertex from columns, in rows of an operator on rows: a nanosecond or less (`aggregate_count` of the language table in
+/// `perf`, 54 µs for 100,000 vertices), where a row is taken for fifty (see [`Division`]).
 const COLUMN_ROW: f64 = 0.02;
 
 /// The number of cores behind `USING PARALLEL EXECUTION`.
