@@ -202,6 +202,9 @@ functions! {
     PointDistance "point.distance" Scalar 2..=2,
     PointWithinBBox "point.withinBBox" Scalar 3..=3,
     Distance "distance" Scalar 2..=2,
+    // Files.
+    LineNumber "linenumber" Scalar 0..=0,
+    File "file" Scalar 0..=0,
     // Session and counters.
     Counter "counter" Volatile 2..=3,
     GetHopsCounter "getHopsCounter" Volatile 0..=0,

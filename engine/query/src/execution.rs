@@ -188,6 +188,10 @@ impl Execution {
             Some(limit) => limit.bytes(&values)?,
             None => held_bytes_max,
         };
+        let hops_max = match planned.and_then(|planned| planned.hops_limit.as_ref()) {
+            Some(limit) if !explain => Some(limit.value(&values, 0, "a limit on hops")?),
+            _ => None,
+        };
         let (locals, subqueries) =
             planned.map_or((0, 0), |planned| (planned.locals, planned.subqueries));
         let mut counts = Counts::new();
@@ -208,13 +212,15 @@ impl Execution {
         } else {
             1
         };
+        let mut state = State::new(values, locals, subqueries, seed, held_bytes_max);
+        state.limit_hops(hops_max);
         Ok(Execution {
             by_vectors: running
                 .as_ref()
                 .is_some_and(|running| running.gives_vectors()),
             running,
             vectors: Vectors::new(),
-            state: State::new(values, locals, subqueries, seed, held_bytes_max),
+            state,
             batch,
             at: 0,
             wanted: 0,

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
-use quoit_cypher::ast::{Statement, StatementBody};
+use quoit_cypher::ast::{QueryHint, Statement, StatementBody};
 use quoit_cypher::check::{ProcedureSignature, Procedures as Signatures, ValueType, check};
 use quoit_cypher::error::{Detail, Error};
 use quoit_cypher::normalise::{Normalised, normalise};
@@ -196,7 +196,7 @@ impl QueryCore {
         // Read before what it is the version of: a change in between makes the plan stale, never the other way round.
         let schema_version = core.graph().schema_version();
         let catalog = Catalog {
-            plain: self.options.plain,
+            plain: self.options.plain || limits_hops(&checked.statement.body),
             databases: self.options.databases,
             ..Catalog::of(core.graph())
         };
@@ -276,6 +276,17 @@ fn is_fresh(prepared: &Prepared, core: &Core) -> bool {
     };
     let graph = core.graph();
     is_alike(inner.vertices, graph.vertex_count()) && is_alike(inner.edges, graph.edge_count())
+}
+
+/// Whether hops are limited: then each is made by itself, and counted.
+fn limits_hops(body: &StatementBody) -> bool {
+    match body {
+        StatementBody::Query(query) => {
+            let mut hints = query.hints.iter();
+            hints.any(|hint| matches!(hint, QueryHint::HopsLimit(_)))
+        }
+        StatementBody::Schema(_) | StatementBody::Admin(_) => false,
+    }
 }
 
 struct Known<'a>(&'a [ProcedureSignature]);

@@ -89,3 +89,60 @@ fn use_takes_the_names_of_the_one_database() {
     let error = db.error("UNWIND [1] AS n USE memgraph RETURN n");
     assert_eq!(error.kind(), ErrorKind::SyntaxError, "{error:?}");
 }
+
+/// A chain of ten vertices, the first of which has five more neighbours.
+fn chain() -> Db {
+    let db = Db::new();
+    db.run("UNWIND range(0, 9) AS i CREATE (:C {i: i})");
+    db.run("MATCH (a:C), (b:C) WHERE b.i = a.i + 1 CREATE (a)-[:T]->(b)");
+    db.run("MATCH (a:C {i: 0}) UNWIND range(1, 5) AS i CREATE (a)-[:S]->(:D {i: i})");
+    db
+}
+
+#[test]
+fn a_query_follows_no_more_relationships_than_its_author_allows() {
+    let db = chain();
+    for pattern in [
+        "MATCH (a:C {i: 0})-[:T*]->(b)",
+        "MATCH (a:C {i: 0})-[:T]->+(b)",
+        "MATCH (a:C {i: 0})-[*BFS]->(b) WHERE b:C",
+        "MATCH p = ANY SHORTEST (a:C {i: 0})-[:T]->+(b)",
+        "MATCH (a:C)-[:T]->(b)",
+        "MATCH (a:C)-[:T]->(b) WITH DISTINCT b",
+    ] {
+        let all = db.number(&format!("{pattern} RETURN count(b) AS n"));
+        assert_eq!(all, 9, "{pattern}");
+        let few = db.number(&format!(
+            "USING HOPS LIMIT 3 {pattern} RETURN count(b) AS n"
+        ));
+        assert!(few <= 3, "{pattern}: {few}");
+        let enough = format!("USING HOPS LIMIT 100 {pattern} RETURN count(b) AS n");
+        assert_eq!(db.number(&enough), 9, "{pattern}");
+        let none = format!("USING HOPS LIMIT 0 {pattern} RETURN count(b) AS n");
+        assert_eq!(db.number(&none), 0, "{pattern}");
+    }
+    let exact = "USING HOPS LIMIT 4 MATCH (a:C {i: 0})-[:T*]->(b) RETURN count(b) AS n";
+    assert_eq!(db.number(exact), 4);
+}
+
+#[test]
+fn hops_are_counted_where_they_are_limited() {
+    let db = chain();
+    let counted = |limit: &str, pattern: &str| {
+        db.number(&format!(
+            "{limit} MATCH {pattern} WITH count(*) AS rows RETURN getHopsCounter() AS n"
+        ))
+    };
+    assert_eq!(counted("USING HOPS LIMIT 100", "(:C {i: 0})-->(b)"), 6);
+    assert_eq!(counted("USING HOPS LIMIT 5", "(:C {i: 0})-->(b)"), 5);
+    assert_eq!(counted("USING HOPS LIMIT 100", "(:C {i: 0})-[:T*]->(b)"), 9);
+    // As in Memgraph: without a limit nothing is counted.
+    assert_eq!(counted("", "(:C {i: 0})-->(b)"), 0);
+    for (limit, kind) in [
+        (Value::Int(-1), ErrorKind::ArgumentError),
+        (Value::Null, ErrorKind::TypeError),
+    ] {
+        let text = "USING HOPS LIMIT $limit MATCH (a)-->(b) RETURN b.i AS i";
+        assert_eq!(with_limit(&db, text, limit).unwrap_err().kind(), kind);
+    }
+}

@@ -2,7 +2,11 @@
 
 mod db;
 
+use std::io::Write;
+
 use db::{Db, Rows};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use quoit_cypher::error::Error;
 use quoit_graph::value::Value;
 use quoit_query::{Demand, Execution, Parameters, Step, Wait};
@@ -12,6 +16,13 @@ const PEOPLE: &str =
 const RAGGED: &str = "a;b\n1;2\n3\n\n4;5;6\n";
 const NUMBERED: &str = "1,one\n2,N/A\n3,drei\n";
 
+/// A text as gzip packs it.
+fn gzip(text: &str) -> Vec<u8> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+    packer.write_all(text.as_bytes()).expect("memory takes all");
+    packer.finish().expect("memory takes all")
+}
+
 /// Runs a statement on files whose blocks are so long.
 fn load(db: &Db, text: &str, block: usize) -> Result<Vec<Vec<Value>>, Error> {
     let prepared = db.engine.prepare(text, &db.core)?;
@@ -19,6 +30,8 @@ fn load(db: &Db, text: &str, block: usize) -> Result<Vec<Vec<Value>>, Error> {
     let mut execution = Execution::new(prepared, &Parameters::new())?;
     execution.request(Demand::All);
     let mut rows = Rows::default();
+    let gzipped = gzip(NUMBERED);
+    let twice = [gzipped.as_slice(), gzipped.as_slice()].concat();
     loop {
         match execution.step(&mut txn, &db.core, &|| true, &mut rows)? {
             Step::Done => break,
@@ -29,6 +42,10 @@ fn load(db: &Db, text: &str, block: usize) -> Result<Vec<Vec<Value>>, Error> {
                     "numbered" => NUMBERED.as_bytes(),
                     "latin" => b"a,b\nx,\xe4\ny,z\n",
                     "empty" => b"",
+                    "numbered.gz" => gzipped.as_slice(),
+                    "cut.gz" => &gzipped[..gzipped.len() - 9],
+                    "plain.gz" => NUMBERED.as_bytes(),
+                    "twice.GZ" => twice.as_slice(),
                     name => panic!("{name}"),
                 };
                 let rest = &file[(read.offset as usize).min(file.len())..];
@@ -178,4 +195,39 @@ fn what_is_loaded_is_committed_some_records_at_a_time() {
         }
     }
     assert_eq!(db.number("MATCH (n:N) RETURN sum(n.id)"), 36);
+}
+
+#[test]
+fn packed_files_are_read_as_if_they_were_not() {
+    let db = Db::new();
+    let text =
+        |name: &str| format!("LOAD CSV FROM '{name}' NO HEADER AS row RETURN row[0] + row[1] AS t");
+    let plain = rows(&db, &text("numbered"));
+    assert_eq!(plain.len(), 3);
+    assert_eq!(rows(&db, &text("numbered.gz")), plain);
+    // Packed files behind each other are one.
+    assert_eq!(
+        rows(&db, &text("twice.GZ")),
+        [plain.clone(), plain].concat()
+    );
+    for name in ["cut.gz", "plain.gz"] {
+        let error = load(&db, &text(name), 7).unwrap_err();
+        assert!(error.message().contains("gzip"), "{error:?}");
+        assert!(error.span().is_some());
+    }
+}
+
+#[test]
+fn a_row_knows_its_file_and_line() {
+    let db = Db::new();
+    let text = "LOAD CSV FROM 'numbered' AS row RETURN file() + ' ' + toString(linenumber()) + ' ' + row[0] AS t";
+    assert_eq!(
+        rows(&db, text),
+        ["numbered 1 1", "numbered 2 2", "numbered 3 3"]
+    );
+    let text = "LOAD CSV WITH HEADERS FROM 'people' AS row WITH row, linenumber() AS line RETURN toString(line) + coalesce(row.name, '') AS t";
+    assert_eq!(rows(&db, text), ["2Ann", "4Bob", "5"]);
+    let text = "LOAD CSV FROM 'numbered' AS row WITH row RETURN linenumber() AS t";
+    let error = load(&db, text, 7).unwrap_err();
+    assert!(error.hint_text().is_some(), "{error:?}");
 }

@@ -75,10 +75,7 @@ pub fn arguments(
 
 /// Whether the engine has a function; the planner refuses the others by name.
 pub fn is_implemented(function: Function) -> bool {
-    !matches!(
-        function,
-        Function::Project | Function::ToEnum | Function::GetHopsCounter
-    )
+    !matches!(function, Function::Project | Function::ToEnum)
 }
 
 fn apply(function: Function, args: &[Value], cx: &mut Context<'_>) -> Result<Value, Error> {
@@ -131,7 +128,9 @@ fn apply(function: Function, args: &[Value], cx: &mut Context<'_>) -> Result<Val
         | F::ToBooleanList => conversion::apply(function, args),
         F::ToByteString | F::FromByteString => bytes::apply(function, args),
         F::Normalize => normal_form::apply(args),
-        F::Counter | F::Username | F::Roles => session::apply(function, args, cx),
+        F::Counter | F::GetHopsCounter | F::Username | F::Roles => {
+            session::apply(function, args, cx)
+        }
         F::Substring
         | F::Left
         | F::Right

@@ -14,6 +14,7 @@ pub(super) fn apply(
 ) -> Result<Value, Error> {
     match function {
         Function::Counter => counter(args, cx),
+        Function::GetHopsCounter => Ok(Value::Int(cx.hops_made() as i64)),
         // There are no users yet: whoever asks has no name, as in SHOW CURRENT USER, and no roles.
         Function::Username => Ok(Value::Null),
         Function::Roles => Ok(Value::list(Vec::new())),

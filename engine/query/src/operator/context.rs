@@ -4,6 +4,7 @@
 //! transaction's present clause; reading a vertex or edge that the view does not show is "deleted", since ids come from
 //! the same transaction only.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,6 +43,8 @@ pub struct State {
     /// Operators of subqueries within expressions, built once and started again for each row.
     subqueries: Vec<Option<Running>>,
     regexes: HashMap<Box<str>, Regex>,
+    /// Relationships that may be followed, and those that have been; `None`: they are not counted.
+    hops: Option<Hops>,
     random: u64,
     /// Counters by their names, with the values they give next.
     counters: HashMap<Box<str>, i64>,
@@ -63,6 +66,12 @@ pub struct State {
     /// The part of a file that was waited for.
     block: Option<Result<Vec<u8>, Error>>,
     shared: Shared,
+}
+
+/// How many relationships a query may follow, and has followed.
+struct Hops {
+    max: u64,
+    made: Cell<u64>,
 }
 
 /// What an execution has to do with other cores.
@@ -92,6 +101,7 @@ impl State {
             locals: vec![Value::Null; locals as usize],
             subqueries: (0..subqueries).map(|_| None).collect(),
             regexes: HashMap::new(),
+            hops: None,
             random: seed | 1,
             counters: HashMap::new(),
             statement_time: now(),
@@ -116,6 +126,12 @@ impl State {
 
     pub(crate) fn shared(&mut self) -> &mut Shared {
         &mut self.shared
+    }
+
+    /// Counts the relationships that are followed, up to a limit.
+    pub(crate) fn limit_hops(&mut self, max: Option<u64>) {
+        let made = Cell::new(0);
+        self.hops = max.map(|max| Hops { max, made });
     }
 
     /// Gives the part of a file that was waited for.
@@ -720,7 +736,28 @@ impl<'a> Context<'a> {
         self.vertex(vertex).map(|vertex| vertex.labels())
     }
 
-    /// Appends the incident edges of a vertex. A deleted vertex has none.
+    /// Whether the relationships that are followed are counted.
+    pub(crate) fn counts_hops(&self) -> bool {
+        self.state.hops.is_some()
+    }
+
+    /// Relationships followed so far, if they are counted.
+    pub(crate) fn hops_made(&self) -> u64 {
+        let hops = self.state.hops.as_ref();
+        hops.map_or(0, |hops| hops.made.get())
+    }
+
+    /// Counts the relationships from `first` on as followed; those beyond the limit are taken away.
+    pub(crate) fn count_hops(&self, first: usize, edges: &mut Vec<Incidence>) {
+        if let Some(hops) = &self.state.hops {
+            let left = hops.max - hops.made.get();
+            let new = ((edges.len() - first) as u64).min(left);
+            edges.truncate(first + new as usize);
+            hops.made.set(hops.made.get() + new);
+        }
+    }
+
+    /// Appends the incident edges of a vertex, as many as may be followed. A deleted vertex has none.
     pub fn incidences(
         &self,
         vertex: VertexId,
@@ -728,7 +765,9 @@ impl<'a> Context<'a> {
         types: &[quoit_graph::ids::TypeId],
         out: &mut Vec<Incidence>,
     ) {
+        let first = out.len();
         out.extend(self.view.edges(vertex, direction, types));
+        self.count_hops(first, out);
     }
 }
 

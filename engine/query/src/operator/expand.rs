@@ -172,7 +172,12 @@ impl Expand {
             if let Value::Vertex(to) = row[self.plan.to as usize] {
                 let edges = cx.view.edges_between(from, to, self.plan.direction, types);
                 self.found.extend(edges);
+                cx.count_hops(0, &mut self.found);
             }
+            return false;
+        }
+        if cx.counts_hops() {
+            cx.incidences(from, self.plan.direction, types, &mut self.found);
             return false;
         }
         let before = out.len();

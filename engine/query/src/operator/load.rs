@@ -3,7 +3,7 @@
 //! [`Load`] asks for the file block by block ([`Wait::Read`]): whoever runs the execution opens and reads it, and says where files may lie. What always holds: of a
 //! file no more than a block and a record are held; a record that is longer than [`RECORD_BYTES_MAX`] is an error; a record that is no
 //! text, or has not as many fields as the first, is an error with its line, or left out if the query says so (Memgraph's form). In Neo4j's
-//! form an empty field is null, and what a record lacks is null too.
+//! form an empty field is null, and what a record lacks is null too. A file whose name ends in `.gz` is unpacked.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use quoit_cypher::error::{Detail, Error};
 use quoit_graph::value::Value;
 
+use super::gunzip::Gunzip;
 use super::in_transactions::Wait;
 use super::{Batch, Context, Operator, Pull, Running, next_rows};
 use crate::expression::Expr;
@@ -50,6 +51,10 @@ struct Open {
     name: Arc<str>,
     /// Bytes that have been asked for and come.
     offset: u64,
+    /// Its unpacking, if it is packed.
+    packed: Option<Gunzip>,
+    /// Bytes of text that have come.
+    fed: u64,
     block: Vec<u8>,
     used: usize,
     is_over: bool,
@@ -58,8 +63,9 @@ struct Open {
     bytes: Vec<u8>,
     ends: Vec<usize>,
     filled: (usize, usize),
-    /// The line where it begins.
+    /// The line where it begins, and whether it has begun.
     line: u64,
+    has_begun: bool,
     header: Option<Vec<Arc<str>>>,
     width: Option<usize>,
     null_if: Option<Arc<str>>,
@@ -107,9 +113,13 @@ impl Open {
                 other => return Err(wrong("NULLIF", &other)),
             },
         };
+        let is_packed =
+            name.len() >= 3 && name.as_bytes()[name.len() - 3..].eq_ignore_ascii_case(b".gz");
         Ok(Open {
+            packed: is_packed.then(Gunzip::new),
             name,
             offset: 0,
+            fed: 0,
             block: Vec::new(),
             used: 0,
             is_over: false,
@@ -121,16 +131,44 @@ impl Open {
             ends: vec![0; 64],
             filled: (0, 0),
             line: 1,
+            has_begun: false,
             header: None,
             width: None,
             null_if,
         })
     }
 
-    /// Takes the next block.
+    /// Takes the next block of the file.
     fn take(&mut self, block: Vec<u8>) {
-        self.is_over = block.is_empty();
         self.offset += block.len() as u64;
+        match &mut self.packed {
+            Some(packed) => packed.give(block),
+            None => self.feed(block),
+        }
+    }
+
+    /// Unpacks what has come, as far as there is room; whether there was anything to unpack, or that is over.
+    fn unpack(&mut self) -> Result<bool, Error> {
+        let Some(packed) = &mut self.packed else {
+            return Ok(false);
+        };
+        match packed.take() {
+            Ok(Some(part)) => {
+                self.feed(part);
+                Ok(true)
+            }
+            Ok(None) => Ok(false),
+            Err(error) => Err(Error::argument(
+                Detail::InvalidArgumentValue,
+                format!("`{}` is no whole gzip file: {error}", self.name),
+            )),
+        }
+    }
+
+    /// Takes the next part of the text; none at its end.
+    fn feed(&mut self, block: Vec<u8>) {
+        self.is_over = block.is_empty();
+        self.fed += block.len() as u64;
         self.block.drain(..self.used);
         self.used = 0;
         match self.block.is_empty() {
@@ -144,16 +182,23 @@ impl Open {
         loop {
             let is_used = self.used == self.block.len();
             // The reader looks for a byte order mark in what it gets first, and takes a mark alone for a whole file.
-            let is_short = self.used == 0 && self.offset <= BOM_BYTES;
+            let is_short = self.used == 0 && self.fed <= BOM_BYTES;
             if (is_used || is_short) && !self.is_over {
                 return Ok(Record::Needs);
             }
+            let mut rest = &self.block[self.used..];
+            if !self.has_begun {
+                // The end of the line before, and lines without anything: where the record begins is known behind them.
+                let is_end = |byte: &&u8| matches!(byte, b'\r' | b'\n');
+                match rest.iter().take_while(is_end).count() {
+                    0 => (self.has_begun, self.line) = (true, self.reader.line()),
+                    ends => rest = &rest[..ends],
+                }
+            }
             let (bytes, ends) = self.filled;
-            let (result, used, written, ended) = self.reader.read_record(
-                &self.block[self.used..],
-                &mut self.bytes[bytes..],
-                &mut self.ends[ends..],
-            );
+            let (result, used, written, ended) =
+                self.reader
+                    .read_record(rest, &mut self.bytes[bytes..], &mut self.ends[ends..]);
             self.used += used;
             self.filled = (bytes + written, ends + ended);
             match result {
@@ -176,7 +221,7 @@ impl Open {
     /// The record at work is done with.
     fn next_record(&mut self) {
         self.filled = (0, 0);
-        self.line = self.reader.line();
+        self.has_begun = false;
     }
 
     fn bad(&self, what: &str) -> Error {
@@ -270,6 +315,13 @@ impl Operator for Load {
                         if !out.is_empty() {
                             return Ok(Pull::Rows);
                         }
+                        if file.unpack().map_err(placed)? {
+                            // There may be much in it that gives no row.
+                            match cx.should_yield() {
+                                true => return Ok(Pull::Yield),
+                                false => continue,
+                            }
+                        }
                         let Some(block) = cx.take_block() else {
                             cx.wait_for(Wait::Read(FileRead {
                                 name: file.name.clone(),
@@ -281,7 +333,12 @@ impl Operator for Load {
                     }
                     Record::Whole => {
                         match file.value(&plan) {
-                            Ok(Some(value)) => out.push(row)[plan.slot as usize] = value,
+                            Ok(Some(value)) => {
+                                let new = out.push(row);
+                                new[plan.slot as usize] = value;
+                                new[plan.line as usize] = Value::Int(file.line as i64);
+                                new[plan.file as usize] = Value::String(file.name.clone());
+                            }
                             Ok(None) => {}
                             Err(_) if plan.ignore_bad => {}
                             Err(error) => return Err(placed(error)),

@@ -15,6 +15,7 @@ mod context;
 mod distinct;
 mod expand;
 pub mod gather;
+mod gunzip;
 mod in_transactions;
 mod index_scan;
 mod int_set;

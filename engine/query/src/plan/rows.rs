@@ -96,6 +96,10 @@ pub struct Load {
     pub null_if: Option<Expr>,
     /// Gets the row.
     pub slot: Slot,
+    /// Gets the line where the record begins.
+    pub line: Slot,
+    /// Gets the file's name.
+    pub file: Slot,
     /// Where it stands.
     pub place: Place,
 }

@@ -276,6 +276,9 @@ impl Planner<'_> {
             .function
             .ok_or_else(|| Error::internal("an unchecked function call was planned"))?;
         let place = Place(span);
+        if matches!(function, Function::LineNumber | Function::File) {
+            return self.of_load(function, call.name_span, scope);
+        }
         if !function::is_implemented(function) {
             return Err(unsupported(
                 &format!("the function {}()", call.name),
@@ -341,7 +344,11 @@ impl Planner<'_> {
         }
         self.is_volatile |= matches!(
             function,
-            Function::Rand | Function::RandomUuid | Function::UniformSample | Function::Counter
+            Function::Rand
+                | Function::RandomUuid
+                | Function::UniformSample
+                | Function::Counter
+                | Function::GetHopsCounter
         );
         Ok(Expr::Call(function, self.exprs(&call.args, scope)?, place))
     }

@@ -1,12 +1,14 @@
-//! Limits that a query's author sets, and the database that the query is for.
+//! What a query says about its run: limits on memory and hops, the database it is for; and where its rows were loaded from.
 
 use quoit_cypher::ast;
 use quoit_cypher::error::{Detail, Error, ErrorKind, Phase};
+use quoit_cypher::functions::Function;
 use quoit_cypher::span::Span;
+use quoit_graph::value::Value;
 
 use super::Planner;
 use super::scope::Scope;
-use crate::expression::Place;
+use crate::expression::{Expr, Place};
 use crate::plan::Plan;
 use crate::plan::limits::{Count, MemoryBound};
 
@@ -57,6 +59,29 @@ impl Planner<'_> {
                 units: self.count(amount, "a limit on memory")?,
                 unit_bytes: *unit_bytes,
             },
+        })
+    }
+
+    /// `linenumber()` and `file()`: null in a query that loads nothing.
+    pub(super) fn of_load(
+        &self,
+        function: Function,
+        span: Span,
+        scope: &Scope,
+    ) -> Result<Expr, Error> {
+        let Some((line, file)) = self.loaded else {
+            return Ok(Expr::constant(Value::Null));
+        };
+        let wanted = match function {
+            Function::File => file,
+            _ => line,
+        };
+        scope.resolve(wanted).ok_or_else(|| {
+            Error::unsupported(format!(
+                "{function}() is known up to the first WITH or RETURN behind LOAD CSV only"
+            ))
+            .at(span)
+            .hint(format!("hand it on: WITH row, {function}() AS x"))
         })
     }
 

@@ -44,7 +44,7 @@ pub use expression::literal_value;
 pub use parallel::{Division, divide};
 
 use crate::expression::{Expr, Place};
-use crate::plan::limits::MemoryBound;
+use crate::plan::limits::{Count, MemoryBound};
 use crate::plan::{Apply, Load, Op, Plan, ProcedureCall, Project, Unwind};
 use crate::procedure::Procedures;
 use estimate::KnownLabels;
@@ -70,6 +70,8 @@ pub struct PlannedQuery {
     pub is_volatile: bool,
     /// What its author allows it to hold; `None`: nothing was said.
     pub memory_limit: Option<MemoryBound>,
+    /// How many relationships it follows at most; `None`: nothing was said.
+    pub hops_limit: Option<Count>,
     /// Only the core that runs it can do what it does: call its procedures, read files, commit parts.
     pub is_bound: bool,
     /// `USING PARALLEL EXECUTION`, and the number of cores behind it.
@@ -197,6 +199,8 @@ pub fn plan_query(
         transactions: None,
         periodic: None,
         memory_limit: None,
+        hops_limit: None,
+        loaded: None,
     };
     let (mut plan, columns) = planner.query(query, &Scope::new())?;
     if columns == 0 {
@@ -219,6 +223,7 @@ pub fn plan_query(
         parallel: planner.parallel,
         is_divided: false,
         memory_limit: planner.memory_limit,
+        hops_limit: planner.hops_limit,
         fingerprint: OnceCell::new(),
     })
 }
@@ -252,6 +257,10 @@ struct Planner<'c> {
     periodic: Option<(Expr, Place)>,
     /// Labels that variables have for sure.
     labels: HashMap<ast::VarId, KnownLabels>,
+    /// What the last `LOAD CSV` binds for `linenumber()` and `file()`.
+    loaded: Option<(ast::VarId, ast::VarId)>,
+    /// `USING HOPS LIMIT`.
+    hops_limit: Option<Count>,
     /// `QUERY MEMORY`.
     memory_limit: Option<MemoryBound>,
 }
@@ -303,8 +312,10 @@ impl Planner<'_> {
                     }
                     self.hinted.extend(owner.map(|owner| (owner, keys.clone())));
                 }
-                ast::QueryHint::HopsLimit(expr) => {
-                    return Err(unsupported("USING HOPS LIMIT", expr.span));
+                ast::QueryHint::HopsLimit(limit) => {
+                    self.hops_limit = Some(self.count(limit, "a limit on hops")?);
+                    // Hops are counted where the query's own core makes them.
+                    self.is_bound = true;
                 }
                 ast::QueryHint::PeriodicCommit(rows) => {
                     let place = Place(rows.span);
@@ -468,6 +479,7 @@ impl Planner<'_> {
         if let Some(config) = &load.config {
             return Err(unsupported("LOAD CSV ... WITH CONFIG", config.span));
         }
+        let (line, file) = (self.new_variable(), self.new_variable());
         let mut part = |part: &Option<ast::Expr>| {
             let expr = part.as_ref().map(|part| self.expr(part, scope));
             expr.transpose()
@@ -486,8 +498,11 @@ impl Planner<'_> {
             quote,
             null_if,
             slot: scope.bind(load.variable.id),
+            line: scope.bind(line),
+            file: scope.bind(file),
             place: Place(span),
         };
+        self.loaded = Some((line, file));
         let estimate = plan.estimate * 1000.0;
         self.is_bound = true;
         Ok(Plan::over(Op::Load(Rc::new(node)), plan).expecting(estimate))

@@ -198,10 +198,11 @@ impl Meet {
                 Stage::Level { .. } => {
                     let is_plain = !self.all && steps.asks_nothing();
                     // What is not committed may be gone when the edges are looked for.
-                    let goes_on = match is_plain && !cx.view.shows_uncommitted() {
-                        true => self.piece(steps, cx),
-                        false => self.edges(steps, clock, cx)?,
-                    };
+                    let goes_on =
+                        match is_plain && !cx.view.shows_uncommitted() && !cx.counts_hops() {
+                            true => self.piece(steps, cx),
+                            false => self.edges(steps, clock, cx)?,
+                        };
                     self.count(cx)?;
                     if !goes_on {
                         return Ok(Progress::Yield);
