@@ -1,6 +1,8 @@
-"""What the author of a query is told in its summary, in the words of notifications and of GQL statuses."""
+"""What the author of a query is told in its summary or by its error, in the words of notifications and of GQL statuses."""
 
 import neo4j
+import pytest
+from neo4j.exceptions import Neo4jError
 
 
 def told(session, query):
@@ -36,3 +38,24 @@ def test_statuses_carry_the_same_and_filters_hold_it_back(alone):
         with neo4j.GraphDatabase.driver(f"bolt://{alone.address}", auth=("someone", "x"), **options) as driver:
             with driver.session() as session:
                 assert {code for code, _ in told(session, query)} == kept, options
+
+
+@pytest.mark.parametrize(("query", "status", "column", "kit"), [
+    ("RETURN foo", "42N62", 8, "SyntaxError at compile time: UndefinedVariable"),
+    ("RETURN 1 +", "42001", 11, "SyntaxError at compile time: UnexpectedSyntax"),
+    ("RETURN 1 / 0", "22012", 10, "ArithmeticError at runtime: DivisionByZero"),
+    ("RETURN 9223372036854775807 + 1", "22003", 28, "ArithmeticError at runtime: Overflow"),
+    ("CALL no.such()", "42N08", 6, "ProcedureError at compile time: ProcedureNotFound"),
+    ("CREATE (:P {name: 'Ann'})", "22N79", None, "ConstraintValidationFailed at runtime: UniqueConstraintViolation"),
+    ("CREATE (:P)", None, None, "ConstraintValidationFailed at runtime: ExistenceConstraintViolation"),
+])
+def test_an_errors_status_class_place_and_the_kits_words_come_through_to_the_client(alone, query, status, column, kit):
+    alone.rows("CREATE CONSTRAINT FOR (n:P) REQUIRE n.name IS NODE KEY")
+    alone.rows("CREATE (:P {name: 'Ann'})")
+    with pytest.raises(Neo4jError) as raised:
+        alone.rows(query)
+    error = raised.value
+    assert status in (error.gql_status, None) and error.gql_classification == neo4j.exceptions.GqlErrorClassification.CLIENT_ERROR
+    record = error.diagnostic_record
+    assert record.get("_position", {}).get("column") == column
+    assert record["_opencypher"] == kit
