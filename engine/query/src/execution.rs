@@ -5,6 +5,7 @@
 //! after all writes of the statement are done.
 
 use std::cell::Cell;
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 use std::rc::Rc;
@@ -17,7 +18,7 @@ use quoit_graph::{Core, Statement, Txn, View, WriteStats};
 
 use crate::operator::{
     Batch, Context, Counts, InnerTransaction, Pull, Running, State, Vector, Vectors, Wait, build,
-    build_measured, delete_postponed, measured,
+    build_measured, delete_postponed, measured, now,
 };
 use crate::parallel::{Awaited, Crew, Team};
 use crate::plan::describe::{Line, Measured, PlanTree};
@@ -105,6 +106,11 @@ pub struct Summary {
 /// One run of a statement.
 pub struct Execution {
     prepared: Prepared,
+    run: Box<Run>,
+}
+
+/// What a run consists of, kept with its plan when it is over so that the next run finds it ([`Execution::finish`]).
+pub(crate) struct Run {
     running: Option<Running>,
     state: State,
     batch: Batch,
@@ -134,6 +140,43 @@ pub struct Execution {
     later: Option<Statement>,
     /// What the inner transaction that is being committed has done, and those committed before.
     inner_stats: [WriteStats; 2],
+}
+
+impl Run {
+    /// Forgets what it was about; whether it can serve another execution.
+    fn tidy(&mut self) -> bool {
+        let is_plain = self.running.is_some()
+            && self.schema.is_none()
+            && self.inner.is_none()
+            && self.later.is_none()
+            && !self.by_vectors
+            && self.batch.is_light()
+            && self.state.tidy();
+        self.batch.clear();
+        (self.at, self.wanted, self.discards, self.rows) = (0, 0, false, 0);
+        (self.done, self.statement, self.before) = (false, None, None);
+        is_plain
+    }
+}
+
+/// The last run of a plan that is over and can serve again.
+#[derive(Default)]
+pub(crate) struct Spare(Cell<Option<Box<Run>>>);
+
+impl Spare {
+    fn take(&self) -> Option<Box<Run>> {
+        self.0.take()
+    }
+
+    fn put(&self, run: Box<Run>) {
+        self.0.set(Some(run));
+    }
+}
+
+impl fmt::Debug for Spare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Spare")
+    }
 }
 
 impl Execution {
@@ -178,6 +221,26 @@ impl Execution {
             ParameterSource::Named(name) => parameters.get(name).cloned().unwrap_or_default(),
             ParameterSource::Literal(number) => prepared.literals[usize::from(*number)].clone(),
         };
+        let seed = if planned.is_some_and(|planned| planned.is_volatile) {
+            RandomState::new().hash_one(0_u8)
+        } else {
+            1
+        };
+        let statement_time = match planned {
+            Some(planned) if !planned.is_timed => Duration::ZERO,
+            _ => now(),
+        };
+        if let Some(planned) = planned
+            && let Some(mut run) = prepared.inner.spare.take()
+        {
+            let values = planned.parameters.iter().map(value);
+            if run
+                .state
+                .begin_again(values, seed, statement_time, held_bytes_max)
+            {
+                return Ok(Execution { prepared, run });
+            }
+        }
         let values: Rc<[Value]> = planned
             .map(|planned| planned.parameters.iter().map(value).collect())
             .unwrap_or_default();
@@ -207,14 +270,16 @@ impl Execution {
                 batch.push(&[Value::from(line)]);
             }
         }
-        let seed = if planned.is_some_and(|planned| planned.is_volatile) {
-            RandomState::new().hash_one(0_u8)
-        } else {
-            1
-        };
-        let mut state = State::new(values, locals, subqueries, seed, held_bytes_max);
+        let mut state = State::new(
+            values,
+            locals,
+            subqueries,
+            seed,
+            statement_time,
+            held_bytes_max,
+        );
         state.limit_hops(hops_max);
-        Ok(Execution {
+        let run = Box::new(Run {
             by_vectors: running
                 .as_ref()
                 .is_some_and(|running| running.gives_vectors()),
@@ -236,8 +301,20 @@ impl Execution {
             inner: None,
             later: None,
             inner_stats: Default::default(),
-            prepared,
-        })
+        });
+        Ok(Execution { prepared, run })
+    }
+
+    /// The end of a run. What it consists of is kept for the plan's next one, if that is worth it: a short query then allocates next to
+    /// nothing.
+    pub fn finish(self) {
+        let Execution { prepared, mut run } = self;
+        let planned = prepared.inner.planned.as_ref();
+        // A limit of its author's may depend on parameters.
+        let is_limited = planned.is_some_and(|planned| planned.memory_limit.is_some());
+        if run.done && prepared.mode() == Mode::Run && !is_limited && run.tidy() {
+            prepared.inner.spare.put(run);
+        }
     }
 
     /// Has the other cores help, if the plan is one that is divided. `text` is what was prepared.
@@ -246,7 +323,7 @@ impl Execution {
             return;
         };
         if planned.is_divided && crew.cores() > 1 && text.len() <= SHARED_TEXT_BYTES_MAX {
-            self.state.shared().team = Some(Team {
+            self.run.state.shared().team = Some(Team {
                 crew: crew.clone(),
                 text: text.into(),
                 fingerprint: planned.fingerprint(),
@@ -256,12 +333,12 @@ impl Execution {
 
     /// What the last step has yielded for, if it can do nothing before other cores have sent something.
     pub fn awaited(&mut self) -> Option<Awaited> {
-        self.state.shared().awaited.take()
+        self.run.state.shared().awaited.take()
     }
 
     /// Says how many rows are wanted from here on.
     pub fn request(&mut self, demand: Demand) {
-        (self.wanted, self.discards) = match demand {
+        (self.run.wanted, self.run.discards) = match demand {
             Demand::Rows(count) => (count, false),
             Demand::All => (u64::MAX, false),
             Demand::Discard(count) => (count, true),
@@ -278,29 +355,29 @@ impl Execution {
     /// rolled back with it.
     pub fn begin_inner(&mut self, mut txn: Txn) {
         let statement = txn.begin_statement(false);
-        self.inner = Some(Box::new(InnerTransaction { txn, statement }));
+        self.run.inner = Some(Box::new(InnerTransaction { txn, statement }));
     }
 
     /// Gives the inner transaction back, to be committed or rolled back; `None` if there is none.
     pub fn take_inner(&mut self) -> Option<Txn> {
-        let inner = self.inner.take()?;
-        self.inner_stats[0] = inner.txn.stats();
+        let inner = self.run.inner.take()?;
+        self.run.inner_stats[0] = inner.txn.stats();
         Some(inner.txn)
     }
 
     /// Gives the part of a file that [`Wait::Read`] asks for, or says why there is none.
     pub fn file_read(&mut self, block: Result<Vec<u8>, Error>) {
-        self.state.file_read(block);
+        self.run.state.file_read(block);
     }
 
     /// Says what became of the transaction that was taken: the number of its commit, which is visible now, or why there is none.
     pub fn inner_committed(&mut self, txn: &mut Txn, outcome: Result<CommitSeq, Error>) {
         if outcome.is_ok() {
-            let done = std::mem::take(&mut self.inner_stats[0]);
-            self.inner_stats[1] = sum(&self.inner_stats[1], &done);
-            self.later = Some(txn.begin_statement(true));
+            let done = std::mem::take(&mut self.run.inner_stats[0]);
+            self.run.inner_stats[1] = sum(&self.run.inner_stats[1], &done);
+            self.run.later = Some(txn.begin_statement(true));
         }
-        self.state.inner_committed(outcome);
+        self.run.state.inner_committed(outcome);
     }
 
     /// Runs until the demand is met, the time slice is over, or all is done.
@@ -325,119 +402,121 @@ impl Execution {
         should_yield: &dyn Fn() -> bool,
         sink: &mut dyn RowSink,
     ) -> Result<Step, Error> {
-        if self.done {
+        if self.run.done {
             return Ok(Step::Done);
         }
-        if self.before.is_none() {
-            self.before = Some(txn.stats());
+        if self.run.before.is_none() {
+            self.run.before = Some(txn.stats());
             if let (Some(schema), Mode::Run | Mode::Profile) =
                 (self.prepared.schema(), self.prepared.mode())
             {
                 let begun = Instant::now();
-                self.schema = Some(SchemaRun::begin(schema, txn)?);
-                self.schema_time += begun.elapsed();
+                self.run.schema = Some(SchemaRun::begin(schema, txn)?);
+                self.run.schema_time += begun.elapsed();
             }
         }
         let statement = self
+            .run
             .statement
             .get_or_insert_with(|| txn.begin_statement(!self.prepared.writes()));
         let epoch = core.enter();
-        let (now, first) = match &self.later {
+        let (now, first) = match &self.run.later {
             Some(later) => (later, Some(&*statement)),
             None => (&*statement, None),
         };
-        let mut cx = Context::new(txn, &epoch, &mut self.state, now, should_yield);
+        let mut cx = Context::new(txn, &epoch, &mut self.run.state, now, should_yield);
         if self.prepared.has_inner_transactions() {
-            cx = cx.with_inner(self.inner.as_deref_mut(), first);
+            cx = cx.with_inner(self.run.inner.as_deref_mut(), first);
         }
-        if let Some(schema) = &mut self.schema {
+        if let Some(schema) = &mut self.run.schema {
             let begun = Instant::now();
             let is_done = schema.step(&cx.view, should_yield)?;
-            self.schema_time += begun.elapsed();
+            self.run.schema_time += begun.elapsed();
             if !is_done {
                 cx.finish();
                 return Ok(Step::Yield);
             }
             let rows = schema.take_rows();
             if self.prepared.mode() == Mode::Profile {
-                if !self.schema_is_profiled {
-                    self.schema_is_profiled = true;
-                    let time = self.schema_time;
-                    self.counts.push(Rc::new(Cell::new(Measured {
+                if !self.run.schema_is_profiled {
+                    self.run.schema_is_profiled = true;
+                    let time = self.run.schema_time;
+                    self.run.counts.push(Rc::new(Cell::new(Measured {
                         rows: rows.len() as u64,
                         time_with_inputs: time,
                         time,
                     })));
-                    for row in profile_rows(&self.prepared, &self.counts) {
-                        self.batch.push(&row);
+                    for row in profile_rows(&self.prepared, &self.run.counts) {
+                        self.run.batch.push(&row);
                     }
                 }
             } else {
                 for row in rows {
-                    self.batch.push(&row);
+                    self.run.batch.push(&row);
                 }
             }
         }
-        if let (Some(running), Mode::Profile) = (&mut self.running, self.prepared.mode()) {
+        if let (Some(running), Mode::Profile) = (&mut self.run.running, self.prepared.mode()) {
             // The rows themselves are counted and dropped.
             loop {
-                let pulled = match self.by_vectors {
-                    true => running.next_vectors(&mut cx, &mut self.vectors)?,
-                    false => running.next(&mut cx, &mut self.batch)?,
+                let pulled = match self.run.by_vectors {
+                    true => running.next_vectors(&mut cx, &mut self.run.vectors)?,
+                    false => running.next(&mut cx, &mut self.run.batch)?,
                 };
                 if pulled != Pull::Yield {
                     delete_postponed(&mut cx)?;
                 }
-                self.batch.clear();
-                self.vectors.clear();
+                self.run.batch.clear();
+                self.run.vectors.clear();
                 if pulled == Pull::End {
                     break;
                 }
                 if pulled == Pull::Yield || cx.should_yield() {
                     cx.finish();
-                    return Ok(self.state.take_wait().map_or(Step::Yield, Step::Waits));
+                    return Ok(self.run.state.take_wait().map_or(Step::Yield, Step::Waits));
                 }
             }
-            self.running = None;
-            for row in profile_rows(&self.prepared, &self.counts) {
-                self.batch.push(&row);
+            self.run.running = None;
+            for row in profile_rows(&self.prepared, &self.run.counts) {
+                self.run.batch.push(&row);
             }
         }
         let columns = self.prepared.inner.columns.len();
         let result = loop {
             // One of the two is empty.
-            let ready = self.batch.len() + self.vectors.len();
-            let until = usize::try_from(self.wanted)
-                .map_or(ready, |wanted| ready.min(self.at.saturating_add(wanted)));
-            if !self.discards && self.vectors.len() > 0 {
-                let given = self.vectors.columns();
-                sink.vectors(&given[..columns], self.at..until, &cx.view)?;
-            } else if !self.discards {
-                for at in self.at..until {
-                    sink.row(&self.batch.row(at)[..columns], &cx.view)?;
+            let ready = self.run.batch.len() + self.run.vectors.len();
+            let until = usize::try_from(self.run.wanted).map_or(ready, |wanted| {
+                ready.min(self.run.at.saturating_add(wanted))
+            });
+            if !self.run.discards && self.run.vectors.len() > 0 {
+                let given = self.run.vectors.columns();
+                sink.vectors(&given[..columns], self.run.at..until, &cx.view)?;
+            } else if !self.run.discards {
+                for at in self.run.at..until {
+                    sink.row(&self.run.batch.row(at)[..columns], &cx.view)?;
                 }
             }
-            let given = (until - self.at) as u64;
-            self.at = until;
-            self.rows += given;
-            self.wanted -= given;
-            if self.at < ready {
+            let given = (until - self.run.at) as u64;
+            self.run.at = until;
+            self.run.rows += given;
+            self.run.wanted -= given;
+            if self.run.at < ready {
                 break Step::Rows;
             }
-            let Some(running) = &mut self.running else {
-                self.done = true;
+            let Some(running) = &mut self.run.running else {
+                self.run.done = true;
                 break Step::Done;
             };
-            if self.at > 0 && cx.should_yield() {
-                self.batch.clear();
-                self.vectors.clear();
-                self.at = 0;
+            if self.run.at > 0 && cx.should_yield() {
+                self.run.batch.clear();
+                self.run.vectors.clear();
+                self.run.at = 0;
                 break Step::Yield;
             }
-            self.at = 0;
-            let pulled = match self.by_vectors {
-                true => running.next_vectors(&mut cx, &mut self.vectors)?,
-                false => running.next(&mut cx, &mut self.batch)?,
+            self.run.at = 0;
+            let pulled = match self.run.by_vectors {
+                true => running.next_vectors(&mut cx, &mut self.run.vectors)?,
+                false => running.next(&mut cx, &mut self.run.batch)?,
             };
             if pulled != Pull::Yield {
                 delete_postponed(&mut cx)?;
@@ -445,21 +524,22 @@ impl Execution {
             match pulled {
                 Pull::Rows => {}
                 Pull::Yield => {
-                    self.batch.clear();
-                    self.vectors.clear();
+                    self.run.batch.clear();
+                    self.run.vectors.clear();
                     break Step::Yield;
                 }
                 Pull::End => {
-                    self.batch.clear();
-                    self.vectors.clear();
-                    self.done = true;
-                    self.running = None;
+                    self.run.batch.clear();
+                    self.run.vectors.clear();
+                    self.run.done = true;
+                    // What holds much lets go of it here, before the client has read the rows.
+                    self.run.running.take_if(|running| !running.keep());
                     break Step::Done;
                 }
             }
         };
         cx.finish();
-        Ok(match (result, self.state.take_wait()) {
+        Ok(match (result, self.run.state.take_wait()) {
             (Step::Yield, Some(wait)) => Step::Waits(wait),
             (result, _) => result,
         })
@@ -467,7 +547,7 @@ impl Execution {
 
     /// What it did so far; called when it is done.
     pub fn summary(&self, txn: &Txn) -> Summary {
-        let (now, before) = (txn.stats(), self.before.unwrap_or_default());
+        let (now, before) = (txn.stats(), self.run.before.unwrap_or_default());
         let own = WriteStats {
             vertices_created: now.vertices_created - before.vertices_created,
             vertices_deleted: now.vertices_deleted - before.vertices_deleted,
@@ -481,22 +561,23 @@ impl Execution {
             constraints_added: now.constraints_added - before.constraints_added,
             constraints_removed: now.constraints_removed - before.constraints_removed,
         };
-        let stats = sum(&own, &self.inner_stats[1]);
+        let stats = sum(&own, &self.run.inner_stats[1]);
         let (plan, plan_lines) = match self.prepared.mode() {
             Mode::Run => (None, Vec::new()),
             Mode::Explain | Mode::Profile => (
                 self.prepared
-                    .plan_tree(&all_measured(&self.prepared, &self.counts)),
+                    .plan_tree(&all_measured(&self.prepared, &self.run.counts)),
                 self.prepared.plan_lines(),
             ),
         };
         Summary {
             kind: self.prepared.kind(),
-            rows: self.rows,
+            rows: self.run.rows,
             stats,
             plan,
             plan_lines,
             notices: self
+                .run
                 .schema
                 .as_ref()
                 .map_or_else(Vec::new, |schema| schema.notices().to_vec()),

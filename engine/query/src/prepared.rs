@@ -10,6 +10,7 @@ use quoit_cypher::error::Error;
 use quoit_graph::Graph;
 use quoit_graph::value::Value;
 
+use crate::execution::Spare;
 use crate::plan::describe::{self, Line, Measured, PlanTree};
 use crate::planner::{Advice, PlannedQuery};
 use crate::schema::SchemaPlan;
@@ -67,6 +68,8 @@ pub(crate) struct Inner {
     pub vertices: u64,
     pub edges: u64,
     pub uses: Cell<u64>,
+    /// What its last run consisted of.
+    pub spare: Spare,
 }
 
 impl Prepared {

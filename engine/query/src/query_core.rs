@@ -17,6 +17,7 @@ use quoit_cypher::parser::{parse, parse_with_extracted};
 use quoit_graph::Core;
 use quoit_graph::value::Value;
 
+use crate::execution::Spare;
 use crate::planner::{Catalog, Division, divide, literal_value, plan_query};
 use crate::prepared::{Inner, Mode, Prepared, mode_of};
 use crate::procedure::{FieldType, Procedure, Procedures};
@@ -249,6 +250,7 @@ impl QueryCore {
             vertices: catalog.statistics.vertices,
             edges: catalog.statistics.edges,
             uses: Cell::new(0),
+            spare: Spare::default(),
         });
         Ok(Prepared {
             inner,

@@ -297,7 +297,7 @@ impl Future for ShutdownRequested<'_> {
             return Poll::Ready(());
         }
         match self.key {
-            Some(key) => waiters[key] = cx.waker().clone(),
+            Some(key) => waiters[key].clone_from(cx.waker()),
             None => {
                 let key = waiters.insert(cx.waker().clone());
                 drop(waiters);

@@ -5,8 +5,9 @@
 //! among them, always there and never filtered. [`NotificationFilter`] says what a client wants to hear: the
 //! query engine asks it before it computes a notification at all.
 
-use crate::packstream::{ListWriter, MapWriter};
+use crate::packstream::{EncodedPairs, ListWriter, MapWriter};
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 /// Something worth telling the author of a query that succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,6 +232,10 @@ pub(super) fn write(
         write_classic(metadata, notifications, filter);
         return;
     }
+    if notifications.is_empty() {
+        metadata.encoded(&OUTCOMES[outcome as usize]);
+        return;
+    }
     let wanted = notifications
         .iter()
         .filter(|n| filter.wants(n.severity, n.category));
@@ -287,6 +292,18 @@ fn write_notification(list: &mut ListWriter<'_>, n: &Notification<'_>, with_cate
         }
     });
 }
+
+/// `statuses` of queries about which there is nothing to say but their outcome, by [`OutcomeStatus`].
+static OUTCOMES: LazyLock<[EncodedPairs; 3]> = LazyLock::new(|| {
+    use OutcomeStatus::{NoData, OmittedResult, Rows};
+    [Rows, OmittedResult, NoData].map(|outcome| {
+        let (status, description) = outcome.status();
+        EncodedPairs::new(|map| {
+            map.key("statuses")
+                .list(|list| write_status(list, status, description));
+        })
+    })
+});
 
 fn write_status(list: &mut ListWriter<'_>, status: &str, description: &str) {
     list.item().map(|map| {

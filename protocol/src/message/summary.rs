@@ -3,8 +3,9 @@
 use super::answer::saturated;
 use super::notification::{self, Notification, NotificationFilter, OutcomeStatus};
 use super::plan::PlanNode;
-use crate::packstream::MapWriter;
+use crate::packstream::{EncodedPairs, MapWriter};
 use crate::send::SendBuffer;
+use std::sync::LazyLock;
 
 /// What the answer to the PULL or DISCARD that ends a stream says.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,18 @@ pub enum QueryKind {
     /// Indexes, constraints, settings: `"s"`
     Schema,
 }
+
+/// How summaries begin, by [`QueryKind`].
+static HEADS: LazyLock<[EncodedPairs; 4]> = LazyLock::new(|| {
+    use QueryKind::{Read, ReadWrite, Schema, Write};
+    [Read, Write, ReadWrite, Schema].map(|kind| {
+        EncodedPairs::new(|map| {
+            // mgclient needs `has_more` even when it is false.
+            map.bool("has_more", false);
+            map.string("type", kind.name());
+        })
+    })
+});
 
 impl QueryKind {
     const fn name(self) -> &'static str {
@@ -121,9 +134,7 @@ impl SendBuffer {
         extra: impl FnOnce(&mut MapWriter<'_>),
     ) {
         self.success(|map| {
-            // mgclient needs `has_more` even when it is false.
-            map.bool("has_more", false);
-            map.string("type", summary.kind.name());
+            map.encoded(&HEADS[summary.kind as usize]);
             map.int("t_last", saturated(summary.t_last_ms));
             map.string("db", summary.database);
             if let Some(bookmark) = summary.bookmark {

@@ -29,7 +29,7 @@ mod token;
 mod value;
 
 pub use check::{DecodeError, DecodeErrorKind, Limits, check};
-pub use pack::{ListWriter, MapWriter, Packer};
+pub use pack::{EncodedPairs, ListWriter, MapWriter, Packer};
 pub use token::{Token, Tokens};
 pub use value::{List, ListIter, Map, MapIter, Struct, Value};
 

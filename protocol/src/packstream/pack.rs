@@ -256,6 +256,30 @@ impl ListWriter<'_> {
     }
 }
 
+/// Pairs of a map as they go out on connections of any version: keys, strings, numbers, lists and maps of these.
+#[derive(Debug)]
+pub struct EncodedPairs {
+    count: usize,
+    bytes: Box<[u8]>,
+}
+
+impl EncodedPairs {
+    /// Encodes what `pairs` writes.
+    pub fn new(pairs: impl FnOnce(&mut MapWriter<'_>)) -> EncodedPairs {
+        let mut bytes = Vec::new();
+        let mut map = MapWriter {
+            packer: Packer::new(&mut bytes, WireFormat::new(crate::Version::V4_0)),
+            count: 0,
+        };
+        pairs(&mut map);
+        let count = map.count;
+        EncodedPairs {
+            count,
+            bytes: bytes.into(),
+        }
+    }
+}
+
 /// Writes the pairs of a map and counts them.
 pub struct MapWriter<'p> {
     packer: Packer<'p>,
@@ -273,6 +297,12 @@ impl MapWriter<'_> {
         self.count += 1;
         self.packer.string(key);
         self.packer.reborrow()
+    }
+
+    /// Pairs that are the same again and again.
+    pub fn encoded(&mut self, pairs: &EncodedPairs) {
+        self.count += pairs.count;
+        self.packer.encoded(&pairs.bytes);
     }
 
     /// A pair with a string.

@@ -7,6 +7,9 @@ use quoit_graph::value::Value;
 /// Rows that an operator gathers before it hands them up. Large enough to pay for the call, small enough that `LIMIT 1` costs little.
 pub const BATCH_ROWS: usize = 256;
 
+/// Values that the buffer of a batch may have room for, and be kept while nobody uses it.
+pub const KEPT_VALUES_MAX: usize = 256;
+
 /// Rows of equal width.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -40,6 +43,11 @@ impl Batch {
     /// Whether it is time to hand it up.
     pub fn is_full(&self) -> bool {
         self.len >= BATCH_ROWS
+    }
+
+    /// Whether its buffer is small enough to be kept for another execution.
+    pub fn is_light(&self) -> bool {
+        self.values.capacity() <= KEPT_VALUES_MAX
     }
 
     /// Slots of a row.

@@ -88,12 +88,13 @@ pub(crate) struct Shared {
 }
 
 impl State {
-    /// State of an execution about to start.
+    /// State of an execution about to start. `statement_time`: since 1970-01-01T00:00Z, zero if nothing asks for it.
     pub fn new(
         parameters: Rc<[Value]>,
         locals: u32,
         subqueries: u32,
         seed: u64,
+        statement_time: Duration,
         held_bytes_max: u64,
     ) -> State {
         State {
@@ -104,7 +105,7 @@ impl State {
             hops: None,
             random: seed | 1,
             counters: HashMap::new(),
-            statement_time: now(),
+            statement_time,
             held_bytes: 0,
             held_bytes_max,
             charge: None,
@@ -117,9 +118,53 @@ impl State {
         }
     }
 
-    /// For work on another core's statement: when that began, what all hold for it, and what is left to be done.
-    pub(crate) fn help(&mut self, began: Duration, held: Arc<AtomicU64>, morsels: Arc<Morsels>) {
-        self.statement_time = began;
+    /// Forgets what it was about; whether another execution of the same plan can go on with it.
+    pub(crate) fn tidy(&mut self) -> bool {
+        (self.charge, self.held_bytes) = (None, 0);
+        self.postponed.clear();
+        if let Some(parameters) = Rc::get_mut(&mut self.parameters) {
+            parameters.fill(Value::Null);
+        }
+        let Shared {
+            team,
+            held,
+            morsels,
+            awaited,
+        } = &self.shared;
+        let is_alone = team.is_none() && held.is_none() && morsels.is_none() && awaited.is_none();
+        is_alone
+            && self.locals.is_empty()
+            && self.subqueries.is_empty()
+            && self.hops.is_none()
+            && self.regexes.is_empty()
+            && self.counters.is_empty()
+            && self.given.is_empty()
+            && self.waits_for.is_none()
+            && self.committed.is_none()
+            && self.block.is_none()
+    }
+
+    /// Begins another execution of the same plan, after [`State::tidy`]; false if the old parameters are still in use.
+    pub(crate) fn begin_again(
+        &mut self,
+        parameters: impl Iterator<Item = Value>,
+        seed: u64,
+        statement_time: Duration,
+        held_bytes_max: u64,
+    ) -> bool {
+        let Some(known) = Rc::get_mut(&mut self.parameters) else {
+            return false;
+        };
+        for (known, value) in known.iter_mut().zip(parameters) {
+            *known = value;
+        }
+        (self.random, self.statement_time) = (seed | 1, statement_time);
+        self.held_bytes_max = held_bytes_max;
+        true
+    }
+
+    /// For work on another core's statement: what all hold for it, and what is left to be done.
+    pub(crate) fn help(&mut self, held: Arc<AtomicU64>, morsels: Arc<Morsels>) {
         self.shared.held = Some(held);
         self.shared.morsels = Some(morsels);
     }

@@ -10,6 +10,7 @@ use quoit_graph::value::{Edge, Value};
 use quoit_graph::{Direction, Incidence};
 use smallvec::SmallVec;
 
+use super::batch::KEPT_VALUES_MAX;
 use super::{BATCH_ROWS, Batch, Context, Operator, Pull, Running, next_rows};
 use crate::expression::evaluate::evaluate;
 use crate::expression::{Expr, NameRef, Place};
@@ -220,6 +221,16 @@ impl Operator for Expand {
         self.given.clear();
         (self.at, self.next, self.begun) = (0, 0, false);
         (self.is_cut, self.room) = (false, FIRST_ROWS);
+    }
+
+    fn keep(&mut self) -> bool {
+        self.rows.clear();
+        self.found.clear();
+        self.given.clear();
+        (self.at, self.next, self.begun) = (0, 0, false);
+        (self.is_cut, self.room) = (false, FIRST_ROWS);
+        let most = self.found.capacity().max(self.given.capacity());
+        most <= KEPT_VALUES_MAX && self.rows.is_light() && self.input.keep()
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {

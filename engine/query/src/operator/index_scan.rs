@@ -29,7 +29,7 @@ type Keys = SmallVec<[KeyId; 4]>;
 #[derive(Default)]
 struct Reading {
     /// Values of the leading keys that are tried, one list a key.
-    choices: Vec<Vec<Value>>,
+    choices: Vec<SmallVec<[Value; 1]>>,
     /// Which of them are read now.
     chosen: Vec<usize>,
     /// The values chosen.
@@ -56,7 +56,7 @@ impl Reading {
         (self.is_long, self.ended) = (false, false);
         for value in &range.equal {
             let choices = match value {
-                KeyValue::Is(expr) => vec![evaluate(expr, cx, row)?],
+                KeyValue::Is(expr) => SmallVec::from_buf([evaluate(expr, cx, row)?]),
                 KeyValue::AnyOf(expr) => match evaluate(expr, cx, row)? {
                     Value::List(items) => {
                         let mut seen: HashSet<&Value> = HashSet::with_capacity(items.len());
@@ -66,7 +66,7 @@ impl Reading {
                             .cloned()
                             .collect()
                     }
-                    Value::Null => Vec::new(),
+                    Value::Null => SmallVec::new(),
                     other => {
                         return Err(Error::type_error(
                             quoit_cypher::error::Detail::InvalidArgumentType,
@@ -99,6 +99,15 @@ impl Reading {
             && !matches!(self.lower, Some(Value::String(_)));
         self.choose();
         Ok(())
+    }
+
+    /// Forgets what was read.
+    fn clear(&mut self) {
+        self.choices.clear();
+        self.chosen.clear();
+        self.equal.clear();
+        (self.lower, self.upper) = (None, None);
+        self.cursor = Cursor::default();
     }
 
     /// Puts the chosen values together.
@@ -229,6 +238,11 @@ enum Source<'e> {
 impl Operator for IndexScan {
     fn reset(&mut self, argument: &[Value]) {
         self.rows.reset(argument);
+    }
+
+    fn keep(&mut self) -> bool {
+        self.reading.clear();
+        self.rows.keep()
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {

@@ -89,6 +89,12 @@ pub trait Operator {
         ))
     }
 
+    /// Whether it may serve another execution of its plan, which is asked at its end: it is at its start then, keeps nothing of this
+    /// one, and holds little memory. Otherwise it is dropped.
+    fn keep(&mut self) -> bool {
+        false
+    }
+
     /// This operator as one whose work several cores share, if it can be that.
     fn divided(&mut self) -> Option<&mut dyn Divided> {
         None

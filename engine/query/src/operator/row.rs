@@ -54,6 +54,12 @@ impl Operator for Argument {
         self.given = false;
     }
 
+    fn keep(&mut self) -> bool {
+        self.row.fill(Value::Null);
+        self.given = false;
+        true
+    }
+
     fn next(&mut self, _: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         out.clear();
         if std::mem::replace(&mut self.given, true) {
@@ -88,6 +94,10 @@ impl Operator for Filter {
     fn reset(&mut self, argument: &[Value]) {
         self.input.reset(argument);
         self.rest.clear();
+    }
+
+    fn keep(&mut self) -> bool {
+        self.input.keep()
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
@@ -145,6 +155,10 @@ impl Operator for Extend {
         self.rest.clear();
     }
 
+    fn keep(&mut self) -> bool {
+        self.input.keep()
+    }
+
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         if !waiting_rows!(self.rest, self.input, cx, out) {
             return Ok(Pull::End);
@@ -190,6 +204,11 @@ impl Operator for Project {
         self.input.reset(argument);
         self.rows.clear();
         self.at = 0;
+    }
+
+    fn keep(&mut self) -> bool {
+        self.rows.clear();
+        self.rows.is_light() && self.input.keep()
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
@@ -338,6 +357,10 @@ impl Consume {
 impl Operator for Consume {
     fn reset(&mut self, argument: &[Value]) {
         self.input.reset(argument);
+    }
+
+    fn keep(&mut self) -> bool {
+        self.input.keep()
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {

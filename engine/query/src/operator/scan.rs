@@ -9,6 +9,7 @@ use quoit_graph::SlotBits;
 use quoit_graph::ids::{LabelId, PageId, VertexId};
 use quoit_graph::value::Value;
 
+use super::batch::KEPT_VALUES_MAX;
 use super::columns::filter::Condition;
 use super::{Batch, Context, Operator, Pull, Running, next_rows};
 use crate::expression::NameRef;
@@ -43,6 +44,15 @@ impl<T> Rows<T> {
         self.rows.clear();
         self.found.clear();
         (self.at, self.begun, self.next) = (0, false, 0);
+    }
+
+    /// As [`Operator::keep`].
+    pub(super) fn keep(&mut self) -> bool {
+        self.rows.clear();
+        self.found.clear();
+        (self.at, self.begun, self.next) = (0, false, 0);
+        let is_light = self.rows.is_light() && self.found.capacity() <= KEPT_VALUES_MAX;
+        is_light && self.input.keep()
     }
 
     /// The row at work.
@@ -266,6 +276,10 @@ impl IdSeek {
 impl Operator for IdSeek {
     fn reset(&mut self, argument: &[Value]) {
         self.rows.reset(argument);
+    }
+
+    fn keep(&mut self) -> bool {
+        self.rows.keep()
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {

@@ -231,6 +231,11 @@ impl Operator for Limit {
         self.left = None;
     }
 
+    fn keep(&mut self) -> bool {
+        self.left = None;
+        self.input.keep()
+    }
+
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         let (left, first) = match self.left {
             Some(left) => (left, false),

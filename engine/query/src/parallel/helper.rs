@@ -115,9 +115,10 @@ impl Helper {
             planned.locals,
             planned.subqueries,
             1,
+            work.statement_time,
             work.held_max,
         );
-        state.help(work.statement_time, work.held.clone(), work.morsels.clone());
+        state.help(work.held.clone(), work.morsels.clone());
         let statement = txn.begin_statement(true);
         Some(Helper {
             job,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use quoit_cypher::ast::{self, CaseTest, ExprKind, LabelExpr, LabelName, LiteralValue};
 use quoit_cypher::error::{Detail, Error};
-use quoit_cypher::functions::Function;
+use quoit_cypher::functions::{Function, FunctionKind};
 use quoit_graph::value::Value;
 
 use super::advice::AdviceKind;
@@ -350,6 +350,7 @@ impl Planner<'_> {
                 | Function::Counter
                 | Function::GetHopsCounter
         );
+        self.is_timed |= function.kind() == FunctionKind::Volatile;
         Ok(Expr::Call(function, self.exprs(&call.args, scope)?, place))
     }
 

@@ -72,6 +72,8 @@ pub struct PlannedQuery {
     pub memory_limit: Option<MemoryBound>,
     /// How many relationships it follows at most; `None`: nothing was said.
     pub hops_limit: Option<Count>,
+    /// It asks for the time, so each execution looks at the clock when it begins.
+    pub is_timed: bool,
     /// Only the core that runs it can do what it does: call its procedures, read files, commit parts.
     pub is_bound: bool,
     /// `USING PARALLEL EXECUTION`, and the number of cores behind it.
@@ -185,6 +187,7 @@ pub fn plan_query(
         locals: 0,
         subqueries: 0,
         is_volatile: false,
+        is_timed: false,
         is_bound: false,
         parallel: None,
         subquery_depth: 0,
@@ -219,6 +222,7 @@ pub fn plan_query(
         advice: planner.advice,
         has_inner_transactions: planner.transactions.is_some(),
         is_volatile: planner.is_volatile,
+        is_timed: planner.is_timed,
         is_bound: planner.is_bound,
         parallel: planner.parallel,
         is_divided: false,
@@ -235,6 +239,7 @@ struct Planner<'c> {
     locals: u32,
     subqueries: u32,
     is_volatile: bool,
+    is_timed: bool,
     is_bound: bool,
     parallel: Option<Option<u16>>,
     /// Depths of the subqueries within expressions, added up: any of them may run at the end of the deepest pull.

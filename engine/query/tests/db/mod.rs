@@ -70,6 +70,7 @@ impl Db {
             }
         }
         let stats = execution.summary(&txn).stats;
+        execution.finish();
         txn.commit().expect("the null journal takes everything");
         Ok((rows.0, stats))
     }

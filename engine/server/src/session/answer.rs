@@ -136,7 +136,7 @@ impl Session {
         commit: Option<CommitSeq>,
         filter: NotificationFilter,
     ) {
-        let rt = &self.node.rt;
+        self.now = self.node.rt.now();
         let bookmark =
             commit.map(|commit| self.bookmarks.write(Session::bookmark(&self.node, commit)));
         let outcome = match (stream.fields.columns(), stream.rows) {
@@ -152,11 +152,11 @@ impl Session {
                     Kind::ReadWrite => QueryKind::ReadWrite,
                     Kind::Schema | Kind::Admin => QueryKind::Schema,
                 },
-                t_last_ms: rt.now().saturating_since(stream.started).as_millis() as u64,
+                t_last_ms: self.now.saturating_since(stream.started).as_millis() as u64,
                 database: DATABASE,
                 bookmark,
                 stats: counts(&stream.stats),
-                plan: stream.plan.as_ref(),
+                plan: stream.plan.as_deref(),
                 outcome,
                 notifications: &stream.notices,
                 filter,

@@ -104,6 +104,8 @@ pub(crate) struct Session {
     manifest: bool,
     /// When a client that has not logged in is turned away.
     login_deadline: Instant,
+    /// When the clock was last looked at: no later than the request at work was taken up, and again where its work takes long.
+    now: Instant,
     /// Whether the client may send large messages.
     large: bool,
     out: SendBuffer,
@@ -237,6 +239,7 @@ impl Session {
         let version = agreement.version;
         Session {
             open: node.sessions.register(),
+            now: node.rt.now(),
             node,
             local: transport.stream().local_addr(),
             state: state::Session::new(version),
@@ -269,22 +272,24 @@ impl Session {
     async fn converse(&mut self, intake: &mut Intake, transport: &mut Transport) {
         let rt = self.node.rt.clone();
         loop {
-            let mut turn_ends = rt.now() + TURN;
+            let mut turn_ends = None;
             loop {
                 // Before the next request: it may have been queued in front of a RESET.
                 self.take_notice(intake);
                 let Some(message) = intake.queue.pop() else {
                     break;
                 };
+                self.now = rt.now();
+                // A long pipeline of short requests is long work too.
+                let end = *turn_ends.get_or_insert(self.now + TURN);
                 let next = self.handle(message);
                 self.adjust_limits(intake, transport);
                 if !self.follow(next, intake, transport).await {
                     return;
                 }
-                // A long pipeline of short requests is long work too.
-                if rt.now() >= turn_ends {
+                if self.now >= end {
                     rt.yield_if_needed().await;
-                    turn_ends = rt.now() + TURN;
+                    turn_ends = None;
                 }
             }
             if let Some(error) = intake.urgent.too_large {
@@ -317,7 +322,8 @@ impl Session {
         intake: &mut Intake,
         transport: &mut Transport,
     ) -> bool {
-        let turn_ends = self.node.rt.now() + TURN;
+        self.now = self.node.rt.now();
+        let turn_ends = self.now + TURN;
         let mut input = &mut received[..];
         loop {
             let message = match intake.dechunker.next(&mut input) {
@@ -328,10 +334,15 @@ impl Session {
                     return true;
                 }
             };
+            let taken_up = self.now;
             let next = self.handle(message);
             self.adjust_limits(intake, transport);
             let goes_on = matches!(next, Next::Go) && self.out.len() < SEND_BYTES;
-            if !goes_on || (!input.is_empty() && self.node.rt.now() >= turn_ends) {
+            // Most requests have looked at the clock themselves.
+            if goes_on && !input.is_empty() && self.now == taken_up {
+                self.now = self.node.rt.now();
+            }
+            if !goes_on || (!input.is_empty() && self.now >= turn_ends) {
                 // The rest waits in the queue, so that the buffer goes back to the ring before we do.
                 intake.enqueue(input);
                 drop(received);
@@ -374,6 +385,7 @@ impl Session {
             if intake.urgent.gone {
                 return false;
             }
+            self.now = self.node.rt.now();
             next = if reached || self.state.state() == State::Interrupted {
                 self.handle(&later.message)
             } else if intake.urgent.stopping {
@@ -676,7 +688,7 @@ impl Session {
     }
 
     fn transaction(&self, txn: Txn, explicit: bool, options: TransactionOptions) -> Transaction {
-        let now = self.node.rt.now();
+        let now = self.now;
         Transaction {
             open: self.open.begin(now, Some(txn.snapshot()), options.metadata),
             txn,

@@ -56,7 +56,7 @@ pub(super) struct Stream {
     pub(super) stats: WriteStats,
     pub(super) notices: Vec<Notification<'static>>,
     /// The plan, if it was asked for; known when the last row is out.
-    pub(super) plan: Option<PlanNode>,
+    pub(super) plan: Option<Box<PlanNode>>,
 }
 
 enum Body {
@@ -173,14 +173,15 @@ impl Session {
         if self.state.in_transaction() && !explicit {
             return Err(self.lost());
         }
-        let started = self.node.rt.now();
+        let started = self.now;
         #[cfg(feature = "test-procedures")]
         if let Some(statement) = super::test_procedure::TestStatement::of(run.query) {
-            let parameters = parameter::parameters(run.parameters, self.out.format())?;
+            let parameters = parameter::parameters(run.parameters, &[], self.out.format())?;
             return self.run_test_statement(&statement, &parameters, started);
         }
         let prepared = self.node.queries.prepare(run.query, &self.node.core)?;
-        let parameters = parameter::parameters(run.parameters, self.out.format())?;
+        let format = self.out.format();
+        let parameters = parameter::parameters(run.parameters, prepared.parameters(), format)?;
         let options = match &self.transaction {
             Some(tx) => TransactionOptions {
                 access: tx.access,
@@ -244,9 +245,10 @@ impl Session {
         let fields = self.node.columns.borrow_mut().of(&prepared);
         let qid = self.next_qid;
         self.next_qid += 1;
+        self.now = self.node.rt.now();
         self.out.run_success(&RunAnswer {
             fields: &fields,
-            t_first_ms: self.node.rt.now().saturating_since(started).as_millis() as u64,
+            t_first_ms: self.now.saturating_since(started).as_millis() as u64,
             qid: explicit.then_some(qid),
             database: (!explicit && run.extra.database.is_none()).then_some(DATABASE),
         });
@@ -378,7 +380,7 @@ impl Session {
         self.next()
     }
 
-    /// One step of a stream's query.
+    /// One step of a stream's query, which begins at [`Session::now`].
     fn step(&mut self, qid: u64) -> Result<Stepped, Error> {
         let position = self.streams.iter().position(|stream| stream.qid == qid);
         let stream = &mut self.streams[position.expect("a stream goes on only while it is open")];
@@ -406,7 +408,7 @@ impl Session {
             .as_mut()
             .expect("a query's stream has its transaction");
         let rt = &self.node.rt;
-        let now = rt.now();
+        let now = self.now;
         if self.open.is_stopped() {
             return Err(stopped());
         }
@@ -493,7 +495,7 @@ impl Session {
             let summary = query.execution.summary(&tx.txn);
             stream.rows = stream.rows.max(summary.rows);
             let plan = summary.plan.as_ref();
-            stream.plan = plan.map(|plan| admin::plan_node(plan, &summary.plan_lines));
+            stream.plan = plan.map(|plan| Box::new(admin::plan_node(plan, &summary.plan_lines)));
             let notices = summary.notices.into_iter();
             stream
                 .notices
@@ -532,7 +534,7 @@ impl Session {
             return;
         };
         let nothing_left = stream.rows == 0;
-        let now = self.node.rt.now();
+        let now = self.now;
         let Body::Query(query) = &mut stream.body else {
             self.fail(&error, None);
             return;
@@ -586,6 +588,7 @@ impl Session {
             if !self.take_a_turn(&mut quiet_since, intake, transport).await {
                 return;
             }
+            self.now = self.node.rt.now();
             if !matches!(self.go_on(qid), Next::Work) {
                 return;
             }
@@ -801,6 +804,7 @@ impl Session {
             self.interrupted(intake);
             return;
         }
+        self.now = rt.now();
         match self.prepare_again(qid) {
             Ok(prepared) => {
                 self.open_auto_commit(&prepared, options, isolation);
@@ -842,7 +846,11 @@ impl Session {
     /// Runs every open stream of the transaction to its end without sending rows, as COMMIT asks of streams that were
     /// left half read; the oldest first, as their statements were sent.
     pub(super) fn finish_streams(&mut self) -> Finish {
-        while let Some(stream) = self.streams.first_mut() {
+        loop {
+            self.now = self.node.rt.now();
+            let Some(stream) = self.streams.first_mut() else {
+                return Finish::All;
+            };
             let qid = stream.qid;
             match &mut stream.body {
                 Body::Rows(_) => {
@@ -869,7 +877,6 @@ impl Session {
                 }
             }
         }
-        Finish::All
     }
 }
 
@@ -896,12 +903,16 @@ impl Stream {
         }
     }
 
-    /// The memory of its query's text, for another's.
+    /// Its end: what its query ran with is kept for the next run. The memory of its text, for another's.
     pub(super) fn into_text(self) -> Option<Rc<String>> {
-        match self.body {
-            Body::Query(query) if query.text.capacity() <= SPARE_TEXT_BYTES_MAX => Some(query.text),
-            _ => None,
-        }
+        let Body::Query(query) = self.body else {
+            return None;
+        };
+        let Query {
+            execution, text, ..
+        } = *query;
+        execution.finish();
+        (text.capacity() <= SPARE_TEXT_BYTES_MAX).then_some(text)
     }
 }
 

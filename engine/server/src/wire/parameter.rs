@@ -13,11 +13,15 @@ use quoit_query::temporal::convert::value_of;
 use quoit_query::temporal::{Moment, Zone};
 use std::sync::Arc;
 
-/// All parameters of a RUN.
+/// All parameters of a RUN. `known`: names that need not be copied.
 ///
 /// # Errors
 /// The first parameter that is no value a client may send, by name.
-pub(crate) fn parameters(map: Map<'_>, format: WireFormat) -> Result<Parameters, Error> {
+pub(crate) fn parameters(
+    map: Map<'_>,
+    known: &[Arc<str>],
+    format: WireFormat,
+) -> Result<Parameters, Error> {
     let mut parameters = Parameters::new();
     for (name, value) in map {
         let value = owned(value, format).map_err(|reason| {
@@ -27,7 +31,10 @@ pub(crate) fn parameters(map: Map<'_>, format: WireFormat) -> Result<Parameters,
                 format!("parameter ${name} cannot be used: {reason}"),
             )
         })?;
-        parameters.insert(name, value);
+        match known.iter().find(|known| ***known == *name) {
+            Some(name) => parameters.insert(name.clone(), value),
+            None => parameters.insert(name, value),
+        }
     }
     Ok(parameters)
 }

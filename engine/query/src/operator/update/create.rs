@@ -41,6 +41,11 @@ impl Operator for Create {
         self.creating = Creating::default();
     }
 
+    fn keep(&mut self) -> bool {
+        self.creating = Creating::default();
+        self.gather.keep()
+    }
+
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         let Create {
             plan,

@@ -68,6 +68,15 @@ impl Gather {
         (self.written, self.next) = (0, 0);
     }
 
+    /// As [`Operator::keep`](crate::operator::Operator::keep).
+    fn keep(&mut self) -> bool {
+        self.pulled.clear();
+        self.rows.clear();
+        (self.gathered, self.ended) = (false, false);
+        (self.written, self.next, self.held) = (0, 0, 0);
+        self.pulled.is_light() && self.rows.is_light() && self.input.keep()
+    }
+
     /// Pulls until the end. False: the time slice is over.
     fn take_in(&mut self, cx: &mut Context<'_>) -> Result<bool, Error> {
         while !self.gathered {

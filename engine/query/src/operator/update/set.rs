@@ -38,6 +38,11 @@ impl Operator for Set {
         self.setting.reset();
     }
 
+    fn keep(&mut self) -> bool {
+        self.setting.reset();
+        self.gather.keep()
+    }
+
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
         let Set {
             items,
