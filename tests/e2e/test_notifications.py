@@ -25,6 +25,21 @@ def test_unknown_names_and_products_are_told_with_their_places(alone):
         assert told(session, "MATCH (n:Persn)\nRETURN n.nme") == []
 
 
+def test_a_property_that_many_nodes_are_asked_for_without_an_index_is_told(alone):
+    query = "MATCH (b:Book) WHERE b.year = 1851 AND b.title <> 'x' RETURN b"
+    with alone.driver.session() as session:
+        session.run("UNWIND range(1, 20) AS i CREATE (:Book {year: i, title: 'x'})").consume()
+        assert told(session, query) == [], "few"
+        session.run("UNWIND range(1, 20000) AS i CREATE (:Book {year: i, title: 'x'})").consume()
+        place = {"offset": 23, "line": 1, "column": 24}
+        assert told(session, query) == [("NoApplicableIndex", place)]
+        [notification] = session.run(query).consume().notifications
+        assert "CREATE INDEX ON :Book(year)" in notification["description"]
+        assert [code for code, _ in told(session, "MATCH (b:Book) WHERE b.year IN [1, 2] RETURN b")] == ["NoApplicableIndex"]
+        session.run("CREATE INDEX ON :Book(year)").consume()
+        assert told(session, query) == []
+
+
 def test_statuses_carry_the_same_and_filters_hold_it_back(alone):
     query = "MATCH (n:Nothing), (m:Nothing) RETURN n"
     with alone.driver.session() as session:

@@ -6,16 +6,22 @@
 use std::sync::Arc;
 
 use quoit_cypher::ast::{
-    Expansion, ExprKind, LabelExpr, LabelName, Match, MatchHint, PathPattern, Property, VarId,
+    ComparisonOp, Expansion, ExprKind, LabelExpr, LabelName, Match, MatchHint, PathPattern,
+    Property, VarId,
 };
 use quoit_cypher::span::Span;
 use quoit_graph::Graph;
 
 use super::Planner;
 use super::scope::Scope;
+use crate::expression::Expr;
+use crate::plan::{Op, Plan};
 
 /// What is told about one query at most.
 const ADVICE_MAX: usize = 16;
+
+/// Rows of a scan from which an index would be worth its upkeep.
+const ROWS_WORTH_AN_INDEX: f64 = 1000.0;
 
 /// Something that the author of a query may want to know.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +49,8 @@ pub enum AdviceKind {
     UnboundedLength,
     /// A hint names an index that there is not.
     NoSuchIndex,
+    /// All nodes of a label, which are many, are asked for a property that no index has.
+    MissingIndex,
 }
 
 impl Advice {
@@ -164,6 +172,45 @@ impl Planner<'_> {
                 self.mention_index(&label.name, &keys, label.span);
             }
         }
+    }
+
+    /// Conditions that a scan's nodes are asked for and that an index could answer.
+    pub(super) fn mention_missing_indexes(&mut self, plan: &Plan, predicates: &[Expr]) {
+        let Op::Scan(scan) = &plan.op else { return };
+        let Some(label) = &scan.label else { return };
+        if plan.estimate < ROWS_WORTH_AN_INDEX {
+            return;
+        }
+        for predicate in predicates {
+            let (operands, is_comparison) = match predicate {
+                Expr::Compare(first, rest) => match rest.as_slice() {
+                    [(op, second)] => ([&**first, second], *op != ComparisonOp::NotEqual),
+                    _ => continue,
+                },
+                Expr::In(pair, _) => ([&pair.0, &pair.0], true),
+                _ => continue,
+            };
+            for operand in operands {
+                if let Expr::Property(object, key, place) = operand
+                    && matches!(**object, Expr::Slot(slot) if slot == scan.slot)
+                    && is_comparison
+                    && !self.has_index(&label.name, &key.name)
+                {
+                    let name = format!(":{}({})", label.name, key.name);
+                    self.advise(AdviceKind::MissingIndex, &name, place.0);
+                }
+            }
+        }
+    }
+
+    /// Whether an index of the label begins with the key.
+    fn has_index(&self, label: &str, key: &str) -> bool {
+        self.catalog.indexes.iter().any(|known| {
+            let definition = &known.definition;
+            let first = definition.keys().first();
+            self.is_of(definition, label)
+                && first.is_some_and(|first| *self.key_text(*first) == *key)
+        })
     }
 
     /// An index that a hint names.

@@ -43,7 +43,7 @@ impl Planner<'_> {
 
     /// A filter by all predicates; those that may take long are asked behind the others.
     pub(super) fn filtered(
-        &self,
+        &mut self,
         plan: Plan,
         predicates: Vec<Expr>,
         estimate: f64,
@@ -53,6 +53,7 @@ impl Planner<'_> {
             predicates.into_iter().partition(Expr::may_take_long);
         let mut plan = plan;
         let asked = early.len();
+        self.mention_missing_indexes(&plan, &early);
         columns::into_scan(&mut plan, &mut early, self.catalog);
         if early.len() < asked {
             plan = plan.expecting(estimate);

@@ -39,6 +39,11 @@ pub(super) fn notification(
             "03N91",
         ),
         AdviceKind::NoSuchIndex => (Category::Hint, "Schema.HintedIndexNotFound", "01N31"),
+        AdviceKind::MissingIndex => (
+            Category::Performance,
+            "Statement.NoApplicableIndex",
+            "03N93",
+        ),
     };
     let severity = match gql_status.starts_with("01") {
         true => Severity::Warning,
@@ -78,6 +83,11 @@ pub(super) fn notification(
             "A hint names an index that does not exist",
             format!("there is no index {name}, so the hint changes nothing; SHOW INDEX INFO lists those there are"),
             "hinted index not found",
+        ),
+        AdviceKind::MissingIndex => (
+            "All nodes of a label are read to find some",
+            format!("an index on {name} would find them without reading the others: CREATE INDEX ON {name}"),
+            "no applicable index",
         ),
     };
     let word = match severity {
