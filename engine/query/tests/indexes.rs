@@ -263,6 +263,40 @@ fn an_index_that_the_author_asks_for_is_used() {
 }
 
 #[test]
+fn all_of_a_label_are_gone_through_where_the_author_asks_for_it() {
+    let db = people();
+    db.run("CREATE INDEX ON :Person(id)");
+    db.run("CREATE (:Few)-[:T]->(:Person {id: -7})");
+    for (text, scanned, is_by_index) in [
+        (
+            "MATCH (n:Person) HINT WHERE n.id = 7 RETURN n.name",
+            "n",
+            true,
+        ),
+        (
+            "MATCH (m:Few)-[:T]->(n:Person) HINT RETURN n.id",
+            "n",
+            false,
+        ),
+    ] {
+        let free = text.replace("HINT", "");
+        let hinted = text.replace("HINT", &format!("USING SCAN {scanned}:Person"));
+        assert!(
+            !db.explain(&free).contains("ScanAllByLabel (#0 :Person)"),
+            "{free}"
+        );
+        assert_eq!(db.explain(&free).contains("{id}"), is_by_index, "{free}");
+        let plan = db.explain(&hinted);
+        assert!(
+            plan.contains("ScanAllByLabel") && plan.contains(":Person"),
+            "{plan}"
+        );
+        assert!(!plan.contains("{id}") && !plan.contains("Few)  "), "{plan}");
+        assert_eq!(db.run(&hinted), db.run(&free), "{hinted}");
+    }
+}
+
+#[test]
 fn the_index_with_the_fewest_entries_for_a_value_is_chosen() {
     let db = Db::new();
     db.run("CREATE INDEX ON :P(few)");

@@ -329,3 +329,21 @@ fn a_profile_of_a_write_writes_and_inner_plans_are_measured_too() {
         .collect();
     assert_eq!(counts, [2, 3], "{rows:?}");
 }
+
+#[test]
+fn a_cycle_is_closed_by_going_through_two_lists_together() {
+    let db = authors();
+    for (text, count) in [
+        ("MATCH (a:Author {id: 1})-->(p)-->(a) RETURN p", 1),
+        ("MATCH (a:Author {id: 1})-->(p)-->(o)-->(a) RETURN p", 1),
+        ("MATCH (a:Author {id: 1})-->(p)-->(o) RETURN p", 0),
+        (
+            "MATCH (a:Author {id: 1})-->(p)-->(o), (a)-[*2]->(o) RETURN p",
+            0,
+        ),
+    ] {
+        let steps = steps(&db, text);
+        let found = steps.iter().filter(|step| step.contains("ExpandIntersect"));
+        assert_eq!(found.count(), count, "{text}: {steps:#?}");
+    }
+}

@@ -13,11 +13,11 @@ use quoit_cypher::span::Span;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use super::automaton::Walk;
 use super::pattern::static_types;
 use super::scope::Scope;
 use super::unsupported;
 use super::used::{self, Variables};
+use super::walk::Walk;
 use crate::plan::Other;
 
 /// One condition of a pattern.

@@ -23,10 +23,12 @@ mod projection;
 mod reach;
 mod scope;
 mod start;
+mod step;
 mod trail_count;
 mod transactions;
 mod update;
 mod used;
+mod walk;
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -194,6 +196,7 @@ pub fn plan_query(
         hidden_variables: 0,
         wanted_order: WantedOrder::default(),
         hinted: Vec::new(),
+        scanned: Vec::new(),
         labels: HashMap::new(),
         advice: Vec::new(),
         matched: HashSet::new(),
@@ -249,6 +252,8 @@ struct Planner<'c> {
     wanted_order: WantedOrder,
     /// Labels or types, and properties, of indexes that the query's author asks for.
     hinted: Vec<(Box<str>, Vec<Box<str>>)>,
+    /// Nodes of which the author asks that all of a label are gone through.
+    scanned: Vec<(ast::VarId, Box<str>)>,
     /// What the query's author may want to know.
     advice: Vec<Advice>,
     /// Variables that a pattern has found for sure, as nodes or relationships.

@@ -25,7 +25,7 @@ const ORDERED: f64 = 0.6;
 const ORDERED_AND_CUT: f64 = 0.05;
 /// A start that finds one candidate costs the same when the graph has grown, which others do not: the plan may be used then.
 const LOOK_UP: f64 = 0.5;
-/// What an index costs that the query's author asks for.
+/// What an index or a scan costs that the query's author asks for.
 const HINTED: f64 = 1e-6;
 
 /// A way to find the candidates of a vertex.
@@ -143,7 +143,9 @@ impl Planner<'_> {
             let ready = |at: &usize| solver.predicates[*at].is_ready(id, scope);
             (0..solver.predicates.len()).filter(ready)
         };
-        for at in predicates() {
+        let scanned = self.scanned.iter().find(|(scanned, _)| *scanned == id);
+        let scanned = scanned.map(|(_, label)| &**label);
+        for at in predicates().filter(|_| scanned.is_none()) {
             if let PredicateKind::Condition(expr) = &solver.predicates[at].kind
                 && id_condition(expr, id).is_some_and(|value| !mentions(value, id))
             {
@@ -169,6 +171,20 @@ impl Planner<'_> {
                 let label = self.catalog.graph.names().label(&name.name);
                 let count = label.map_or(0.0, |label| self.catalog.vertices_with(label));
                 let ensured = Some((at, name.name.to_string()));
+                if let Some(label) = scanned {
+                    if *name.name == *label {
+                        best = Access {
+                            kind: AccessKind::Label,
+                            cost: HINTED,
+                            discount: HINTED,
+                            rows: count,
+                            of: count,
+                            order: Order::Ascending,
+                            label: ensured,
+                        };
+                    }
+                    continue;
+                }
                 let cost = count.max(1.5);
                 if cost < best.cost || matches!(best.kind, AccessKind::All) {
                     best = Access {
