@@ -203,7 +203,8 @@ def rates(bench, table, questions, rounds):
             rows = statistics.median(run[2] for run in runs["Quoit"])
             for name in beside[1:]:
                 ratio, asked = figures[name][0] / figures["Quoit"][0], question.asked.get(name)
-                note = [f"CPU {figures[name][1] / figures['Quoit'][1]:.1f} times", f"{rows:,.0f} rows"]
+                cpu = figures["Quoit"][1]
+                note = [f"CPU {figures[name][1] / cpu:.1f} times" if cpu else "CPU below a tick", f"{rows:,.0f} rows"]
                 if name in slow or "Quoit" in slow:
                     note.append(f"{requests} requests")
                 if verdicts[name] == "walks":

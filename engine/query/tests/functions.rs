@@ -54,6 +54,11 @@ const CALLS: &[(&str, &str, &str)] = &[
     ),
     ("properties", "properties(r) = {y: 2}", "properties(a.x)"),
     (
+        "apoc.any.property",
+        "apoc.any.property(r, 'y') = 2 AND apoc.any.property({k: 5}, 'k') = 5 AND apoc.any.property(a, 'none') IS NULL",
+        "apoc.any.property(a.x, 'x')",
+    ),
+    (
         "propertySize",
         "propertySize(a, 'x') > 0",
         "propertySize(a.x, 'x')",
