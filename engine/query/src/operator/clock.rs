@@ -1,6 +1,6 @@
 //! How often a walk looks at the clock: every so many steps, since a look costs more than a step.
 //!
-//! Used by the operators that walk over edges (`search`, `automaton`, `var_expand`, `trail_count`). What always holds: between two looks are at most
+//! Used by the operators that walk over edges (`search`, `automaton`, `var_expand`). What always holds: between two looks are at most
 //! [`STEPS_PER_LOOK`] steps, also where a walk is left and gone on with.
 
 use super::Context;
