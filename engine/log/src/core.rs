@@ -25,6 +25,7 @@ use crate::error::{LogError, Role};
 use crate::fatal::Fatal;
 use crate::group::Group;
 use crate::index::Place;
+use crate::leader::Unwaited;
 use crate::ledger::Ledger;
 use crate::log::{CoreLink, Log};
 use crate::options::Durability;
@@ -180,7 +181,7 @@ impl LogCore {
             self.wake_waiters();
             if self.log.role() == Role::Main && self.ledger.door().has_sealed() {
                 // A failure has stopped the log and told everyone.
-                let _ = self.lead().await;
+                let _ = self.lead(Unwaited::Kept).await;
             }
             if self.log.role() == Role::Stopped {
                 self.wake_waiters();

@@ -3,7 +3,8 @@
 //! Owns every write to a segment after recovery. Called by the core's attendant (which leads while
 //! frames are sealed), by `role` (openings) and `follower` (appended groups). What always holds: one
 //! write in flight, by the holder of the baton; a group is published after its write completed (with
-//! durability `none`, when it was submitted); an error of a write or sync stops the log and is never
+//! durability `none` commits are published as they are taken, and written when enough have come together or
+//! none comes any more); an error of a write or sync stops the log and is never
 //! retried; a lone commit never waits for company.
 
 use std::future::{Future, poll_fn};
@@ -16,6 +17,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use quoit_rt::AlignedBuf;
 
+use crate::CommitSeq;
 use crate::core::LogCore;
 use crate::error::{LogError, Role};
 use crate::fatal::Fatal;
@@ -28,16 +30,28 @@ use crate::position::{Incarnation, LogPosition, Term};
 use crate::segment::{BLOCK, LocalPart, RECORD_HEADER, RecordKind, SegmentNumber, record_bytes};
 use crate::space::NoRoom;
 
+/// Durability `none`: so many bytes of frames that are shown wait to be written as one group.
+const UNWRITTEN_BYTES_MAX: usize = 128 << 10;
+
+/// What becomes of frames whose write nobody waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unwaited {
+    /// They wait for more.
+    Kept,
+    /// They are written.
+    Written,
+}
+
 impl LogCore {
     /// Leads until nothing is sealed that nobody leads, or another core has the baton. The baton is
     /// put down after each round, so that under load the cores take turns.
-    pub(crate) async fn lead(&self) -> Result<(), LogError> {
+    pub(crate) async fn lead(&self, unwaited: Unwaited) -> Result<(), LogError> {
         loop {
             let Some(mut writer) = self.log.writer.arrive() else {
                 // Whoever holds it looks again after letting go.
                 return Ok(());
             };
-            let written = self.write_sealed(&mut writer).await;
+            let written = self.write_sealed(&mut writer, unwaited).await;
             let seen = self.let_go(writer);
             written?;
             if !seen.unled {
@@ -52,7 +66,7 @@ impl LogCore {
 
     /// Takes what is sealed, up to the bound of a group, and writes it: one group, or several when the
     /// segment ends in between.
-    async fn write_sealed(&self, writer: &mut Writer) -> Result<(), LogError> {
+    async fn write_sealed(&self, writer: &mut Writer, unwaited: Unwaited) -> Result<(), LogError> {
         if self.log.role() != Role::Main {
             return Ok(());
         }
@@ -65,9 +79,22 @@ impl LogCore {
                 .await?;
         }
         let mut gathered = std::mem::take(&mut writer.gathered);
+        let kept = gathered.len();
         self.ledger
             .door()
             .take_sealed(self.log.options.group_bytes, &mut gathered);
+        if self.log.options.durability == Durability::None
+            && let Some((last, _)) = gathered.last()
+        {
+            self.show_unwritten(writer, *last);
+            let taken = gathered[kept..].iter().map(|(_, frame)| frame.len());
+            writer.unwritten += taken.sum::<usize>();
+            if unwaited == Unwaited::Kept && writer.unwritten < UNWRITTEN_BYTES_MAX {
+                writer.gathered = gathered;
+                return Ok(());
+            }
+            writer.unwritten = 0;
+        }
         let mut rest = &gathered[..];
         let mut result = Ok(());
         while !rest.is_empty() && result.is_ok() {
@@ -161,7 +188,7 @@ impl LogCore {
         count(&self.log.counts.groups_written, 1);
         self.after_write(writer, position);
         if !early {
-            self.publish(&position);
+            self.publish(&reached(writer, position));
         }
         Ok(())
     }
@@ -173,8 +200,21 @@ impl LogCore {
             writer.marks.durable = position.group;
             writer.marks.durable_chain = position.chain;
         }
+        self.log.durable.store(&reached(writer, position));
+        self.wrote.raise();
+    }
+
+    /// Durability `none`: shows what is taken up to `last` and not written. The core's marker writes it when nothing comes
+    /// for a while.
+    fn show_unwritten(&self, writer: &mut Writer, last: CommitSeq) {
+        if last <= writer.shown {
+            return;
+        }
+        writer.shown = last;
+        let position = reached(writer, writer.tail);
         self.log.durable.store(&position);
         self.wrote.raise();
+        self.publish(&position);
     }
 
     /// Shows everything up to `position` to readers and wakes who waited for it.
@@ -190,15 +230,13 @@ impl LogCore {
 
     fn acknowledges_early(&self) -> bool {
         #[cfg(test)]
-        if self
+        return self
             .log
             .options
             .faults
-            .is(crate::tests::faults::Mutant::AcknowledgeEarly)
-        {
-            return true;
-        }
-        self.log.options.durability == Durability::None
+            .is(crate::tests::faults::Mutant::AcknowledgeEarly);
+        #[cfg(not(test))]
+        false
     }
 
     /// The local part of the next record, with the marks of this moment.
@@ -428,7 +466,10 @@ impl LogCore {
             }
             // Somebody who writes right now has a marker of their own.
             if let Some(mut writer) = self.log.writer.arrive() {
-                let _ = self.write_mark(&mut writer).await;
+                let written = self.write_sealed(&mut writer, Unwaited::Written).await;
+                if written.is_ok() {
+                    let _ = self.write_mark(&mut writer).await;
+                }
                 self.let_go_and_nudge(writer);
             }
         }
@@ -458,5 +499,13 @@ impl LogCore {
             }
             self.log.synced.store(&position);
         }
+    }
+}
+
+/// `position` as it is shown: with durability `none`, commits are shown before the group that carries them is formed.
+fn reached(writer: &Writer, position: LogPosition) -> LogPosition {
+    LogPosition {
+        commit: position.commit.max(writer.shown),
+        ..position
     }
 }

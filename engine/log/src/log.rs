@@ -15,6 +15,7 @@ use bytes::Bytes;
 use quoit_graph::door::{Door, Journal, ReserveError};
 use quoit_rt::Notifier;
 
+use crate::CommitSeq;
 use crate::baton::Baton;
 use crate::error::{LogError, Role};
 use crate::fatal::Fatal;
@@ -77,8 +78,13 @@ pub(crate) struct Writer {
     pub(crate) offset: u64,
     /// Set while a write is in flight: a holder that finds it set knows that the write was abandoned.
     pub(crate) in_flight: bool,
-    /// Frames taken from the door, kept here to spare an allocation a group.
-    pub(crate) gathered: Vec<(crate::CommitSeq, Bytes)>,
+    /// Durability `none`: the last commit that is shown, written or not; 0 otherwise.
+    pub(crate) shown: CommitSeq,
+    /// Durability `none`: bytes of `gathered`.
+    pub(crate) unwritten: usize,
+    /// Frames taken from the door and not written yet; empty but for durability `none` while the baton lies, and kept to spare an
+    /// allocation a group.
+    pub(crate) gathered: Vec<(CommitSeq, Bytes)>,
 }
 
 /// What the holder of the applier's baton knows: the last group applied.
@@ -175,6 +181,8 @@ impl Log {
                 segment: SegmentNumber(0),
                 offset: 0,
                 in_flight: false,
+                shown: CommitSeq(0),
+                unwritten: 0,
                 gathered: Vec::new(),
             }),
             applier: Baton::new(Applied {

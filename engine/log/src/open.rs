@@ -292,6 +292,8 @@ impl Log {
             segment: place.segment,
             offset: place.offset,
             in_flight: false,
+            shown: crate::CommitSeq(0),
+            unwritten: 0,
             gathered: Vec::new(),
         };
         Ok(())

@@ -8,6 +8,7 @@
 use crate::core::LogCore;
 use crate::error::{LogError, Role};
 use crate::frame::OpeningReason;
+use crate::leader::Unwaited;
 use crate::position::{GroupSeq, LogPosition, Term};
 
 impl LogCore {
@@ -113,7 +114,7 @@ impl LogCore {
             if self.log.role() == Role::Stopped {
                 return Err(LogError::Stopped);
             }
-            self.lead().await?;
+            self.lead(Unwaited::Written).await?;
             self.rt.yield_now().await;
         }
         Ok(())

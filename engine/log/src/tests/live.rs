@@ -701,6 +701,30 @@ fn the_interval_log_answers_when_written_and_marks_only_what_it_synced() {
 }
 
 #[test]
+fn without_durability_commits_are_written_together_once_none_comes_any_more() {
+    on_one_core(|rt, folder| async move {
+        let lax = LogOptions {
+            durability: Durability::None,
+            ..options(&folder)
+        };
+        let (core, _, _) = open(&rt, lax.clone(), RecoverAs::Main).await;
+        core.start_as_main().await.unwrap();
+        commit_durably(&core, &[0]).await;
+        let before = core.log().counters().groups_written;
+        for n in 1..50u8 {
+            commit_durably(&core, &[n]).await;
+        }
+        assert_eq!(core.log().visible().commit, crate::CommitSeq(50));
+        rt.sleep(10 * lax.idle_mark).await;
+        let groups = core.log().counters().groups_written - before;
+        assert!((1..25).contains(&groups), "{groups} groups of 49 commits");
+        kill(&core).await;
+        let (_, ledger, _) = open(&rt, lax, RecoverAs::Main).await;
+        assert_eq!(ledger.bodies().len(), 50);
+    });
+}
+
+#[test]
 fn the_log_without_durability_publishes_at_once_and_writes_all_the_same() {
     on_one_core(|rt, folder| async move {
         let lax = LogOptions {
