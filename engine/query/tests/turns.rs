@@ -388,3 +388,63 @@ fn rows_that_cost_much_give_way_one_by_one() {
         assert_eq!(rows, db.run(&text), "{text}");
     }
 }
+
+/// Rows that `ORDER BY` puts in order before others have a turn.
+const RUN: i64 = 4096;
+
+#[test]
+fn rows_of_many_runs_come_in_order_and_equal_ones_as_they_came() {
+    let db = Db::new();
+    let many = 5 * RUN + 17;
+    for order in ["", " DESC"] {
+        let text = format!(
+            "UNWIND range(1, {many}) AS i WITH i, i * 7919 % 101 AS k RETURN k, i ORDER BY k{order}"
+        );
+        let (rows, _) = interrupted(&db, &text);
+        let mut wanted: Vec<(i64, i64)> = (1..=many).map(|i| (i * 7919 % 101, i)).collect();
+        wanted.sort_by_key(|(k, _)| if order.is_empty() { *k } else { -*k });
+        let wanted: Vec<Vec<Value>> = wanted
+            .iter()
+            .map(|(k, i)| vec![Value::Int(*k), Value::Int(*i)])
+            .collect();
+        assert!(rows == wanted, "{text}");
+        // A limit larger than a run, and one that is larger than all.
+        for limit in [2 * RUN, 2 * many] {
+            let (rows, _) = interrupted(&db, &format!("{text} SKIP 3 LIMIT {limit}"));
+            let end = wanted.len().min(limit as usize + 3);
+            assert!(rows == wanted[3..end], "{text} LIMIT {limit}");
+        }
+    }
+    assert!(
+        interrupted(&db, "UNWIND [] AS i RETURN i ORDER BY i")
+            .0
+            .is_empty()
+    );
+}
+
+#[test]
+fn many_keys_are_counted_joined_and_grouped_each_once() {
+    let db = Db::new();
+    // More than a table holds before it is divided.
+    for (text, wanted) in [
+        (
+            "UNWIND range(1, 80000) AS i WITH DISTINCT i * 1000 % 40000000 AS k RETURN count(k) AS n",
+            40_000,
+        ),
+        (
+            "UNWIND range(1, 80000) AS i WITH DISTINCT i % 40000 AS k, toString(i % 5) AS s RETURN count(k) AS n",
+            40_000,
+        ),
+        (
+            "UNWIND range(1, 80000) AS i WITH toString(i % 40000) AS k, sum(i) AS s WHERE s = 2 * toInteger(k) + 40000 OR k = '0' RETURN count(k) AS n",
+            40_000,
+        ),
+    ] {
+        assert_eq!(interrupted(&db, text).0, [[Value::Int(wanted)]], "{text}");
+    }
+    db.run("UNWIND range(1, 40000) AS i CREATE (:L {i: i}), (:R {i: i, d: i % 3})");
+    let text =
+        "MATCH (l:L), (r:R) WHERE l.i = r.i AND r.d < 2 RETURN count(*) AS n, sum(l.i - r.i) AS d";
+    let (rows, _) = interrupted(&db, text);
+    assert_eq!(rows, [[Value::Int(26_667), Value::Int(0)]]);
+}

@@ -9,6 +9,7 @@ use quoit_cypher::error::Error;
 use quoit_graph::value::Value;
 
 use super::gather::no_parts;
+use super::pieces::{Pieces, PiecesIntoIter};
 use super::seen::{SeenKeys, VALUE_BYTES};
 use super::{Batch, Context, Divided, Operator, Pull, Running, pull_rows};
 use crate::accumulator::Accumulator;
@@ -24,8 +25,8 @@ pub struct Aggregate {
     /// The row at work.
     at: usize,
     groups: SeenKeys,
-    /// The states of each group's calls, one group behind the other.
-    states: Vec<Accumulator>,
+    /// The states of each group's calls.
+    states: Pieces<Accumulator>,
     key: Vec<Value>,
     begun: bool,
     /// Its own rows are taken in.
@@ -40,12 +41,12 @@ impl Aggregate {
     pub fn new(plan: Rc<plan::Aggregate>, input: Running) -> Self {
         Aggregate {
             groups: SeenKeys::new(plan.keys.len()),
+            states: Pieces::new(plan.calls.len()),
             key: Vec::with_capacity(plan.keys.len()),
             plan,
             input,
             rows: Batch::new(),
             at: 0,
-            states: Vec::new(),
             begun: false,
             gathered: false,
             complete: false,
@@ -60,14 +61,13 @@ impl Aggregate {
         cx.hold(bytes)?;
         self.held += bytes;
         self.states
-            .extend(self.plan.calls.iter().map(Accumulator::new));
+            .push(self.plan.calls.iter().map(Accumulator::new));
         Ok(())
     }
 
     /// Takes in the rows at hand, up to where the time slice is over.
     fn take_in(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         let plan = self.plan.clone();
-        let calls = plan.calls.len();
         while self.at < self.rows.len() {
             let at = self.at;
             self.at += 1;
@@ -79,7 +79,7 @@ impl Aggregate {
             if is_new {
                 self.new_group(cx)?;
             }
-            let states = &mut self.states[group * calls..(group + 1) * calls];
+            let states = self.states.row_mut(group);
             for (call, state) in plan.calls.iter().zip(states) {
                 self.held += state.take(call, cx, self.rows.row(at))?;
             }
@@ -99,7 +99,7 @@ impl Aggregate {
 
     fn forget(&mut self, cx: &mut Context<'_>) {
         self.groups.clear();
-        self.states = Vec::new();
+        self.states = Pieces::new(self.plan.calls.len());
         cx.release(std::mem::take(&mut self.held));
     }
 }
@@ -129,10 +129,10 @@ impl Operator for Aggregate {
         while self.next < self.groups.len() && !out.is_full() {
             let row = out.push_nulls(width);
             row[..keys].clone_from_slice(self.groups.key(self.next));
-            let calls = self.plan.calls.iter().enumerate();
-            for (at, call) in calls {
-                let state = &mut self.states[self.next * self.plan.calls.len() + at];
-                row[keys + at] = state.finish(call)?;
+            let states = self.states.row_mut(self.next);
+            let calls = self.plan.calls.iter().zip(states);
+            for (value, (call, state)) in row[keys..].iter_mut().zip(calls) {
+                *value = state.finish(call)?;
             }
             self.next += 1;
         }
@@ -152,7 +152,7 @@ impl Operator for Aggregate {
 struct Groups {
     keys: SeenKeys,
     /// Of those that have not been taken in.
-    states: std::vec::IntoIter<Accumulator>,
+    states: PiecesIntoIter<Accumulator>,
     /// How many have been taken in.
     merged: usize,
 }
@@ -181,9 +181,10 @@ impl Divided for Aggregate {
 
     fn give_part(&mut self) -> Part {
         let empty = SeenKeys::new(self.plan.keys.len());
+        let none = Pieces::new(self.plan.calls.len());
         Box::new(Groups {
             keys: std::mem::replace(&mut self.groups, empty),
-            states: std::mem::take(&mut self.states).into_iter(),
+            states: std::mem::replace(&mut self.states, none).into_iter(),
             merged: 0,
         })
     }
@@ -192,14 +193,13 @@ impl Divided for Aggregate {
         self.begin(cx);
         let groups: &mut Groups = part.downcast_mut().ok_or_else(no_parts)?;
         let plan = self.plan.clone();
-        let calls = plan.calls.len();
         while groups.merged < groups.keys.len() {
             let (group, is_new) = self.groups.number(groups.keys.key(groups.merged));
             groups.merged += 1;
             if is_new {
                 self.new_group(cx)?;
             }
-            let own = self.states[group * calls..(group + 1) * calls].iter_mut();
+            let own = self.states.row_mut(group);
             for (call, state) in plan.calls.iter().zip(own) {
                 if let Some(other) = groups.states.next() {
                     self.held += state.merge(other, call, cx)?;

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use quoit_cypher::error::Error;
 use quoit_graph::value::Value;
 
+use super::pieces::Pieces;
 use super::seen::{SeenKeys, VALUE_BYTES};
 use super::{Batch, Context, Operator, Pull, Running, next_rows, pull_rows};
 use crate::expression::Expr;
@@ -45,38 +46,40 @@ enum Stage {
 struct Kept {
     keys: SeenKeys,
     /// For each key its first and last row.
-    ends: Vec<(u32, u32)>,
+    ends: Pieces<(u32, u32)>,
     /// For each row the next of its key.
-    next: Vec<u32>,
-    /// What each row sets, one row behind the other.
-    values: Vec<Value>,
+    next: Pieces<u32>,
+    /// What each row sets.
+    values: Pieces<Value>,
     held: u64,
 }
 
 impl Kept {
-    fn new(keys: usize) -> Kept {
+    /// For keys of so many values, and rows that set so many.
+    fn new(keys: usize, values: usize) -> Kept {
         Kept {
             keys: SeenKeys::new(keys),
-            ends: Vec::new(),
-            next: Vec::new(),
-            values: Vec::new(),
+            ends: Pieces::new(1),
+            next: Pieces::new(1),
+            values: Pieces::new(values),
             held: 0,
         }
     }
 
-    fn add(&mut self, key: &[Value], values: impl Iterator<Item = Value>) -> u64 {
+    /// Adds a row; the bytes that it takes.
+    fn add(&mut self, key: &[Value], values: impl ExactSizeIterator<Item = Value>) -> u64 {
         let row = self.next.len() as u32;
-        let before = self.values.len();
-        self.values.extend(values);
-        self.next.push(NONE);
-        let mut bytes = (self.values.len() - before) as u64 * VALUE_BYTES + 8;
+        let mut bytes = values.len() as u64 * VALUE_BYTES + 8;
+        self.values.push(values);
+        self.next.push([NONE]);
         let (number, is_new) = self.keys.number(key);
         if is_new {
-            self.ends.push((row, row));
+            self.ends.push([(row, row)]);
             bytes += self.keys.key_bytes();
         } else {
-            let last = &mut self.ends[number].1;
-            self.next[std::mem::replace(last, row) as usize] = row;
+            let last = &mut self.ends.row_mut(number)[0].1;
+            let before = std::mem::replace(last, row);
+            self.next.row_mut(before as usize)[0] = row;
         }
         bytes
     }
@@ -87,14 +90,14 @@ impl Kept {
         let mut pairs = key.iter().zip(self.keys.key(number));
         // Equivalent values need not be equal.
         let equal = pairs.all(|(a, b)| a.equals(b) == Some(true));
-        equal.then(|| self.ends[number].0)
+        equal.then(|| self.ends.row(number)[0].0)
     }
 }
 
 impl HashJoin {
     pub fn new(plan: Rc<plan::HashJoin>, left: Running, right: Running) -> Self {
         HashJoin {
-            kept: Kept::new(plan.left_keys.len()),
+            kept: Kept::new(plan.left_keys.len(), plan.kept.len()),
             plan,
             left,
             right,
@@ -108,7 +111,7 @@ impl HashJoin {
 
     fn forget(&mut self, cx: &mut Context<'_>) {
         cx.release(self.kept.held);
-        self.kept = Kept::new(self.plan.left_keys.len());
+        self.kept = Kept::new(self.plan.left_keys.len(), self.plan.kept.len());
     }
 
     /// Keeps the rows of a batch.
@@ -178,7 +181,7 @@ impl Operator for HashJoin {
                 }
             }
             self.stage = Stage::LookingUp;
-            if self.kept.next.is_empty() && self.plan.keeps_left {
+            if self.kept.next.len() == 0 && self.plan.keeps_left {
                 return Ok(Pull::End);
             }
         }
@@ -203,12 +206,11 @@ impl Operator for HashJoin {
                     return Ok(Pull::Rows);
                 }
                 let new = out.push(row);
-                let from = pair as usize * plan.kept.len();
-                let values = &self.kept.values[from..from + plan.kept.len()];
+                let values = self.kept.values.row(pair as usize);
                 for (slot, value) in plan.kept.iter().zip(values) {
                     new[*slot as usize].clone_from(value);
                 }
-                pair = self.kept.next[pair as usize];
+                pair = self.kept.next.row(pair as usize)[0];
             }
             self.at += 1;
         }

@@ -1,12 +1,15 @@
 //! Keys that have been seen, numbered as they were met: what grouping, `DISTINCT` and joins look rows up in.
 //!
-//! Keys are as many values each, and equal by equivalence (null is null, 1 is 1.0). They lie one behind the other, so that a key that is known costs no
-//! allocation and a new one is kept once.
+//! Keys are as many values each, and equal by equivalence (null is null, 1 is 1.0). They lie in pieces one behind the other, so that a key that is known costs no
+//! allocation, a new one is kept once, and many keys are never moved in one go.
 
 use std::hash::{BuildHasher, Hash, Hasher};
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 use quoit_graph::value::Value;
+
+use super::pieces::Pieces;
+use super::segments::Segments;
 
 /// Bytes of a value in a table, with its part of the table; what it points to is not counted.
 pub const VALUE_BYTES: u64 = 40;
@@ -14,9 +17,8 @@ pub const VALUE_BYTES: u64 = 40;
 /// See the module.
 pub struct SeenKeys {
     width: usize,
-    len: usize,
-    values: Vec<Value>,
-    table: HashTable<u32>,
+    keys: Pieces<Value>,
+    table: Segments<u32>,
     hasher: DefaultHashBuilder,
 }
 
@@ -25,16 +27,15 @@ impl SeenKeys {
     pub fn new(width: usize) -> SeenKeys {
         SeenKeys {
             width,
-            len: 0,
-            values: Vec::new(),
-            table: HashTable::new(),
+            keys: Pieces::new(width),
+            table: Segments::default(),
             hasher: DefaultHashBuilder::default(),
         }
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.len
+        self.keys.len()
     }
 
     /// Estimated bytes of one more.
@@ -49,39 +50,31 @@ impl SeenKeys {
 
     /// The values of a key.
     pub fn key(&self, number: usize) -> &[Value] {
-        &self.values[number * self.width..(number + 1) * self.width]
+        self.keys.row(number)
     }
 
     /// The number of a key, if it has been seen.
     pub fn find(&self, key: &[Value]) -> Option<usize> {
+        self.find_hashed(hash(&self.hasher, key), key)
+    }
+
+    fn find_hashed(&self, hashed: u64, key: &[Value]) -> Option<usize> {
         let same = |number: &u32| self.key(*number as usize) == key;
-        let found = self.table.find(hash(&self.hasher, key), same);
+        let found = self.table.find(hashed, same);
         found.map(|number| *number as usize)
     }
 
     /// The number of a key, and whether it is new.
     pub fn number(&mut self, key: &[Value]) -> (usize, bool) {
         let hashed = hash(&self.hasher, key);
-        let SeenKeys {
-            width,
-            len,
-            values,
-            table,
-            hasher,
-        } = self;
-        let of = |number: u32, values: &[Value]| {
-            let from = number as usize * *width;
-            from..(from + *width).min(values.len())
-        };
-        let same = |number: &u32| values[of(*number, values)] == *key;
-        if let Some(known) = table.find(hashed, same) {
-            return (*known as usize, false);
+        if let Some(known) = self.find_hashed(hashed, key) {
+            return (known, false);
         }
-        let new = *len;
-        values.extend_from_slice(key);
-        *len += 1;
-        table.insert_unique(hashed, new as u32, |number| {
-            hash(hasher, &values[of(*number, values)])
+        let new = self.keys.len();
+        self.keys.push(key.iter().cloned());
+        let SeenKeys { keys, hasher, .. } = self;
+        self.table.insert_unique(hashed, new as u32, |number| {
+            hash(hasher, keys.row(*number as usize))
         });
         (new, true)
     }

@@ -1,8 +1,10 @@
 //! `ORDER BY`, `SKIP`, `LIMIT`.
 //!
-//! Sorting is stable and follows the total order of values. With a `LIMIT` behind it, no more rows are kept than twice those wanted.
+//! Sorting is stable and follows the total order of values. Rows are put in order run by run as they come, and runs are merged as rows are asked for, so
+//! that no step sorts more than one run. With a `LIMIT` behind it, no more rows are kept than twice those wanted, and a batch.
 
 use std::cmp::Ordering;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use quoit_cypher::error::Error;
@@ -17,6 +19,9 @@ use crate::plan;
 /// Estimated bytes of a value in a buffer, what it points to not counted.
 const VALUE_BYTES: u64 = 24;
 
+/// Rows that are put in order at once, where all rows are wanted.
+const RUN_ROWS: usize = 4 * BATCH_ROWS;
+
 struct SortedRow {
     keys: Box<[Value]>,
     row: Box<[Value]>,
@@ -27,14 +32,20 @@ pub struct Sort {
     plan: Rc<plan::Sort>,
     input: Running,
     rows: Batch,
+    /// Rows that are not in order yet; where only some are wanted, all that are kept.
     buffer: Vec<SortedRow>,
+    /// Rows in order, runs in the order in which their rows came; none is empty.
+    runs: Vec<VecDeque<SortedRow>>,
+    /// The runs as a heap: the one whose first row is next is on top.
+    heap: Vec<u32>,
     wanted: Option<usize>,
     /// The buffer begins with rows in order, as many as are wanted.
     is_cut: bool,
     keys: Vec<Value>,
     begun: bool,
     sorted: bool,
-    next: usize,
+    /// Rows that were given.
+    given: usize,
     held: u64,
 }
 
@@ -58,12 +69,14 @@ impl Sort {
             input,
             rows: Batch::new(),
             buffer: Vec::new(),
+            runs: Vec::new(),
+            heap: Vec::new(),
             wanted: None,
             is_cut: false,
             keys: Vec::new(),
             begun: false,
             sorted: false,
-            next: 0,
+            given: 0,
             held: 0,
         }
     }
@@ -71,6 +84,56 @@ impl Sort {
     fn order(&mut self) {
         let plan = &self.plan;
         self.buffer.sort_by(|a, b| plan.compare(&a.keys, &b.keys));
+    }
+
+    /// Puts the rows of the buffer in order, as a run.
+    fn end_run(&mut self) {
+        if !self.buffer.is_empty() {
+            self.order();
+            let run = std::mem::take(&mut self.buffer);
+            self.heap.push(self.runs.len() as u32);
+            self.runs.push(run.into());
+        }
+    }
+
+    /// Whether the first row of a run comes before that of another.
+    fn is_before(&self, a: u32, b: u32) -> bool {
+        let first = |run: u32| self.runs[run as usize].front();
+        match (first(a), first(b)) {
+            // Of equal rows those of the earlier run came first.
+            (Some(x), Some(y)) => self.plan.compare(&x.keys, &y.keys).then(a.cmp(&b)).is_lt(),
+            (x, _) => x.is_some(),
+        }
+    }
+
+    /// Moves the run at a place of the heap down to where it belongs.
+    fn sift(&mut self, mut at: usize) {
+        loop {
+            let mut least = at;
+            for child in [2 * at + 1, 2 * at + 2] {
+                if child < self.heap.len() && self.is_before(self.heap[child], self.heap[least]) {
+                    least = child;
+                }
+            }
+            if least == at {
+                return;
+            }
+            self.heap.swap(at, least);
+            at = least;
+        }
+    }
+
+    /// The next row of all runs.
+    fn pop(&mut self) -> Option<SortedRow> {
+        let run = *self.heap.first()? as usize;
+        let row = self.runs[run].pop_front();
+        if self.runs[run].is_empty() {
+            // Its memory is given back now, not that of all runs at the end.
+            self.runs[run] = VecDeque::new();
+            self.heap.swap_remove(0);
+        }
+        self.sift(0);
+        row
     }
 
     fn take_in(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
@@ -93,16 +156,20 @@ impl Sort {
                 row: self.rows.row(at).into(),
             });
         }
-        if let Some(wanted) = self.wanted
-            && self.buffer.len() > wanted.saturating_mul(2).saturating_add(BATCH_ROWS)
-        {
-            self.order();
-            let dropped = self.buffer.len() - wanted;
-            self.buffer.truncate(wanted);
-            let bytes = self.held / (wanted + dropped) as u64 * dropped as u64;
-            self.held -= bytes;
-            cx.release(bytes);
-            self.is_cut = true;
+        match self.wanted {
+            None if self.buffer.len() >= RUN_ROWS => self.end_run(),
+            Some(wanted)
+                if self.buffer.len() > wanted.saturating_mul(2).saturating_add(BATCH_ROWS) =>
+            {
+                self.order();
+                let dropped = self.buffer.len() - wanted;
+                self.buffer.truncate(wanted);
+                let bytes = self.held / (wanted + dropped) as u64 * dropped as u64;
+                self.held -= bytes;
+                cx.release(bytes);
+                self.is_cut = true;
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -112,13 +179,19 @@ impl Sort {
         let wanted = self.wanted.filter(|_| self.is_cut)?;
         self.buffer.get(wanted.checked_sub(1)?)
     }
+
+    fn forget(&mut self, cx: &mut Context<'_>) {
+        self.buffer.clear();
+        self.runs.clear();
+        self.heap.clear();
+        cx.release(std::mem::take(&mut self.held));
+    }
 }
 
 impl Operator for Sort {
     fn reset(&mut self, argument: &[Value]) {
         self.input.reset(argument);
-        self.buffer.clear();
-        (self.begun, self.is_cut, self.sorted, self.next) = (false, false, false, 0);
+        (self.begun, self.is_cut, self.sorted, self.given) = (false, false, false, 0);
     }
 
     fn next(&mut self, cx: &mut Context<'_>, out: &mut Batch) -> Result<Pull, Error> {
@@ -126,7 +199,7 @@ impl Operator for Sort {
         if !self.begun {
             self.begun = true;
             // What a run that was given up held.
-            cx.release(std::mem::take(&mut self.held));
+            self.forget(cx);
             let mut wanted = 0_u64;
             for count in &self.plan.top {
                 wanted = wanted.saturating_add(row_count(count, cx, "LIMIT")?);
@@ -141,20 +214,24 @@ impl Operator for Sort {
                     return Ok(Pull::Yield);
                 }
             } else {
-                self.order();
+                self.end_run();
+                (0..self.heap.len().div_ceil(2))
+                    .rev()
+                    .for_each(|at| self.sift(at));
                 self.sorted = true;
             }
         }
-        let end = self.wanted.unwrap_or(usize::MAX).min(self.buffer.len());
-        while self.next < end && !out.is_full() {
-            let row = std::mem::take(&mut self.buffer[self.next].row).into_vec();
+        let end = self.wanted.unwrap_or(usize::MAX);
+        while self.given < end && !out.is_full() {
+            let Some(SortedRow { row, .. }) = self.pop() else {
+                break;
+            };
             let width = row.len();
-            out.push_owned(row, width);
-            self.next += 1;
+            out.push_owned(row.into_vec(), width);
+            self.given += 1;
         }
         if out.is_empty() {
-            self.buffer.clear();
-            cx.release(std::mem::take(&mut self.held));
+            self.forget(cx);
             return Ok(Pull::End);
         }
         Ok(Pull::Rows)
