@@ -3,11 +3,7 @@
 //! Used by `distinct`. What always holds: dense or far apart, an integer costs a bounded number of bytes; the hash is seeded anew for each set, so nobody
 //! can choose integers that meet.
 
-use std::hash::BuildHasher;
-
-use hashbrown::DefaultHashBuilder;
-
-use super::segments::Segments;
+use super::segments::SegmentedMap;
 
 /// Bytes of a word with its part of the table.
 const WORD_BYTES: u64 = 20;
@@ -15,8 +11,7 @@ const WORD_BYTES: u64 = 20;
 /// See the module.
 #[derive(Default)]
 pub struct IntSet {
-    words: Segments<(i64, u64)>,
-    hasher: DefaultHashBuilder,
+    words: SegmentedMap<i64, u64>,
     /// The word that was touched last, which may not be in the table yet; integers often follow one another.
     number: i64,
     word: u64,
@@ -41,20 +36,11 @@ impl IntSet {
     }
 
     fn turn_to(&mut self, number: i64) {
-        let IntSet { words, hasher, .. } = self;
         if self.word != 0 {
-            let (left, word) = (self.number, self.word);
-            let hash = hasher.hash_one(left);
-            match words.find_mut(hash, |(other, _)| *other == left) {
-                Some((_, known)) => *known = word,
-                None => {
-                    words.insert_unique(hash, (left, word), |(other, _)| hasher.hash_one(other));
-                }
-            }
+            self.words.insert(self.number, self.word);
         }
         self.number = number;
-        let found = words.find(hasher.hash_one(number), |(other, _)| *other == number);
-        self.word = found.map_or(0, |(_, word)| *word);
+        self.word = self.words.get(&number).copied().unwrap_or(0);
     }
 }
 

@@ -1,9 +1,11 @@
 //! A hash table that grows a little at a time: some hundred small tables, each for the hashes that share some bits.
 //!
-//! Used by what looks rows up by their keys (`seen`, `int_set`). What always holds: once there are many entries no insertion moves more than the
+//! Used by what looks rows up by their keys (`seen`, `int_set`), and by searches that know what they have reached (`search`). What always holds: once there are many entries no insertion moves more than the
 //! entries of one part, about one in [`PARTS`], so that a table of millions never holds up what else its core does.
 
-use hashbrown::HashTable;
+use std::hash::{BuildHasher, Hash};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// Parts of a table that has been divided.
 const PARTS: usize = 1024;
@@ -92,6 +94,58 @@ impl<T> Segments<T> {
     }
 }
 
+/// A map that grows a little at a time.
+pub struct SegmentedMap<K, V> {
+    table: Segments<(K, V)>,
+    hasher: DefaultHashBuilder,
+    len: usize,
+}
+
+impl<K, V> Default for SegmentedMap<K, V> {
+    fn default() -> SegmentedMap<K, V> {
+        SegmentedMap {
+            table: Segments::default(),
+            hasher: DefaultHashBuilder::default(),
+            len: 0,
+        }
+    }
+}
+
+impl<K: Hash + Eq, V> SegmentedMap<K, V> {
+    /// Keys that there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Keys that there is room for.
+    pub fn capacity(&self) -> usize {
+        self.table.capacity()
+    }
+
+    /// The value of a key.
+    #[inline]
+    pub fn get(&self, key: &K) -> Option<&V> {
+        let found = self
+            .table
+            .find(self.hasher.hash_one(key), |(other, _)| other == key);
+        found.map(|(_, value)| value)
+    }
+
+    /// Gives a key a value, instead of the one that it may have.
+    #[inline]
+    pub fn insert(&mut self, key: K, value: V) {
+        let SegmentedMap { table, hasher, len } = self;
+        let hash = hasher.hash_one(&key);
+        match table.find_mut(hash, |(other, _)| *other == key) {
+            Some((_, known)) => *known = value,
+            None => {
+                table.insert_unique(hash, (key, value), |(other, _)| hasher.hash_one(other));
+                *len += 1;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,5 +191,16 @@ mod tests {
         }
         assert!(most[0] <= 2 * DIVIDED_AT, "{} entries", most[0]);
         assert!(most[1] <= 1024, "{} entries", most[1]);
+    }
+
+    #[test]
+    fn a_key_has_the_value_that_it_was_given_last() {
+        let mut map = SegmentedMap::default();
+        let many = 3 * DIVIDED_AT;
+        for round in 0..2 {
+            (0..many).for_each(|key| map.insert(key, key + round));
+        }
+        assert!((0..many).all(|key| map.get(&key) == Some(&(key + 1))));
+        assert_eq!((map.get(&many), map.len()), (None, many));
     }
 }

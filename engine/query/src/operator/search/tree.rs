@@ -7,7 +7,6 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use hashbrown::HashMap;
 use quoit_cypher::error::Error;
 use quoit_graph::ids::VertexId;
 use quoit_graph::value::{Edge, Path};
@@ -17,6 +16,8 @@ use super::super::Context;
 use super::step::{Cost, Steps, Taken};
 use super::{Found, Progress};
 use crate::operator::clock::Clock;
+use crate::operator::pieces::Pieces;
+use crate::operator::segments::SegmentedMap;
 
 /// What a vertex that was reached takes, in bytes, about.
 const REACHED_BYTES: u64 = 112;
@@ -45,13 +46,13 @@ pub(super) struct Tree {
     all: bool,
     /// A vertex is reached once for each length.
     by_hops: bool,
-    reached: Vec<Reached>,
-    places: HashMap<(VertexId, u32), u32>,
+    reached: Pieces<Reached>,
+    places: SegmentedMap<(VertexId, u32), u32>,
     frontier: Frontier,
     /// Reached at one cost and to be told, the last first.
     due: Vec<u32>,
     /// Vertices that have been told, with their cost: only where a vertex is reached for each length.
-    told: HashMap<VertexId, Cost>,
+    told: SegmentedMap<VertexId, Cost>,
     trace: Trace,
     /// What is being followed.
     following: Option<u32>,
@@ -78,18 +79,22 @@ impl Tree {
             settled: false,
             parents: SmallVec::new(),
         };
+        let mut reached = Pieces::new(1);
+        reached.push([start]);
+        let mut places = SegmentedMap::default();
+        places.insert((from, 0), 0);
         Tree {
             to,
             all,
             by_hops: weighted && steps.max != u64::MAX,
-            reached: vec![start],
-            places: HashMap::from_iter([((from, 0), 0)]),
+            reached,
+            places,
             frontier: match weighted {
                 true => Frontier::Cost(BinaryHeap::from_iter([Reverse((Cost::ZERO, 0))])),
                 false => Frontier::Hops(VecDeque::from_iter([0])),
             },
             due: Vec::new(),
-            told: HashMap::new(),
+            told: SegmentedMap::default(),
             trace: Trace::default(),
             following: None,
             over: false,
@@ -132,11 +137,11 @@ impl Tree {
                 self.over = true;
                 continue;
             };
-            self.reached[at as usize].settled = true;
+            self.reached.row_mut(at as usize)[0].settled = true;
             if self.is_wanted(at, steps) {
                 self.due.push(at);
             }
-            let reached = &self.reached[at as usize];
+            let reached = &self.reached.row(at as usize)[0];
             if u64::from(reached.hops) < steps.max {
                 steps.go_to(reached.vertex, false, cx);
                 self.following = Some(at);
@@ -146,7 +151,7 @@ impl Tree {
 
     /// The next vertex to be told, once nothing can be reached as cheaply any more.
     fn next_due(&mut self) -> Option<u32> {
-        let cost = self.reached[*self.due.last()? as usize].cost;
+        let cost = self.reached.row(*self.due.last()? as usize)[0].cost;
         if let Frontier::Cost(heap) = &self.frontier
             && !self.over
             && heap
@@ -167,7 +172,9 @@ impl Tree {
                 Frontier::Cost(heap) => {
                     let Reverse((cost, at)) = heap.pop()?;
                     // It may have been reached again, cheaper.
-                    if self.reached[at as usize].settled || self.reached[at as usize].cost != cost {
+                    if self.reached.row(at as usize)[0].settled
+                        || self.reached.row(at as usize)[0].cost != cost
+                    {
                         continue;
                     }
                     at
@@ -179,7 +186,7 @@ impl Tree {
 
     /// Whether paths to it are to be told.
     fn is_wanted(&mut self, at: u32, steps: &Steps) -> bool {
-        let reached = &self.reached[at as usize];
+        let reached = &self.reached.row(at as usize)[0];
         if u64::from(reached.hops) < steps.min || self.to.is_some_and(|to| to != reached.vertex) {
             return false;
         }
@@ -204,7 +211,7 @@ impl Tree {
         cx: &mut Context<'_>,
     ) -> Result<bool, Error> {
         let (cost, hops) = {
-            let reached = &self.reached[at as usize];
+            let reached = &self.reached.row(at as usize)[0];
             (reached.cost, reached.hops)
         };
         let path = steps.wants_path().then(|| self.path_to(at));
@@ -214,10 +221,15 @@ impl Tree {
             let key = (incidence.neighbour, if self.by_hops { hops + 1 } else { 0 });
             let known = self.places.get(&key).copied();
             // The first vertex is not come back to.
-            let is_of_use = incidence.neighbour != self.reached[0].vertex
-                && known.is_none_or(|known| self.all || !self.reached[known as usize].settled);
+            let is_of_use = incidence.neighbour != self.reached.row(0)[0].vertex
+                && known
+                    .is_none_or(|known| self.all || !self.reached.row(known as usize)[0].settled);
             if !is_of_use || !steps.fits(&incidence.edge, cx)? {
                 steps.edge_done();
+                if clock.ticks_out(cx) {
+                    is_done = false;
+                    break;
+                }
                 continue;
             }
             let so_far = path.as_ref().map(|path| {
@@ -253,21 +265,21 @@ impl Tree {
         parent: (Edge, u32),
         after: Cost,
     ) -> u64 {
-        let hops = self.reached[parent.1 as usize].hops + 1;
+        let hops = self.reached.row(parent.1 as usize)[0].hops + 1;
         let Some(place) = known else {
             let place = self.reached.len() as u32;
-            self.reached.push(Reached {
+            self.reached.push([Reached {
                 vertex: key.0,
                 cost: after,
                 hops,
                 settled: false,
                 parents: SmallVec::from_elem(parent, 1),
-            });
+            }]);
             self.places.insert(key, place);
             self.push(after, place);
             return REACHED_BYTES;
         };
-        let reached = &mut self.reached[place as usize];
+        let reached = &mut self.reached.row_mut(place as usize)[0];
         if after < reached.cost {
             reached.cost = after;
             reached.hops = hops;
@@ -290,11 +302,11 @@ impl Tree {
 
     /// A best path to what was reached.
     fn path_to(&self, mut at: u32) -> Path {
-        let (mut vertices, mut edges) = (vec![self.reached[at as usize].vertex], Vec::new());
-        while let Some((edge, parent)) = self.reached[at as usize].parents.first() {
+        let (mut vertices, mut edges) = (vec![self.reached.row(at as usize)[0].vertex], Vec::new());
+        while let Some((edge, parent)) = self.reached.row(at as usize)[0].parents.first() {
             edges.push(*edge);
             at = *parent;
-            vertices.push(self.reached[at as usize].vertex);
+            vertices.push(self.reached.row(at as usize)[0].vertex);
         }
         vertices.reverse();
         edges.reverse();
@@ -310,7 +322,7 @@ impl Trace {
         self.end = Some(end);
     }
 
-    fn next(&mut self, reached: &[Reached], all: bool) -> Option<Found> {
+    fn next(&mut self, reached: &Pieces<Reached>, all: bool) -> Option<Found> {
         let end = self.end?;
         while let Some((at, next)) = self.stack.last_mut() {
             if *at == 0 {
@@ -320,14 +332,14 @@ impl Trace {
                 if !all {
                     self.end = None;
                 }
-                let end = &reached[end as usize];
+                let end = &reached.row(end as usize)[0];
                 return Some(Found {
                     edges,
                     end: end.vertex,
                     cost: end.cost,
                 });
             }
-            match reached[*at as usize].parents.get(*next) {
+            match reached.row(*at as usize)[0].parents.get(*next) {
                 Some((edge, parent)) => {
                     *next += 1;
                     // Steps that cost nothing may lead round in a circle.
