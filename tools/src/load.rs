@@ -32,7 +32,7 @@ use workload::Workload;
 /// The arguments of `quoit load`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct LoadArgs {
-    /// bolt://host:port, redis://host:port/graph (FalkorDB) or echo://host:port
+    /// bolt://host:port, redis://host:port/graph (FalkorDB), resp://host:port (Redis' own commands) or echo://host:port
     #[arg(default_value = "bolt://127.0.0.1:7687")]
     pub target: String,
 

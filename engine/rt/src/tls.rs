@@ -65,6 +65,7 @@ async fn establish(
     let link = TlsLink {
         inner,
         session: RefCell::new(session),
+        plain: RefCell::default(),
         failed: Cell::new(None),
         shut: Cell::new(false),
     };
@@ -85,12 +86,12 @@ async fn establish(
 struct TlsLink {
     inner: Box<dyn Link>,
     session: RefCell<rustls::Connection>,
+    /// Plain text that rustls has checked and nobody has taken: rustls itself keeps only some records' worth, and one buffer
+    /// of cipher text may hold more.
+    plain: RefCell<Vec<u8>>,
     failed: Cell<Option<io::ErrorKind>>,
     shut: Cell<bool>,
 }
-
-/// Plain text handed on at once at most: a TLS record holds 16 KiB.
-const PLAIN_MAX: usize = 64 << 10;
 
 impl TlsLink {
     fn poll_handshake(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -115,13 +116,20 @@ impl TlsLink {
         let mut session = self.session.borrow_mut();
         while !cipher.is_empty() {
             let read = session.read_tls(&mut cipher)?;
-            let processed = session.process_new_packets();
-            if let Err(e) = processed {
-                drop(session);
-                // Tell the peer why (an alert), then fail.
-                let _ = self.pass_on();
-                self.failed.set(Some(io::ErrorKind::InvalidData));
-                return Err(invalid(e));
+            match session.process_new_packets() {
+                Ok(processed) => {
+                    let mut plain = self.plain.borrow_mut();
+                    let before = plain.len();
+                    plain.resize(before + processed.plaintext_bytes_to_read(), 0);
+                    session.reader().read_exact(&mut plain[before..])?;
+                }
+                Err(e) => {
+                    drop(session);
+                    // Tell the peer why (an alert), then fail.
+                    let _ = self.pass_on();
+                    self.failed.set(Some(io::ErrorKind::InvalidData));
+                    return Err(invalid(e));
+                }
             }
             if read == 0 {
                 // After close_notify rustls reads no more.
@@ -149,20 +157,16 @@ impl TlsLink {
 
     /// Plain text that is there, the end, or `None`.
     fn plain(&self) -> io::Result<Option<RecvBuf>> {
-        let mut plain = Vec::new();
-        let mut session = self.session.borrow_mut();
-        let mut chunk = [0; 4096];
-        while plain.len() < PLAIN_MAX {
-            match session.reader().read(&mut chunk) {
-                Ok(0) if plain.is_empty() => return Ok(Some(RecvBuf::end_of_stream())),
-                Ok(0) => break,
-                Ok(n) => plain.extend_from_slice(&chunk[..n]),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
-                Err(e) if plain.is_empty() => return Err(e),
-                Err(_) => break,
-            }
+        let plain = self.plain.take();
+        if !plain.is_empty() {
+            return Ok(Some(RecvBuf::heap(plain)));
         }
-        Ok((!plain.is_empty()).then(|| RecvBuf::heap(plain)))
+        match self.session.borrow_mut().reader().read(&mut [0]) {
+            Ok(0) => Ok(Some(RecvBuf::end_of_stream())),
+            Ok(_) => unreachable!("what rustls has checked was taken with it"),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(e) => Err(e),
+        }
     }
 
     fn failure(&self) -> io::Result<()> {

@@ -160,6 +160,35 @@ fn bytes_go_both_ways_and_the_end_is_announced() {
 }
 
 #[test]
+fn records_of_any_size_are_read_late_and_whole() {
+    on_each_backend(|rt| async move {
+        for record in [1, 300, 10_000, 16_384, 150_000] {
+            let (ours, theirs) = secured(&rt).await;
+            let sent: Vec<u8> = (0..600_000u32).map(|i| (i * 11) as u8).collect();
+            for part in sent[..if record == 1 { 5_000 } else { sent.len() }].chunks(record) {
+                ours.send(part.to_vec()).expect("open");
+            }
+            ours.shutdown_send();
+            rt.sleep(Duration::from_millis(20)).await;
+            let mut all = Vec::new();
+            loop {
+                let part = theirs.recv().await.expect("no error");
+                if part.is_eof() {
+                    break;
+                }
+                all.extend_from_slice(&part);
+            }
+            assert!(all == sent[..all.len()], "records of {record} bytes");
+            assert!(
+                record == 1 || all.len() == sent.len(),
+                "{} bytes",
+                all.len()
+            );
+        }
+    });
+}
+
+#[test]
 fn a_connection_cut_without_notice_is_an_error_not_an_end() {
     on_each_backend(|rt| async move {
         let (ours, theirs) = secured(&rt).await;

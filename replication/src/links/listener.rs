@@ -173,10 +173,13 @@ impl ReplicaEnd {
         });
         let id = LinkId(self.next_link.replace(self.next_link.get() + 1));
         self.links.borrow_mut().insert(id, link.clone());
-        if let Err(why) = self.clone().read(id, &link, peer, &greeted).await
-            && link.admission.get() == Admission::Greeting
-        {
-            self.refused(&format!("{address} (key {peer}): {why}"));
+        if let Err(why) = self.clone().read(id, &link, peer, &greeted).await {
+            match link.admission.get() {
+                Admission::Greeting => self.refused(&format!("{address} (key {peer}): {why}")),
+                _ => (self.core.shared.config.say)(&format!(
+                    "the connection of {address} (key {peer}) was closed: {why}"
+                )),
+            }
         }
         link.close();
         self.links.borrow_mut().remove(&id);

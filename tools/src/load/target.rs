@@ -1,7 +1,7 @@
 //! What is measured, and how a connection to it is opened.
 //!
-//! `bolt://host:port` (any Bolt server), `redis://host:port/graph` (FalkorDB) and `echo://host:port`
-//! (an echo server). Opening and preparing happen with blocking calls, before anything is measured.
+//! `bolt://host:port` (any Bolt server), `redis://host:port/graph` (FalkorDB), `resp://host:port` (any Redis by its own
+//! commands) and `echo://host:port` (an echo server). Opening and preparing happen with blocking calls, before anything is measured.
 
 use super::wire::{BoltWire, EchoWire, Reply, RespWire, Wire, write_command};
 use crate::bolt::{Client, ClientError, ConnectOptions, Credentials, Endpoint};
@@ -14,7 +14,11 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     Bolt(Endpoint),
-    Redis { endpoint: Endpoint, graph: String },
+    /// FalkorDB's graph of this name; without one, any Redis and its own commands.
+    Redis {
+        endpoint: Endpoint,
+        graph: Option<String>,
+    },
     Echo(Endpoint),
 }
 
@@ -50,7 +54,7 @@ impl FromStr for Target {
             rest.parse().map_err(|error| format!("{error}"))
         };
         match scheme {
-            "redis" | "falkor" | "falkordb" => {
+            "redis" | "falkor" | "falkordb" | "resp" => {
                 let (place, graph) = rest.split_once('/').unwrap_or((rest, ""));
                 let has_port = place
                     .rsplit_once(':')
@@ -62,7 +66,12 @@ impl FromStr for Target {
                 };
                 Ok(Target::Redis {
                     endpoint: endpoint(&place)?,
-                    graph: if graph.is_empty() { "g" } else { graph }.to_owned(),
+                    graph: match (scheme, graph) {
+                        ("resp", "") => None,
+                        ("resp", _) => return Err("resp:// has no graph".to_owned()),
+                        (_, "") => Some("g".to_owned()),
+                        (_, graph) => Some(graph.to_owned()),
+                    },
                 })
             }
             "echo" => Ok(Target::Echo(endpoint(rest)?)),
@@ -130,8 +139,16 @@ impl Target {
             Target::Redis { graph, .. } => {
                 let (mut stream, _) = self.open(options)?;
                 for statement in statements {
-                    redis_command(&mut stream, &["GRAPH.QUERY", graph, statement])
-                        .map_err(|error| failed(statement, &error))?;
+                    let done = match graph {
+                        Some(graph) => {
+                            redis_command(&mut stream, &["GRAPH.QUERY", graph, statement])
+                        }
+                        None => {
+                            let words: Vec<&str> = statement.split_whitespace().collect();
+                            redis_command(&mut stream, &words)
+                        }
+                    };
+                    done.map_err(|error| failed(statement, &error))?;
                 }
                 Ok(())
             }
@@ -166,7 +183,7 @@ fn dial(endpoint: &Endpoint) -> Result<TcpStream, TargetError> {
 fn redis_command(stream: &mut TcpStream, words: &[&str]) -> Result<(), TargetError> {
     let mut out = Vec::new();
     write_command(&mut out, words);
-    let mut wire = RespWire::new("");
+    let mut wire = RespWire::new(None);
     wire.expect_reply();
     let lost = |error: &dyn std::fmt::Display| TargetError::Setup(format!("no reply: {error}"));
     stream.write_all(&out).map_err(|error| lost(&error))?;
@@ -202,20 +219,28 @@ mod tests {
             parse("redis://db/social"),
             Ok(Target::Redis {
                 endpoint: Endpoint::new("db", 6379),
-                graph: "social".into()
+                graph: Some("social".into())
             })
         );
         assert_eq!(
             parse("falkor://db:7"),
             Ok(Target::Redis {
                 endpoint: Endpoint::new("db", 7),
-                graph: "g".into()
+                graph: Some("g".into())
             })
         );
         assert_eq!(
             parse("echo://127.0.0.1:9"),
             Ok(Target::Echo(Endpoint::new("127.0.0.1", 9)))
         );
+        assert_eq!(
+            parse("resp://db:7"),
+            Ok(Target::Redis {
+                endpoint: Endpoint::new("db", 7),
+                graph: None
+            })
+        );
+        assert!(parse("resp://db:7/g").is_err());
         assert!(parse("http://db").is_err());
         assert!(parse("echo://").is_err());
     }

@@ -1,4 +1,4 @@
-//! FalkorDB's protocol: GRAPH.QUERY over Redis' RESP2.
+//! Redis' protocol, RESP2: FalkorDB's GRAPH.QUERY, or commands as they are.
 //!
 //! ```text
 //! request   *N CRLF, then N times $LEN CRLF bytes CRLF
@@ -17,7 +17,8 @@ use std::fmt::Write;
 /// A connection to FalkorDB, or to any Redis whose commands end in one reply.
 #[derive(Debug)]
 pub struct RespWire {
-    graph: String,
+    /// `None`: a query's text is a command, its words cut at blanks, a word that begins with `$` the parameter of that name.
+    graph: Option<String>,
     /// Requests that wait for their reply.
     in_flight: u64,
     /// Elements still to come in each array that is open, outermost first.
@@ -46,9 +47,9 @@ const BULK_BYTES_MAX: u64 = 512 << 20;
 const ERROR_CHARS: usize = 80;
 
 impl RespWire {
-    pub fn new(graph: impl Into<String>) -> Self {
+    pub fn new(graph: Option<String>) -> Self {
         RespWire {
-            graph: graph.into(),
+            graph,
             in_flight: 0,
             open: Vec::new(),
             elements: 0,
@@ -60,14 +61,36 @@ impl RespWire {
     }
 
     pub fn request(&mut self, query: &Query, parameters: &[Literal], out: &mut Vec<u8>) {
-        let mut text = cypher_prefix(query.parameter_names().zip(parameters));
-        text.push_str(&query.text);
-        let command = if query.read {
-            "GRAPH.RO_QUERY"
-        } else {
-            "GRAPH.QUERY"
-        };
-        write_command(out, &[command, &self.graph, &text]);
+        match &self.graph {
+            Some(graph) => {
+                let mut text = cypher_prefix(query.parameter_names().zip(parameters));
+                text.push_str(&query.text);
+                let command = if query.read {
+                    "GRAPH.RO_QUERY"
+                } else {
+                    "GRAPH.QUERY"
+                };
+                write_command(out, &[command, graph, &text]);
+            }
+            None => {
+                let word = |word: &str| {
+                    let mut names = query.parameter_names().zip(parameters);
+                    let value = word
+                        .strip_prefix('$')
+                        .and_then(|name| names.find(|(known, _)| *known == name));
+                    let mut text = String::new();
+                    match value {
+                        Some((_, Literal::String(value))) => text.push_str(value),
+                        Some((_, value)) => write_literal(&mut text, value),
+                        None => text.push_str(word),
+                    }
+                    text
+                };
+                let words: Vec<String> = query.text.split_whitespace().map(word).collect();
+                let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                write_command(out, &words);
+            }
+        }
         self.in_flight += 1;
     }
 
@@ -266,7 +289,7 @@ mod tests {
     const NO_ROWS: &str = "*3\r\n*1\r\n$1\r\nn\r\n*0\r\n*1\r\n$-1\r\n";
 
     fn replies(bytes: &[u8], size: usize, requests: u64) -> Result<Vec<Reply>, WireError> {
-        let mut wire = RespWire::new("g");
+        let mut wire = RespWire::new(Some("g".to_owned()));
         wire.in_flight = requests;
         let mut replies = Vec::new();
         for piece in bytes.chunks(size) {
@@ -316,10 +339,30 @@ mod tests {
         ] {
             assert!(replies(bytes.as_bytes(), 64, 1).is_err(), "{bytes:?}");
         }
-        let mut wire = RespWire::new("g");
+        let mut wire = RespWire::new(Some("g".to_owned()));
         let endless = vec![b'+'; 1 << 20];
         wire.receive(&endless, &mut Vec::new()).unwrap();
         assert!(wire.line.len() <= LINE_BYTES_MAX);
+    }
+
+    #[test]
+    fn a_command_without_a_graph_is_sent_word_by_word() {
+        let mut workload = Workload::parse(
+            r#"
+            [[query]]
+            text = "SET  $key value $other"
+            parameters.key = { sequence = { from = 7 } }
+            "#,
+        )
+        .unwrap();
+        let mut values = Vec::new();
+        workload.next_parameters(0, &mut Random::new(1), &mut values);
+        let mut out = Vec::new();
+        RespWire::new(None).request(&workload.queries[0], &values, &mut out);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "*4\r\n$3\r\nSET\r\n$1\r\n7\r\n$5\r\nvalue\r\n$6\r\n$other\r\n"
+        );
     }
 
     #[test]
@@ -337,7 +380,7 @@ mod tests {
         let mut values = Vec::new();
         workload.next_parameters(0, &mut Random::new(1), &mut values);
         let mut out = Vec::new();
-        RespWire::new("g").request(&workload.queries[0], &values, &mut out);
+        RespWire::new(Some("g".to_owned())).request(&workload.queries[0], &values, &mut out);
         let text = r#"CYPHER a=5 b=[2.0,"q\"\\",{k:true}] RETURN $a"#;
         let expected = format!(
             "*3\r\n$14\r\nGRAPH.RO_QUERY\r\n$1\r\ng\r\n${}\r\n{text}\r\n",
