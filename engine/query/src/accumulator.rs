@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashSet;
 use quoit_cypher::error::{Detail, Error, ErrorKind};
 use quoit_cypher::functions::Function;
 use quoit_graph::value::Value;
@@ -16,6 +15,7 @@ use crate::expression::arithmetic;
 use crate::expression::bulk::bounded;
 use crate::expression::evaluate::evaluate;
 use crate::operator::Context;
+use crate::operator::segments::SegmentedMap;
 use crate::plan::AggregateCall;
 use quoit_cypher::ast::ArithmeticOp;
 
@@ -24,7 +24,7 @@ const VALUE_BYTES: u64 = 32;
 
 /// State of one aggregate in one group.
 pub struct Accumulator {
-    seen: Option<Box<HashSet<Value>>>,
+    seen: Option<Box<SegmentedMap<Value, ()>>>,
     state: Fold,
 }
 
@@ -234,9 +234,10 @@ impl Accumulator {
     ) -> Result<u64, Error> {
         let mut held = 0;
         if let Some(seen) = &mut self.seen {
-            if !seen.insert(value.clone()) {
+            if seen.get(&value).is_some() {
                 return Ok(0);
             }
+            seen.insert(value.clone(), ());
             held += VALUE_BYTES;
         }
         let wrong = |value: &Value| wrong(call, value);
@@ -296,7 +297,7 @@ impl Accumulator {
         if let Some(seen) = other.seen {
             // What the other has folded it has seen.
             let mut held = 0;
-            for value in *seen {
+            for (value, ()) in *seen {
                 held += self.fold(value, call, cx)?;
             }
             return Ok(held);

@@ -448,3 +448,45 @@ fn many_keys_are_counted_joined_and_grouped_each_once() {
     let (rows, _) = interrupted(&db, text);
     assert_eq!(rows, [[Value::Int(26_667), Value::Int(0)]]);
 }
+
+#[test]
+fn a_set_of_a_long_list_is_made_in_turns() {
+    let db = Db::new();
+    let many = 100 * ELEMENTS;
+    for (text, sets) in [
+        ("WITH range(1, MANY) AS l RETURN size(toSet(l + l)) AS n", 2),
+        // What is done is not done again, and each call has its own.
+        (
+            "WITH range(1, MANY) AS l RETURN toSet(l) = toSet(l + [-1]) AS b",
+            2,
+        ),
+        (
+            "WITH range(1, MANY) AS l RETURN [y IN [1, 2, 3] | size(toSet(l + [y, -y]))] AS n",
+            3,
+        ),
+        (
+            "WITH range(1, MANY) AS l UNWIND [1, 2] AS y WITH l, y WHERE size(toSet([y] + l)) = MANY RETURN y",
+            2,
+        ),
+        (
+            "WITH range(1, MANY) AS l RETURN size(toSet(toSet(l))) AS n",
+            2,
+        ),
+    ] {
+        let text = text.replace("MANY", &many.to_string());
+        let (rows, turns) = interrupted(&db, &text);
+        let at_least = sets * many / ELEMENTS - 2;
+        assert!(
+            turns >= at_least && turns <= 2 * at_least,
+            "{text}: {turns} turns, not {at_least} or some more"
+        );
+        assert_eq!(rows, db.run(&text), "{text}");
+    }
+    let text =
+        "RETURN toSet([i IN range(1, 5000) | i % 3 + 0.0] + [i IN range(1, 5000) | i % 4]) AS s";
+    let set = [1.0, 2.0, 0.0]
+        .map(Value::Float)
+        .into_iter()
+        .chain([Value::Int(3)]);
+    assert_eq!(interrupted(&db, text).0, [[Value::list(set.collect())]]);
+}

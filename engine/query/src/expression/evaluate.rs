@@ -157,7 +157,7 @@ pub fn value(expr: &Expr, cx: &mut Context<'_>, row: &[Value]) -> Result<Value, 
             Ok(part)
         }
         Expr::Call(function, args, place) => {
-            function::call(*function, args, cx, row).map_err(|stop| stop.at(place.0))
+            function::call(*function, args, *place, cx, row).map_err(|stop| stop.at(place.0))
         }
         Expr::Case(case) => case_value(case, cx, row),
         Expr::ListComprehension(comprehension) => list_comprehension(comprehension, cx, row),

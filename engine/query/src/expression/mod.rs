@@ -451,7 +451,11 @@ impl Expr {
     pub fn may_take_long(&self) -> bool {
         if matches!(
             self,
-            Expr::ListComprehension(_) | Expr::Quantified(_) | Expr::Reduce(_) | Expr::Subquery(_)
+            Expr::ListComprehension(_)
+                | Expr::Quantified(_)
+                | Expr::Reduce(_)
+                | Expr::Subquery(_)
+                | Expr::Call(Function::ToSet, ..)
         ) {
             return true;
         }

@@ -17,6 +17,7 @@ use quoit_graph::value::Value;
 
 use super::elements::Elements;
 use super::loops::Built;
+use crate::function::set;
 use crate::operator::Running;
 use crate::operator::subquery::Found;
 
@@ -62,6 +63,8 @@ pub(crate) enum Key {
     Loop(u32),
     /// A subquery, by its number.
     Subquery(u32),
+    /// A call of a function that takes long, by where it stands.
+    Call(Span),
 }
 
 /// What a part goes on with.
@@ -72,6 +75,7 @@ pub(crate) enum Saved {
     Quantifier(Going, [usize; 3]),
     Fold(Going, Value),
     Subquery(Found, Running),
+    Set(Box<set::Going>),
 }
 
 /// A loop between two elements, or within one.

@@ -12,6 +12,7 @@ pub mod normal_form;
 pub mod number;
 pub mod point;
 pub mod session;
+pub mod set;
 pub mod temporal;
 pub mod text;
 
@@ -20,10 +21,10 @@ use quoit_cypher::functions::Function;
 use quoit_graph::value::Value;
 use smallvec::SmallVec;
 
-use crate::expression::Expr;
 use crate::expression::bulk::steps_over;
 use crate::expression::evaluate::value;
 use crate::expression::progress::Stop;
+use crate::expression::{Expr, Place};
 use crate::operator::Context;
 
 /// Items that a function's list may have.
@@ -38,9 +39,15 @@ pub const TEXT_BYTES_MAX: usize = 1 << 28;
 pub fn call(
     function: Function,
     args: &[Expr],
+    place: Place,
     cx: &mut Context<'_>,
     row: &[Value],
 ) -> Result<Value, Stop> {
+    if function == Function::ToSet
+        && let Some(value) = set::resume(place, cx)?
+    {
+        return Ok(value);
+    }
     if function == Function::Coalesce {
         for arg in args {
             let value = value(arg, cx, row)?;
@@ -51,6 +58,12 @@ pub fn call(
         return Ok(Value::Null);
     }
     let args = arguments(args, cx, row)?;
+    if function == Function::ToSet
+        && let Value::List(items) = &args[0]
+        && items.len() >= set::LONG
+    {
+        return set::begin(args[0].clone(), place, cx);
+    }
     cx.spend(args.iter().map(steps_over).sum());
     let value = apply(function, &args, cx)?;
     cx.spend(steps_over(&value));

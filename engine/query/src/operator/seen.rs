@@ -1,4 +1,4 @@
-//! Keys that have been seen, numbered as they were met: what grouping, `DISTINCT` and joins look rows up in.
+//! Keys that have been seen, numbered as they were met: what grouping, `DISTINCT`, joins and `toSet()` look up in.
 //!
 //! Keys are as many values each, and equal by equivalence (null is null, 1 is 1.0). They lie in pieces one behind the other, so that a key that is known costs no
 //! allocation, a new one is kept once, and many keys are never moved in one go.
@@ -51,6 +51,11 @@ impl SeenKeys {
     /// The values of a key.
     pub fn key(&self, number: usize) -> &[Value] {
         self.keys.row(number)
+    }
+
+    /// The values of all keys, in the order in which they were met.
+    pub fn into_values(self) -> impl Iterator<Item = Value> {
+        self.keys.into_iter()
     }
 
     /// The number of a key, if it has been seen.

@@ -6,6 +6,7 @@
 use std::hash::{BuildHasher, Hash};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
+use smallvec::{SmallVec, smallvec};
 
 /// Parts of a table that has been divided.
 const PARTS: usize = 1024;
@@ -19,7 +20,7 @@ const PART_SHIFT: u32 = 40;
 /// See the module.
 pub struct Segments<T> {
     /// One part, or [`PARTS`].
-    parts: Vec<HashTable<T>>,
+    parts: SmallVec<[HashTable<T>; 1]>,
     /// Entries that there is room for.
     capacity: usize,
 }
@@ -27,7 +28,7 @@ pub struct Segments<T> {
 impl<T> Default for Segments<T> {
     fn default() -> Segments<T> {
         Segments {
-            parts: vec![HashTable::new()],
+            parts: smallvec![HashTable::new()],
             capacity: 0,
         }
     }
@@ -91,6 +92,24 @@ impl<T> Segments<T> {
         let before = table.capacity();
         table.insert_unique(hash, entry, hash_of);
         self.capacity += table.capacity() - before;
+    }
+}
+
+impl<T> IntoIterator for Segments<T> {
+    type Item = T;
+    type IntoIter = std::iter::Flatten<smallvec::IntoIter<[HashTable<T>; 1]>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.parts.into_iter().flatten()
+    }
+}
+
+impl<K, V> IntoIterator for SegmentedMap<K, V> {
+    type Item = (K, V);
+    type IntoIter = <Segments<(K, V)> as IntoIterator>::IntoIter;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.table.into_iter()
     }
 }
 
