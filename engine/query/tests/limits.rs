@@ -146,3 +146,43 @@ fn hops_are_counted_where_they_are_limited() {
         assert_eq!(with_limit(&db, text, limit).unwrap_err().kind(), kind);
     }
 }
+
+#[test]
+fn large_values_of_a_row_are_looked_at_beside_what_a_query_holds() {
+    let db = Db::new();
+    let text = |rest: &str| {
+        format!(
+            "WITH reduce(t = 'a', i IN range(1, 16) | t + t) AS t {rest} QUERY MEMORY LIMIT 8 MB"
+        )
+    };
+    let grown = "replace(t, 'a', 'abcdefghijklmnop')";
+    // A text of 1 MiB for each of many rows, and one that a fold makes over and over.
+    for rest in [
+        format!("UNWIND range(1, 40) AS i WITH i, {grown} AS g RETURN sum(size(g)) AS n"),
+        format!(
+            "UNWIND range(1, 40) AS i WITH t, i WHERE size({grown}) > i RETURN sum(1048576) AS n"
+        ),
+        format!(
+            "UNWIND range(1, 40) AS i WITH i, [x IN [i] | {grown}] AS g RETURN sum(size(g[0])) AS n"
+        ),
+        format!("RETURN reduce(n = 0, x IN range(1, 40) | n + size({grown})) AS n"),
+    ] {
+        assert_eq!(db.number(&text(&rest)), 40 << 20, "{rest}");
+    }
+    assert_eq!(
+        db.number(&text(
+            "RETURN size(reduce(s = t, x IN range(1, 500) | s + 'x')) AS n"
+        )),
+        (1 << 16) + 500
+    );
+    // One that is larger than the query may hold, several that are in one row, and both where others hold the rest.
+    for rest in [
+        "RETURN size(replace(t, 'a', left(t, 300))) AS n".to_owned(),
+        "WITH t + t + t + t + t + t + t + t AS t WITH t + t + t + t + t + t + t + t AS t RETURN size(t + t + t) AS n".to_owned(),
+        format!("RETURN size([{}]) AS n", [grown; 9].join(", ")),
+        format!("RETURN {}", (0..9).map(|n| format!("{grown} AS n{n}")).collect::<Vec<_>>().join(", ")),
+    ] {
+        let error = db.error(&text(&rest));
+        assert_eq!(error.kind(), ErrorKind::MemoryLimitExceeded, "{rest}: {error:?}");
+    }
+}

@@ -14,6 +14,7 @@ use quoit_graph::value::{Path, Value};
 use super::access::{element, property, slice};
 use super::bulk::{bounded, steps_over};
 use super::labels::{has_labels, has_names, names_in};
+use super::loops::bytes_of;
 use super::loops::{fold, list_comprehension, quantify};
 use super::progress::Stop;
 use super::type_test::belongs;
@@ -89,6 +90,7 @@ pub fn value(expr: &Expr, cx: &mut Context<'_>, row: &[Value]) -> Result<Value, 
                     arithmetic::apply(*op, &value, &operand).map_err(|error| error.at(place.0))?;
                 cx.spend(steps_over(&value));
             }
+            cx.make(bytes_of(&value))?;
             Ok(value)
         }
         Expr::Negate(part, place) => {

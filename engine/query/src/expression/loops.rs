@@ -45,6 +45,8 @@ impl Going {
     /// An element is done; whether the loop is interrupted behind it.
     fn is_over_time(&self, cx: &mut Context<'_>) -> bool {
         cx.forget_progress(self.mark);
+        // What stays of it the loop has counted.
+        cx.forget_made();
         cx.tick()
     }
 

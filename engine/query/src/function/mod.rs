@@ -23,6 +23,7 @@ use smallvec::SmallVec;
 
 use crate::expression::bulk::steps_over;
 use crate::expression::evaluate::value;
+use crate::expression::loops::bytes_of;
 use crate::expression::progress::Stop;
 use crate::expression::{Expr, Place};
 use crate::operator::Context;
@@ -65,7 +66,17 @@ pub fn call(
         return set::begin(args[0].clone(), place, cx);
     }
     cx.spend(args.iter().map(steps_over).sum());
-    let value = apply(function, &args, cx)?;
+    let value = match text::bytes_of_result(function, &args) {
+        Some(bytes) => {
+            cx.make(bytes)?;
+            apply(function, &args, cx)?
+        }
+        None => {
+            let value = apply(function, &args, cx)?;
+            cx.make(bytes_of(&value))?;
+            value
+        }
+    };
     cx.spend(steps_over(&value));
     Ok(value)
 }

@@ -65,9 +65,8 @@ pub(super) fn apply(function: Function, args: &[Value]) -> Result<Value, Error> 
             if from.is_empty() {
                 return Ok(args[0].clone());
             }
-            let bytes =
-                value.len() as u128 + value.matches(from).count() as u128 * to.len() as u128;
-            if bytes > TEXT_BYTES_MAX as u128 {
+            let bytes = bytes_of_replaced(value, from, to);
+            if bytes > TEXT_BYTES_MAX as u64 {
                 return Err(Error::argument(
                     Detail::NumberOutOfRange,
                     format!("replace() would give {bytes} bytes of text"),
@@ -86,6 +85,25 @@ pub(super) fn apply(function: Function, args: &[Value]) -> Result<Value, Error> 
             )));
         }
     })
+}
+
+/// Bytes of the text that a call is going to give, if it may be far longer than its arguments.
+pub(super) fn bytes_of_result(function: Function, args: &[Value]) -> Option<u64> {
+    match (function, args) {
+        (Function::Replace, [Value::String(text), Value::String(from), Value::String(to)])
+            if to.len() > from.len() && !from.is_empty() =>
+        {
+            Some(bytes_of_replaced(text, from, to).min(TEXT_BYTES_MAX as u64))
+        }
+        _ => None,
+    }
+}
+
+/// Bytes of a text with all of `from`, which is not empty, replaced.
+fn bytes_of_replaced(text: &str, from: &str, to: &str) -> u64 {
+    let found = text.matches(from).count() as u64;
+    let kept = text.len() as u64 - found * from.len() as u64;
+    kept.saturating_add(found.saturating_mul(to.len() as u64))
 }
 
 /// `split(text, separator)`, or with any of several separators; an empty one stands between all characters.

@@ -7,6 +7,7 @@ use quoit_graph::value::Value;
 
 use super::{Batch, Context, Operator, Pull, Running, pull_rows};
 use crate::expression::evaluate::value;
+use crate::expression::loops::bytes_of;
 use crate::expression::progress::Progress;
 use crate::expression::{Expr, Slot};
 
@@ -56,11 +57,20 @@ impl Operator for Compute {
                 let Some(value) = cx.advance(&mut self.progress, |cx| value(expr, cx, row))? else {
                     return Ok(Pull::Yield);
                 };
+                cx.make(bytes_of(&value))?;
                 self.rows.row_mut(self.at)[*slot as usize] = value;
                 self.item += 1;
             }
             self.item = 0;
             self.at += 1;
+            if cx.is_batch_large() {
+                let mut rest = Batch::new();
+                self.rows.split_off(self.at, &mut rest);
+                out.append(&mut self.rows);
+                self.rows = rest;
+                self.at = 0;
+                return Ok(Pull::Rows);
+            }
             if self.at < self.rows.len() && cx.should_yield() {
                 return Ok(Pull::Yield);
             }

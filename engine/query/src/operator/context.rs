@@ -36,6 +36,12 @@ const REGEX_BYTES_MAX: usize = 1 << 20;
 /// Steps of loops within expressions between two looks at the clock.
 const TICKS: u32 = 64;
 
+/// Bytes of a value that is large.
+const LARGE_BYTES: u64 = 1 << 16;
+
+/// Bytes of large values in a batch at which it is cut.
+const BATCH_BYTES: u64 = 4 << 20;
+
 /// What an execution keeps between steps.
 pub struct State {
     pub(crate) parameters: Rc<[Value]>,
@@ -240,6 +246,10 @@ pub struct Context<'a> {
     ticks: u32,
     /// Short steps that rows have cost beyond the usual since the clock was looked at for their sake.
     spent: u64,
+    /// Bytes of large values made for the row at work, which nobody has counted yet.
+    made: Cell<u64>,
+    /// Bytes of large values in the rows of the batch at work.
+    batched: u64,
     /// What the statement saw when it began, if it sees more by now.
     first_view: Option<View<'a>>,
     /// The inner transaction and its view; the outer while within it.
@@ -272,6 +282,8 @@ impl<'a> Context<'a> {
             interruptible: false,
             ticks: TICKS,
             spent: 0,
+            made: Cell::new(0),
+            batched: 0,
             first_view: None,
             inner: None,
         }
@@ -364,6 +376,7 @@ impl<'a> Context<'a> {
 
     /// Whether the time slice is over and the operator may hand control up.
     pub fn should_yield(&self) -> bool {
+        self.forget_made();
         self.nested == 0 && (self.should_yield)()
     }
 
@@ -431,15 +444,51 @@ impl<'a> Context<'a> {
         self.is_interruptible() && (self.should_yield)()
     }
 
-    /// A row of a batch is done; whether the time slice is over behind it, and what is left of the batch is to wait. A batch of rows costs little
-    /// unless [`Context::spend`] says otherwise, so the clock is looked at only then.
+    /// A row of a batch is done; whether what is left of the batch is to wait: the time slice is over, or the rows are large. A batch of rows costs
+    /// little unless [`Context::spend`] says otherwise, so the clock is looked at only then.
     #[inline]
     pub(crate) fn is_row_the_last(&mut self) -> bool {
+        if self.is_batch_large() {
+            return true;
+        }
         if self.spent < u64::from(TICKS) {
             return false;
         }
         self.spent = 0;
         self.should_yield()
+    }
+
+    /// A row of a batch is done; whether the values made for the rows since this was last so are large together, and those behind are to wait.
+    #[inline]
+    pub(crate) fn is_batch_large(&mut self) -> bool {
+        self.batched += self.made.take();
+        if self.batched < BATCH_BYTES {
+            return false;
+        }
+        self.batched = 0;
+        true
+    }
+
+    /// What was made for the row at work is gone, or is counted by now.
+    #[inline]
+    pub(crate) fn forget_made(&self) {
+        self.made.set(0);
+    }
+
+    /// An evaluation makes a value of so many bytes. Large ones are looked at beside what the query holds; who keeps them counts them.
+    ///
+    /// # Errors
+    /// A limit on memory would be passed.
+    #[inline]
+    pub(crate) fn make(&mut self, bytes: u64) -> Result<(), Error> {
+        if bytes < LARGE_BYTES {
+            return Ok(());
+        }
+        let all = self.made.get() + bytes;
+        self.hold(all)?;
+        self.release(all);
+        self.made.set(all);
+        Ok(())
     }
 
     /// What was done since the last [`Context::tick`] took as long as this many short steps.
