@@ -1,6 +1,6 @@
 //! Rows of as many values each, kept in pieces: adding one never moves those that are there.
 //!
-//! Used by operators that keep many rows (`seen`, `join`, `aggregate`). A vector of millions that doubles would be copied in one go, while nobody else has a turn.
+//! Used by operators that keep many rows (`seen`, `join`, `aggregate`, `search`). A vector of millions that doubles would be copied in one go, while nobody else has a turn.
 //! What always holds: a row lies in one piece; all pieces but the last are full.
 
 /// Rows of a piece, as a power of two.
