@@ -430,8 +430,15 @@ impl Scan<'_, '_> {
         loop {
             match *self.bytes.get(self.at)? {
                 byte if byte == quote => break,
-                // Unicode escapes can be malformed, which is the lexer's to say.
-                b'\\' if matches!(self.peek(1), b'u' | b'U') => return None,
+                // Unicode escapes can be malformed, and there may be no such escape, which is the lexer's to say.
+                b'\\'
+                    if !matches!(
+                        self.peek(1),
+                        b'\\' | b'\'' | b'"' | b'`' | b'n' | b't' | b'r' | b'b' | b'f'
+                    ) =>
+                {
+                    return None;
+                }
                 b'\\' => self.at += 2,
                 _ => self.at += 1,
             }

@@ -322,8 +322,20 @@ impl Lexer<'_> {
                     return Ok(TokenKind::String);
                 }
                 Some(b'\\') => {
-                    let (_, length) = escape(&self.text[self.at..]).map_err(|length| {
-                        let span = Span::new(self.at as u32, (self.at + length) as u32);
+                    let escaped = escape(&self.text[self.at..]);
+                    let (_, length) = escaped.map_err(|wrong| {
+                        let to = |length| Span::new(self.at as u32, (self.at + length) as u32);
+                        let span = match wrong {
+                            BadEscape::Unicode(length) => to(length),
+                            BadEscape::Unknown(length) => {
+                                let span = to(length);
+                                let written = span.text(self.text);
+                                return unexpected(span, &format!("`{written}` is no escape"))
+                                    .hint(format!(
+                                        "write `\\{written}` for a backslash that stands for itself"
+                                    ));
+                            }
+                        };
                         Error::syntax(
                             Detail::InvalidUnicodeLiteral,
                             span,
@@ -432,27 +444,37 @@ fn ascii_twin(c: char) -> Option<char> {
     }
 }
 
+/// Why an escape is none, and its length in bytes.
+enum BadEscape {
+    /// `\u` or `\U` without a character's digits.
+    Unicode(usize),
+    /// No such escape.
+    Unknown(usize),
+}
+
 /// Reads the escape at the start of `text` (which begins with a backslash): what it stands for, and its length in bytes. A backslash before a
-/// character that makes no escape stands for itself, so that regular expressions need not be doubled.
-///
-/// The error is the length of a malformed Unicode escape.
-fn escape(text: &str) -> Result<(char, usize), usize> {
+/// character that makes no escape is an error: openCypher's grammar lists them all.
+fn escape(text: &str) -> Result<(char, usize), BadEscape> {
     let simple = match text.as_bytes().get(1) {
-        Some(b'n') => '\n',
-        Some(b't') => '\t',
-        Some(b'r') => '\r',
-        Some(b'b') => '\u{8}',
-        Some(b'f') => '\u{c}',
+        Some(b'n' | b'N') => '\n',
+        Some(b't' | b'T') => '\t',
+        Some(b'r' | b'R') => '\r',
+        Some(b'b' | b'B') => '\u{8}',
+        Some(b'f' | b'F') => '\u{c}',
         Some(b'\\') => '\\',
         Some(b'\'') => '\'',
         Some(b'"') => '"',
         Some(b'`') => '`',
-        Some(b'u') => return unicode_escape(text),
+        Some(b'u') => return unicode_escape(text).map_err(BadEscape::Unicode),
         Some(b'U') => {
-            let code = hex(text, 2, 8).ok_or(2usize)?;
-            return char::from_u32(code).map(|c| (c, 10)).ok_or(10);
+            let code = hex(text, 2, 8).ok_or(BadEscape::Unicode(2))?;
+            let character = char::from_u32(code).map(|c| (c, 10));
+            return character.ok_or(BadEscape::Unicode(10));
         }
-        _ => return Ok(('\\', 1)),
+        _ => {
+            let next = text[1..].chars().next();
+            return Err(BadEscape::Unknown(1 + next.map_or(0, char::len_utf8)));
+        }
     };
     Ok((simple, 2))
 }
@@ -594,7 +616,9 @@ mod tests {
     fn strings_resolve_their_escapes() {
         assert_eq!(&*string_value(r"'a\'b\n\u00e4\U0001F600\\'"), "a'b\nä😀\\");
         assert_eq!(&*string_value(r"'\uD83D\uDE00'"), "😀");
-        assert_eq!(&*string_value(r"'\d+'"), r"\d+");
+        assert_eq!(&*string_value(r"'\\d+\N'"), "\\d+\n");
+        assert_eq!(detail(r"'\d+'"), Detail::UnexpectedSyntax);
+        assert_eq!(detail(r"'\ä'"), Detail::UnexpectedSyntax);
         assert_eq!(kinds(r#"'a"b' "a'b" '\''"#), [String, String, String]);
         assert_eq!(detail("'abc"), Detail::UnexpectedSyntax);
         assert_eq!(detail(r"'\uH'"), Detail::InvalidUnicodeLiteral);

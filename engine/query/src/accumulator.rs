@@ -435,7 +435,7 @@ fn percentile_of(call: &AggregateCall, cx: &mut Context<'_>, row: &[Value]) -> R
         .at(call.place.0)),
         None => Err(Error::argument(
             Detail::InvalidArgumentType,
-            format!("a percentile is a number, not a {}", value.type_name()),
+            format!("a percentile is a number, not {}", value.type_phrase()),
         )
         .at(call.place.0)),
     }

@@ -351,6 +351,60 @@ pub enum ShowKind {
     Parameters,
 }
 
+impl ShowKind {
+    /// Everything that `SHOW` shows without arguments. A longer form stands before a shorter one that begins like it.
+    pub const WORDS: &[(&[&str], ShowKind)] = &[
+        (&["INDEX", "INFO"], ShowKind::Indexes),
+        (&["VECTOR", "INDEX", "INFO"], ShowKind::VectorIndexes),
+        (&["VECTOR", "INDEXES"], ShowKind::VectorIndexes),
+        (&["CONSTRAINT", "INFO"], ShowKind::Constraints),
+        (&["STORAGE", "INFO"], ShowKind::StorageInfo),
+        (&["BUILD", "INFO"], ShowKind::BuildInfo),
+        (&["VERSION"], ShowKind::Version),
+        (&["CONFIG"], ShowKind::Config),
+        (&["DATABASE", "SETTINGS"], ShowKind::DatabaseSettings),
+        (&["SETTINGS"], ShowKind::DatabaseSettings),
+        (&["DATABASES"], ShowKind::Databases),
+        (&["DATABASE"], ShowKind::Database),
+        (&["CURRENT", "DATABASE"], ShowKind::Database),
+        (&["METRICS", "INFO"], ShowKind::Metrics),
+        (&["METRICS"], ShowKind::Metrics),
+        (&["MEMORY", "INFO"], ShowKind::MemoryInfo),
+        (&["LICENSE", "INFO"], ShowKind::LicenseInfo),
+        (&["ACTIVE", "USERS", "INFO"], ShowKind::ActiveUsers),
+        (&["ACTIVE", "USERS"], ShowKind::ActiveUsers),
+        (&["NODE_LABELS", "INFO"], ShowKind::NodeLabels),
+        (&["EDGE_TYPES", "INFO"], ShowKind::EdgeTypes),
+        (&["USERS"], ShowKind::Users),
+        (&["CURRENT", "USER"], ShowKind::CurrentUser),
+        (&["CURRENT", "ROLES"], ShowKind::CurrentRole),
+        (&["CURRENT", "ROLE"], ShowKind::CurrentRole),
+        (&["ROLES"], ShowKind::Roles),
+        (&["SNAPSHOTS"], ShowKind::Snapshots),
+        (&["NEXT", "SNAPSHOT"], ShowKind::NextSnapshot),
+        (&["TRIGGERS"], ShowKind::Triggers),
+        (&["STREAMS"], ShowKind::Streams),
+        (&["ENUMS"], ShowKind::Enums),
+        (&["INSTANCES"], ShowKind::Instances),
+        (&["INSTANCE"], ShowKind::Instance),
+        (&["ROUTING", "TABLE"], ShowKind::RoutingTable),
+        (
+            &["QUERY", "CALLABLE", "MAPPINGS"],
+            ShowKind::QueryCallableMappings,
+        ),
+        (&["PARAMETERS"], ShowKind::Parameters),
+    ];
+
+    /// The words behind `SHOW`, the shortest where there are several.
+    pub fn words(self) -> String {
+        let forms = ShowKind::WORDS.iter().filter(|(_, kind)| *kind == self);
+        let shortest = forms
+            .map(|(words, _)| *words)
+            .min_by_key(|words| words.len());
+        shortest.unwrap_or_default().join(" ")
+    }
+}
+
 /// `GRANT`, `DENY` or `REVOKE`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PrivilegeChange {

@@ -326,6 +326,13 @@ pub enum CaseTest {
         /// `NOT`.
         negated: bool,
     },
+    /// `WHEN IS [NOT] :: type` (simple form only).
+    IsTyped {
+        /// The types.
+        union: TypeUnion,
+        /// `NOT`.
+        negated: bool,
+    },
 }
 
 /// `[variable IN list WHERE filter | body]`.

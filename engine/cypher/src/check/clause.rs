@@ -236,7 +236,7 @@ impl Checker<'_> {
                         && !kind.may_be(Base::Map)
                     {
                         let message = format!(
-                            "only nodes and relationships have properties, `{}` is a {kind}",
+                            "only nodes and relationships have properties, `{}` is {kind:#}",
                             variable.name
                         );
                         return Err(invalid_type(variable.span, message));
@@ -254,7 +254,7 @@ impl Checker<'_> {
         if !kind.may_be(Base::Node) {
             return Err(invalid_type(
                 variable.span,
-                format!("only nodes have labels, `{}` is a {kind}", variable.name),
+                format!("only nodes have labels, `{}` is {kind:#}", variable.name),
             ));
         }
         labels.iter_mut().try_for_each(|label| self.label(label))
@@ -291,7 +291,7 @@ impl Checker<'_> {
         }
         Err(invalid_type(
             target.span,
-            format!("only nodes, relationships and paths can be deleted, this is a {kind}"),
+            format!("only nodes, relationships and paths can be deleted, this is {kind:#}"),
         ))
     }
 

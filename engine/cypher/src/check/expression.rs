@@ -193,7 +193,7 @@ impl Checker<'_> {
         }
         Err(invalid_type(
             expr.span,
-            format!("a boolean is needed here, this is a {kind}"),
+            format!("a boolean is needed here, this is {kind:#}"),
         ))
     }
 
@@ -214,7 +214,7 @@ impl Checker<'_> {
         }
         Err(invalid_type(
             expr.span,
-            format!("a number is needed here, this is a {kind}"),
+            format!("a number is needed here, this is {kind:#}"),
         ))
     }
 
@@ -257,7 +257,7 @@ impl Checker<'_> {
         }
         Err(invalid_type(
             operands.1.span,
-            format!("IN needs a list, this is a {list}"),
+            format!("IN needs a list, this is {list:#}"),
         ))
     }
 
@@ -267,7 +267,7 @@ impl Checker<'_> {
         if !kind.may_be(Base::Node) && !kind.may_be(Base::Relationship) {
             return Err(invalid_type(
                 has.operand.span,
-                format!("only nodes and relationships have labels or types, this is a {kind}"),
+                format!("only nodes and relationships have labels or types, this is {kind:#}"),
             ));
         }
         self.labels(&mut has.labels)?;
@@ -283,7 +283,7 @@ impl Checker<'_> {
         if has {
             return Ok(ValueType::ANY);
         }
-        let message = format!("a {kind} has no properties");
+        let message = format!("{kind:#} has no properties");
         let error = match kind {
             ValueType::PATH => ErrorKind::SyntaxError,
             _ => ErrorKind::TypeError,
@@ -322,12 +322,7 @@ impl Checker<'_> {
         let (min, max) = function.arity();
         let given = call.args.len();
         if given < min || given > max {
-            let wanted = match (min, max) {
-                (min, max) if min == max => format!("{min}"),
-                (min, ARGS_MAX) => format!("at least {min}"),
-                (min, max) => format!("{min} to {max}"),
-            };
-            let message = format!("{function}() takes {wanted} arguments, {given} were given");
+            let message = wrong_number(&format!("{function}()"), given, min, max);
             return Err(Error::syntax(
                 Detail::InvalidNumberOfArguments,
                 span,
@@ -375,7 +370,7 @@ impl Checker<'_> {
         {
             return Err(invalid_type(
                 arg.span,
-                format!("{function}() needs {wanted}, this is a {kind}"),
+                format!("{function}() needs {wanted}, this is {kind:#}"),
             ));
         }
         Ok(result(function, &kinds))
@@ -403,7 +398,7 @@ impl Checker<'_> {
                     | CaseTest::In(test) => {
                         self.expression(test, place.value())?;
                     }
-                    CaseTest::IsNull { .. } => {}
+                    CaseTest::IsNull { .. } | CaseTest::IsTyped { .. } => {}
                 }
             }
             let then = self.expression(&mut arm.then, place.value())?;
@@ -424,7 +419,7 @@ impl Checker<'_> {
         }
         Err(invalid_type(
             list.span,
-            format!("a list is needed here, this is a {kind}"),
+            format!("a list is needed here, this is {kind:#}"),
         ))
     }
 
@@ -503,7 +498,7 @@ impl Checker<'_> {
         {
             return Err(invalid_type(
                 projection.subject.span,
-                format!("a {subject} has no properties"),
+                format!("{subject:#} has no properties"),
             ));
         }
         for item in &mut projection.items {
@@ -566,4 +561,19 @@ fn aggregate_may_stand(place: Place, span: Span, name: &str) -> Result<()> {
         )
         .hint("aggregate in a WITH first")),
     }
+}
+
+/// Why `given` arguments are not what `callee` takes, which is `least` to `most`.
+pub(super) fn wrong_number(callee: &str, given: usize, least: usize, most: usize) -> String {
+    let takes = match (least, most) {
+        (least, most) if least == most => least.to_string(),
+        (least, ARGS_MAX) => format!("at least {least}"),
+        (least, most) => format!("{least} to {most}"),
+    };
+    let arguments = match takes.as_str() {
+        "1" | "at least 1" => "argument",
+        _ => "arguments",
+    };
+    let were = if given == 1 { "was" } else { "were" };
+    format!("{callee} takes {takes} {arguments}, {given} {were} given")
 }

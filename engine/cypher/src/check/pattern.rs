@@ -113,7 +113,7 @@ impl Checker<'_> {
             }
             Some(id) => {
                 let message = format!(
-                    "variable `{}` is a {} and cannot be a {kind} too",
+                    "variable `{}` is {:#} and cannot be {kind:#} too",
                     variable.name,
                     self.kind(id)
                 );
@@ -215,7 +215,7 @@ impl Checker<'_> {
                 return Ok(false);
             }
             let message = format!(
-                "variable `{}` is a {} and cannot be a {kind} too",
+                "variable `{}` is {:#} and cannot be {kind:#} too",
                 variable.name,
                 self.kind(id)
             );
@@ -404,7 +404,7 @@ impl Checker<'_> {
             }
             Err(invalid_type(
                 lambda.body.span,
-                format!("a weight must be a number, this is a {kind}"),
+                format!("a weight must be a number, this is {kind:#}"),
             ))
         })
     }

@@ -1,6 +1,6 @@
 //! Calls of procedures, checked against their signatures.
 
-use super::expression::{Place, invalid_type};
+use super::expression::{Place, invalid_type, wrong_number};
 use super::types::{Base, ValueType};
 use super::{Checker, ProcedureSignature};
 use crate::ast::*;
@@ -72,15 +72,7 @@ impl Checker<'_> {
             }
         };
         if args.len() < least || args.len() > most {
-            let takes = match least == most {
-                true => most.to_string(),
-                false => format!("{least} to {most}"),
-            };
-            let message = format!(
-                "`{}` takes {takes} arguments, {} were given",
-                call.name,
-                args.len()
-            );
+            let message = wrong_number(&format!("`{}`", call.name), args.len(), least, most);
             return Err(Error::syntax(
                 Detail::InvalidNumberOfArguments,
                 span,
@@ -99,7 +91,7 @@ impl Checker<'_> {
                 return Err(invalid_type(
                     arg.span,
                     format!(
-                        "input `{name}` of `{}` needs a {wanted}, this is a {given}",
+                        "input `{name}` of `{}` needs {wanted:#}, this is {given:#}",
                         call.name
                     ),
                 ));

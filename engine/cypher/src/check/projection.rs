@@ -257,7 +257,7 @@ impl Checker<'_> {
         if !kind.may_be(Base::Integer) {
             return Err(invalid_type(
                 expr.span,
-                format!("{clause} needs an integer, this is a {kind}"),
+                format!("{clause} needs an integer, this is {kind:#}"),
             ));
         }
         Ok(())

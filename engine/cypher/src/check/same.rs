@@ -121,7 +121,7 @@ pub(super) fn parts<'e>(
                         | CaseTest::Compare(_, test)
                         | CaseTest::StringMatch(_, test)
                         | CaseTest::In(test) => visit(test)?,
-                        CaseTest::IsNull { .. } => {}
+                        CaseTest::IsNull { .. } | CaseTest::IsTyped { .. } => {}
                     }
                 }
                 visit(&mut arm.then)?;

@@ -130,8 +130,17 @@ impl ValueType {
     }
 }
 
+/// `{}`: its name; `{:#}`: with its article, as a sentence has it: `an integer`.
 impl fmt::Display for ValueType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            f.write_str(match self.base {
+                _ if self.lists > 0 => "a ",
+                Base::Any | Base::Null => "",
+                Base::Integer => "an ",
+                _ => "a ",
+            })?;
+        }
         for _ in 0..self.lists {
             f.write_str("list of ")?;
         }

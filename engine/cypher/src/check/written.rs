@@ -80,7 +80,7 @@ impl Checker<'_> {
         if let (Some(id), Some(variable)) = (bound, &mut node.variable) {
             if !self.kind(id).may_be(Base::Node) {
                 let message = format!(
-                    "variable `{}` is a {} and cannot be a node too",
+                    "variable `{}` is {:#} and cannot be a node too",
                     variable.name,
                     self.kind(id)
                 );

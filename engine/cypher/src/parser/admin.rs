@@ -399,48 +399,6 @@ fn drop(input: Input<'_>) -> Parsed<'_, AdminStatement> {
     .parse(input)
 }
 
-/// Everything that `SHOW` shows without arguments. A longer form stands before a shorter one that begins like it.
-const SHOWN: &[(&[&str], ShowKind)] = &[
-    (&["INDEX", "INFO"], ShowKind::Indexes),
-    (&["VECTOR", "INDEX", "INFO"], ShowKind::VectorIndexes),
-    (&["VECTOR", "INDEXES"], ShowKind::VectorIndexes),
-    (&["CONSTRAINT", "INFO"], ShowKind::Constraints),
-    (&["STORAGE", "INFO"], ShowKind::StorageInfo),
-    (&["BUILD", "INFO"], ShowKind::BuildInfo),
-    (&["VERSION"], ShowKind::Version),
-    (&["CONFIG"], ShowKind::Config),
-    (&["DATABASE", "SETTINGS"], ShowKind::DatabaseSettings),
-    (&["SETTINGS"], ShowKind::DatabaseSettings),
-    (&["DATABASES"], ShowKind::Databases),
-    (&["DATABASE"], ShowKind::Database),
-    (&["METRICS", "INFO"], ShowKind::Metrics),
-    (&["METRICS"], ShowKind::Metrics),
-    (&["MEMORY", "INFO"], ShowKind::MemoryInfo),
-    (&["LICENSE", "INFO"], ShowKind::LicenseInfo),
-    (&["ACTIVE", "USERS", "INFO"], ShowKind::ActiveUsers),
-    (&["ACTIVE", "USERS"], ShowKind::ActiveUsers),
-    (&["NODE_LABELS", "INFO"], ShowKind::NodeLabels),
-    (&["EDGE_TYPES", "INFO"], ShowKind::EdgeTypes),
-    (&["USERS"], ShowKind::Users),
-    (&["CURRENT", "USER"], ShowKind::CurrentUser),
-    (&["CURRENT", "ROLES"], ShowKind::CurrentRole),
-    (&["CURRENT", "ROLE"], ShowKind::CurrentRole),
-    (&["ROLES"], ShowKind::Roles),
-    (&["SNAPSHOTS"], ShowKind::Snapshots),
-    (&["NEXT", "SNAPSHOT"], ShowKind::NextSnapshot),
-    (&["TRIGGERS"], ShowKind::Triggers),
-    (&["STREAMS"], ShowKind::Streams),
-    (&["ENUMS"], ShowKind::Enums),
-    (&["INSTANCES"], ShowKind::Instances),
-    (&["INSTANCE"], ShowKind::Instance),
-    (&["ROUTING", "TABLE"], ShowKind::RoutingTable),
-    (
-        &["QUERY", "CALLABLE", "MAPPINGS"],
-        ShowKind::QueryCallableMappings,
-    ),
-    (&["PARAMETERS"], ShowKind::Parameters),
-];
-
 fn show(input: Input<'_>) -> Parsed<'_, AdminStatement> {
     alt((
         value(AdminStatement::ShowReplicas, word("REPLICAS")),
@@ -477,7 +435,7 @@ fn show(input: Input<'_>) -> Parsed<'_, AdminStatement> {
 }
 
 fn show_kind(input: Input<'_>) -> Parsed<'_, AdminStatement> {
-    for (keywords, kind) in SHOWN {
+    for (keywords, kind) in ShowKind::WORDS {
         if let Ok((rest, _)) = words(keywords).parse(input) {
             return Ok((rest, AdminStatement::Show(*kind)));
         }

@@ -7,7 +7,7 @@ use super::expression::{before_bar, expression, number};
 use super::input::{Input, Parsed, comma_list, ident, named, parameter_name, token, word};
 use super::pattern::{looks_like_pattern, path_pattern, shortest_path_function};
 use super::subquery::subquery;
-use super::value_type::names_type;
+use super::value_type::{names_type, type_union};
 use crate::ast::*;
 use crate::span::Span;
 use crate::token::{TokenKind, name_value, string_value};
@@ -501,13 +501,13 @@ fn case_test(input: Input<'_>, simple: bool) -> Parsed<'_, CaseTest> {
         _ if is(0, "IN") => (1, None),
         _ if is(0, "IS") => {
             let (at, not) = opt(word("NOT")).parse(input.next())?;
+            let negated = not.is_some();
+            if let Ok((at, _)) = token(TokenKind::DoubleColon).or(word("TYPED")).parse(at) {
+                let (rest, union) = cut(type_union).parse(at)?;
+                return Ok((rest, CaseTest::IsTyped { union, negated }));
+            }
             let (rest, _) = word("NULL").parse(at)?;
-            return Ok((
-                rest,
-                CaseTest::IsNull {
-                    negated: not.is_some(),
-                },
-            ));
+            return Ok((rest, CaseTest::IsNull { negated }));
         }
         _ => {
             let (rest, value) = expression(input)?;

@@ -106,6 +106,11 @@ fn shown_by_server(input: Input<'_>) -> Parsed<'_, Listing> {
             (&show::DATABASES, false),
             alt((word("DATABASES"), word("DATABASE"))),
         ),
+        // Neo4j's alone; there is one database, which is both.
+        value(
+            (&show::DATABASES, true),
+            (alt((word("DEFAULT"), word("HOME"))), word("DATABASE")),
+        ),
         value(
             (&show::SETTINGS, false),
             alt((word("SETTINGS"), word("SETTING"))),

@@ -338,6 +338,30 @@ impl Value {
             Value::Path(_) => "path",
         }
     }
+
+    /// [`Value::type_name`] with its article, as a sentence has it: `an integer`.
+    pub fn type_phrase(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Bool(_) => "a boolean",
+            Value::Int(_) => "an integer",
+            Value::Float(_) => "a float",
+            Value::String(_) => "a string",
+            Value::Bytes(_) => "bytes",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map",
+            Value::Date(_) => "a date",
+            Value::Time(_) => "a time",
+            Value::LocalTime(_) => "a local time",
+            Value::LocalDateTime(_) => "a local datetime",
+            Value::DateTime(_) => "a datetime",
+            Value::Duration(_) => "a duration",
+            Value::Point(_) => "a point",
+            Value::Vertex(_) => "a node",
+            Value::Edge(_) => "a relationship",
+            Value::Path(_) => "a path",
+        }
+    }
 }
 
 macro_rules! value_from {

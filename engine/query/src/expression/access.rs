@@ -33,7 +33,7 @@ fn by_name(object: &Value, key: &str) -> Result<Value, Error> {
     let no_part = || {
         Error::type_error(
             Detail::InvalidArgumentType,
-            format!("a {} has no property `{key}`", object.type_name()),
+            format!("{} has no property `{key}`", object.type_phrase()),
         )
     };
     match object {
@@ -87,8 +87,8 @@ pub fn element(object: &Value, index: &Value, cx: &Context<'_>) -> Result<Value,
         (Value::List(_), other) => Err(Error::type_error(
             Detail::InvalidArgumentType,
             format!(
-                "a list is indexed by an integer, not by a {}",
-                other.type_name()
+                "a list is indexed by an integer, not by {}",
+                other.type_phrase()
             ),
         )),
         (Value::Map(_) | Value::Vertex(_) | Value::Edge(_), Value::String(key)) => {
@@ -97,9 +97,9 @@ pub fn element(object: &Value, index: &Value, cx: &Context<'_>) -> Result<Value,
         (Value::Map(_) | Value::Vertex(_) | Value::Edge(_), other) => Err(Error::type_error(
             Detail::MapElementAccessByNonString,
             format!(
-                "a {} is indexed by a string, not by a {}",
-                object.type_name(),
-                other.type_name()
+                "{} is indexed by a string, not by {}",
+                object.type_phrase(),
+                other.type_phrase()
             ),
         )),
         (other, Value::String(key))
@@ -110,7 +110,7 @@ pub fn element(object: &Value, index: &Value, cx: &Context<'_>) -> Result<Value,
         }
         (other, _) => Err(Error::type_error(
             Detail::InvalidArgumentType,
-            format!("a {} has no elements", other.type_name()),
+            format!("{} has no elements", other.type_phrase()),
         )),
     }
 }
@@ -136,8 +136,8 @@ pub fn slice(object: &Value, from: Option<&Value>, to: Option<&Value>) -> Result
         Some(other) => Err(Error::type_error(
             Detail::InvalidArgumentType,
             format!(
-                "a slice is bounded by integers, not by a {}",
-                other.type_name()
+                "a slice is bounded by integers, not by {}",
+                other.type_phrase()
             ),
         )),
     };
@@ -147,7 +147,7 @@ pub fn slice(object: &Value, from: Option<&Value>, to: Option<&Value>) -> Result
         other => {
             return Err(Error::type_error(
                 Detail::InvalidArgumentType,
-                format!("a {} has no slices", other.type_name()),
+                format!("{} has no slices", other.type_phrase()),
             ));
         }
     };

@@ -48,7 +48,7 @@ pub fn negate(value: &Value) -> Result<Value, Error> {
             .map_err(temporal),
         _ => Err(Error::type_error(
             Detail::InvalidArgumentType,
-            format!("a {} cannot be negated", value.type_name()),
+            format!("{} cannot be negated", value.type_phrase()),
         )),
     }
 }
@@ -65,9 +65,9 @@ fn mismatch(op: &str, left: &Value, right: &Value) -> Error {
     Error::type_error(
         Detail::InvalidArgumentType,
         format!(
-            "`{op}` cannot combine a {} and a {}",
-            left.type_name(),
-            right.type_name()
+            "`{op}` cannot combine {} and {}",
+            left.type_phrase(),
+            right.type_phrase()
         ),
     )
 }

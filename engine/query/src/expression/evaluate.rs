@@ -230,7 +230,7 @@ pub fn contains(items: &[Value], needle: &Value) -> Option<bool> {
 pub(super) fn wrong_type(what: &str, wanted: &str, value: &Value) -> Error {
     Error::type_error(
         Detail::InvalidArgumentType,
-        format!("{what} needs {wanted}, not a {}", value.type_name()),
+        format!("{what} needs {wanted}, not {}", value.type_phrase()),
     )
 }
 

@@ -25,7 +25,7 @@ pub fn names_in(value: &Value) -> Result<Names, Error> {
     let wrong = |value: &Value| {
         Error::type_error(
             Detail::InvalidArgumentType,
-            format!("a name needs a string, not a {}", value.type_name()),
+            format!("a name needs a string, not {}", value.type_phrase()),
         )
     };
     match value {

@@ -12,6 +12,7 @@ pub mod evaluate;
 pub mod labels;
 pub(crate) mod loops;
 pub mod progress;
+pub(crate) mod regular;
 pub mod type_test;
 
 use std::cell::Cell;

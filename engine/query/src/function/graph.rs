@@ -148,8 +148,8 @@ pub fn properties_of(value: &Value, cx: &Context<'_>) -> Result<Value, Error> {
         other => Err(Error::type_error(
             Detail::InvalidArgumentType,
             format!(
-                "a node, relationship or map is needed, not a {}",
-                other.type_name()
+                "a node, relationship or map is needed, not {}",
+                other.type_phrase()
             ),
         )),
     }

@@ -82,7 +82,7 @@ impl Range {
                 other => {
                     return Err(Error::argument(
                         Detail::InvalidArgumentType,
-                        format!("range() needs integers, not a {}", other.type_name()),
+                        format!("range() needs integers, not {}", other.type_phrase()),
                     ));
                 }
             }

@@ -211,7 +211,7 @@ fn apply(function: Function, args: &[Value], cx: &mut Context<'_>) -> Result<Val
 pub fn wrong_argument(function: Function, wanted: &str, value: &Value) -> Error {
     Error::type_error(
         Detail::InvalidArgumentType,
-        format!("{function}() needs {wanted}, not a {}", value.type_name()),
+        format!("{function}() needs {wanted}, not {}", value.type_phrase()),
     )
 }
 
@@ -219,6 +219,6 @@ pub fn wrong_argument(function: Function, wanted: &str, value: &Value) -> Error 
 pub fn wrong_value(function: Function, wanted: &str, value: &Value) -> Error {
     Error::type_error(
         Detail::InvalidArgumentValue,
-        format!("{function}() needs {wanted}, not a {}", value.type_name()),
+        format!("{function}() needs {wanted}, not {}", value.type_phrase()),
     )
 }

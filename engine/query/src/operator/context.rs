@@ -24,6 +24,7 @@ use super::in_transactions::Wait;
 use super::{Batch, Running};
 use crate::expression::Place;
 use crate::expression::progress::{Key, Progress, Saved, Stop};
+use crate::expression::regular::java_quoting;
 use crate::parallel::{Awaited, Morsel, Morsels, Team};
 
 /// Counters that one execution may have.
@@ -710,8 +711,9 @@ impl<'a> Context<'a> {
                     })
             };
             // By itself first, so that its brackets close before ours do.
-            build(pattern)?;
-            let compiled = build(&format!("^(?:{pattern})$"))?;
+            let unquoted = java_quoting(pattern);
+            build(&unquoted)?;
+            let compiled = build(&format!("^(?:{unquoted})$"))?;
             if regexes.len() >= REGEXES_MAX {
                 regexes.clear();
             }

@@ -73,8 +73,8 @@ fn length_of(value: &Value) -> Result<u64, Error> {
         other => Err(Error::type_error(
             Detail::InvalidArgumentType,
             format!(
-                "the length of a relationship pattern is an integer, not a {}",
-                other.type_name()
+                "the length of a relationship pattern is an integer, not {}",
+                other.type_phrase()
             ),
         )),
     }

@@ -70,7 +70,7 @@ impl Reading {
                     other => {
                         return Err(Error::type_error(
                             quoit_cypher::error::Detail::InvalidArgumentType,
-                            format!("IN needs a list, not a {}", other.type_name()),
+                            format!("IN needs a list, not {}", other.type_phrase()),
                         ));
                     }
                 },

@@ -84,7 +84,7 @@ impl Open {
         let wrong = |what: &str, value: &Value| {
             Error::type_error(
                 Detail::InvalidArgumentType,
-                format!("{what} must be a string, not a {}", value.type_name()),
+                format!("{what} must be a string, not {}", value.type_phrase()),
             )
             .at(plan.place.0)
         };

@@ -392,7 +392,7 @@ pub fn row_count(expr: &Expr, cx: &mut Context<'_>, clause: &str) -> Result<u64,
         other => Err(Error::runtime(
             SyntaxError,
             Detail::InvalidArgumentType,
-            format!("{clause} needs an integer, not a {}", other.type_name()),
+            format!("{clause} needs an integer, not {}", other.type_phrase()),
         )),
     }
 }

@@ -86,7 +86,7 @@ impl CreateItem {
             NameSource::Dynamic(expr, _) => Some(expr),
         });
         let properties = match properties {
-            PropertySource::Entries(entries) => entries.iter().map(|(_, expr)| expr).collect(),
+            PropertySource::Entries(entries) => entries.iter().map(|(_, expr, _)| expr).collect(),
             PropertySource::Map(expr, _) => vec![expr],
         };
         names.chain(properties).all(|expr| {
@@ -122,7 +122,7 @@ pub enum NameSource {
 #[derive(Debug)]
 pub enum PropertySource {
     /// A map literal, or nothing.
-    Entries(Vec<(NameRef, Expr)>),
+    Entries(Vec<(NameRef, Expr, Place)>),
     /// A map computed when it runs.
     Map(Expr, Place),
 }

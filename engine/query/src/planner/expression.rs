@@ -409,6 +409,9 @@ impl Planner<'_> {
                             CaseTest::IsNull { negated } => {
                                 Expr::IsNull(Box::new(subject), *negated)
                             }
+                            CaseTest::IsTyped { union, negated } => {
+                                Expr::IsTyped(Box::new(subject), Rc::new(union.clone()), *negated)
+                            }
                         }
                     }
                 });

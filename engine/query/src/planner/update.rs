@@ -195,12 +195,13 @@ impl Planner<'_> {
                 kind: ExprKind::Map(entries),
                 ..
             }) => {
-                let mut planned: Vec<(NameRef, Expr)> = Vec::with_capacity(entries.len());
+                let mut planned: Vec<(NameRef, Expr, Place)> = Vec::with_capacity(entries.len());
                 for (key, value) in entries {
                     let name = NameRef::new(&key.name);
+                    let place = Place(value.span);
                     let value = self.expr(value, scope)?;
-                    planned.retain(|(known, _)| *known != name);
-                    planned.push((name, value));
+                    planned.retain(|(known, ..)| *known != name);
+                    planned.push((name, value, place));
                 }
                 PropertySource::Entries(planned)
             }

@@ -62,7 +62,7 @@ pub fn in_expr(expr: &Expr, out: &mut Variables) {
                         | CaseTest::Compare(_, value)
                         | CaseTest::StringMatch(_, value)
                         | CaseTest::In(value) => each(value),
-                        CaseTest::IsNull { .. } => {}
+                        CaseTest::IsNull { .. } | CaseTest::IsTyped { .. } => {}
                     }
                 }
                 each(&arm.then);

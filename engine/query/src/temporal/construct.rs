@@ -189,6 +189,9 @@ impl Fields {
     }
 
     fn nanos(&self, base: Option<i64>) -> Result<i64, TemporalError> {
+        if base.is_none() {
+            self.no_gap_in_time()?;
+        }
         let base_nanos = base.unwrap_or(0);
         let base_seconds = base_nanos / NANOS_PER_SECOND;
         let hour = checked("hour", self.hour, base_seconds / 3600, 23)?;
@@ -199,6 +202,27 @@ impl Fields {
             None => base_nanos % NANOS_PER_SECOND,
         };
         Ok((hour * 3600 + minute * 60 + second) * NANOS_PER_SECOND + fraction)
+    }
+
+    /// A time of day that is not taken from another one gives all units above the smallest it gives.
+    fn no_gap_in_time(&self) -> Result<(), TemporalError> {
+        let below_second = [
+            ("millisecond", self.millisecond),
+            ("microsecond", self.microsecond),
+            ("nanosecond", self.nanosecond),
+        ];
+        let below_second = below_second.into_iter().find(|(_, given)| given.is_some());
+        let missing = |smaller: &str, larger: &str| {
+            Err(TemporalError::new(format!(
+                "a time with a `{smaller}` needs the `{larger}` too"
+            )))
+        };
+        match (below_second, self.second, self.minute, self.hour) {
+            (Some((smaller, _)), None, _, _) => missing(smaller, "second"),
+            (_, Some(_), None, _) => missing("second", "minute"),
+            (_, _, Some(_), None) => missing("minute", "hour"),
+            _ => Ok(()),
+        }
     }
 
     fn subsecond(&self) -> Result<Option<i64>, TemporalError> {

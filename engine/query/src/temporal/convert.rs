@@ -115,7 +115,7 @@ pub fn fields_of(map: &ValueMap) -> Result<Option<Fields>, TemporalError> {
         if value.is_null() {
             return Ok(None);
         }
-        let wrong = || TemporalError::new(format!("`{key}` cannot be a {}", value.type_name()));
+        let wrong = || TemporalError::new(format!("`{key}` cannot be {}", value.type_phrase()));
         let moment = || moment_of(value).ok_or_else(wrong);
         let integer = || match value {
             Value::Int(number) => Ok(*number),
@@ -168,8 +168,8 @@ pub fn span_of_map(map: &ValueMap) -> Result<Option<Span>, TemporalError> {
             Value::Null => return Ok(None),
             _ => {
                 return Err(TemporalError::new(format!(
-                    "`{key}` cannot be a {}",
-                    value.type_name()
+                    "`{key}` cannot be {}",
+                    value.type_phrase()
                 )));
             }
         };

@@ -109,7 +109,8 @@ pub(super) fn run(node: &Rc<Node>, kind: ShowKind, chosen: &Chosen) -> Result<An
         ShowKind::EdgeTypes => names(node, "edge types", Named::Types),
         other => {
             return Err(Error::unsupported(format!(
-                "SHOW {other:?} is not available in this version"
+                "SHOW {} is not available in this version",
+                other.words()
             )));
         }
     })

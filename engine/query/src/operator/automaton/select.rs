@@ -366,7 +366,7 @@ impl SelectPaths {
 fn wrong_count(value: &Value) -> Error {
     let given = match value {
         Value::Int(count) => count.to_string(),
-        other => format!("a {}", other.type_name()),
+        other => format!("{}", other.type_phrase()),
     };
     Error::runtime(
         ErrorKind::ArgumentError,

@@ -249,8 +249,8 @@ fn cost_of(value: &Value, weight: &plan::StepExpr) -> Result<Cost, Error> {
         other => Err(Error::type_error(
             Detail::InvalidArgumentType,
             format!(
-                "the weight of a relationship is a number, not a {}",
-                other.type_name()
+                "the weight of a relationship is a number, not {}",
+                other.type_phrase()
             ),
         )
         .at(weight.place.0)

@@ -239,8 +239,8 @@ fn end(row: &[Value], slot: u32, place: Place) -> Result<VertexId, Error> {
         other => Err(Error::type_error(
             Detail::InvalidArgumentType,
             format!(
-                "a relationship cannot be created at a {}",
-                other.type_name()
+                "a relationship cannot be created at {}",
+                other.type_phrase()
             ),
         )
         .at(place.0)),

@@ -62,7 +62,7 @@ impl Doomed {
             other => {
                 return Err(Error::type_error(
                     Detail::InvalidArgumentType,
-                    format!("a {} cannot be deleted", other.type_name()),
+                    format!("{} cannot be deleted", other.type_phrase()),
                 ));
             }
         }

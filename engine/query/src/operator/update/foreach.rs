@@ -59,7 +59,7 @@ impl Each {
                 other => {
                     return Err(Error::type_error(
                         Detail::InvalidArgumentType,
-                        format!("FOREACH needs a list, not a {}", other.type_name()),
+                        format!("FOREACH needs a list, not {}", other.type_phrase()),
                     )
                     .at(self.plan.place.0));
                 }

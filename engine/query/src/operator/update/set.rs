@@ -122,8 +122,8 @@ fn set_item(item: &SetItem, cx: &mut Context<'_>, row: &[Value]) -> Result<(), S
                     return Err(Error::type_error(
                         Detail::MapElementAccessByNonString,
                         format!(
-                            "a property is named by a string, not by a {}",
-                            other.type_name()
+                            "a property is named by a string, not by {}",
+                            other.type_phrase()
                         ),
                     )
                     .at(place.0)
@@ -171,7 +171,7 @@ fn set_item(item: &SetItem, cx: &mut Context<'_>, row: &[Value]) -> Result<(), S
             }
             other => Err(Error::type_error(
                 Detail::InvalidArgumentType,
-                format!("a {} has no labels that can be set", other.type_name()),
+                format!("{} has no labels that can be set", other.type_phrase()),
             )
             .at(place.0)
             .into()),
@@ -213,7 +213,7 @@ impl Owner {
             Value::Edge(edge) => Ok(Owner::Edge(edge)),
             other => Err(Error::type_error(
                 Detail::InvalidArgumentType,
-                format!("a {} has no properties that can be set", other.type_name()),
+                format!("{} has no properties that can be set", other.type_phrase()),
             )
             .at(place.0)
             .into()),

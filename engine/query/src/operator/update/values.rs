@@ -30,10 +30,11 @@ pub(super) fn new_properties(
     let mut properties = Properties::new();
     match source {
         PropertySource::Entries(entries) => {
-            for (name, expr) in entries {
+            for (name, expr, place) in entries {
                 let value = value(expr, cx, row)?;
                 if !value.is_null() {
-                    properties.push((key(name, cx)?, storable(value)?));
+                    let value = storable(value).map_err(|error| error.at(place.0))?;
+                    properties.push((key(name, cx)?, value));
                 }
             }
         }
@@ -74,7 +75,7 @@ pub(super) fn storable(value: Value) -> Result<Value, Error> {
             Value::Map(_) | Value::Vertex(_) | Value::Edge(_) | Value::Path(_) => {
                 Err(Error::type_error(
                     Detail::InvalidPropertyType,
-                    format!("a {} cannot be stored as a property", value.type_name()),
+                    format!("{} cannot be stored as a property", value.type_phrase()),
                 ))
             }
             _ => Ok(()),

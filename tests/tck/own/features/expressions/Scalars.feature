@@ -14,6 +14,13 @@ Feature: Scalars - literals, comparisons, precedence, conversion
     Examples:
       | expr                                                    | r       |
       | NULL                                                    | null    |
+      | CASE 1 WHEN IS :: INTEGER THEN 'i' ELSE 'o' END         | 'i'     |
+      | CASE 'a' WHEN IS NOT :: INTEGER THEN 'o' ELSE 'i' END   | 'o'     |
+      | CASE 1.5 WHEN IS TYPED STRING, > 1 THEN 'y' ELSE 'n' END | 'y'    |
+      | 'a.b' =~ '\\\\Qa.b\\\\E'                                | true    |
+      | 'axb' =~ '\\\\Qa.b\\\\E'                                | false   |
+      | 'a(b1' =~ 'a\\\\Q(b\\\\E[0-9]'                           | true    |
+      | size('\\\\T\T')                                         | 3       |
       | round(0.49999999999999994)                              | 0.0     |
       | round(-2.5)                                             | -2.0    |
       | round(9007199254740993.0)                               | 9007199254740992.0 |
@@ -402,3 +409,18 @@ Feature: Scalars - literals, comparisons, precedence, conversion
       | any(x IN l WHERE any(y IN l WHERE x < y)) | (size(l) > 1)                                     |
       | all(x IN l WHERE single(y IN l WHERE x = y)) | true                                           |
       | none(x IN l WHERE none(y IN l WHERE x = y)) | true                                            |
+
+  Scenario Outline: [6] A backslash before a character that makes no escape is refused
+    Given any graph
+    When executing query:
+      """
+      RETURN <text> AS r
+      """
+    Then a SyntaxError should be raised at compile time: UnexpectedSyntax
+
+    Examples:
+      | text      |
+      | '\x'      |
+      | 'a\d+'    |
+      | "a\."     |
+      | '\ä'      |

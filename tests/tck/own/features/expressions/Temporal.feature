@@ -312,3 +312,34 @@ Feature: Temporal - dates, times, durations
       | same | c |
       | true | 4 |
     And no side effects
+
+  Scenario Outline: [8] A time gives all units above its smallest, unless it is taken from another time
+    Given any graph
+    When executing query:
+      """
+      UNWIND [<map>] AS m
+      RETURN <type>(m) AS r
+      """
+    Then a ArgumentError should be raised at runtime: *
+
+    Examples:
+      | type          | map                                        |
+      | localtime     | {hour: 12, nanosecond: 1}                  |
+      | localtime     | {hour: 12, minute: 1, millisecond: 1}      |
+      | localtime     | {hour: 12, second: 1}                      |
+      | localtime     | {minute: 1}                                |
+      | time          | {hour: 12, second: 1}                      |
+      | localdatetime | {year: 1984, minute: 1}                    |
+      | datetime      | {year: 1984, month: 1, day: 1, hour: 1, second: 1} |
+
+  Scenario: [9] A part of a time replaces that of another time
+    Given any graph
+    When executing query:
+      """
+      WITH localtime('12:31:14.5') AS t
+      RETURN localtime({time: t, second: 42}) AS a, localtime({time: t, nanosecond: 1}) AS b
+      """
+    Then the result should be, in any order:
+      | a               | b                    |
+      | '12:31:42.5'    | '12:31:14.000000001' |
+    And no side effects
