@@ -366,7 +366,7 @@ impl SelectPaths {
 fn wrong_count(value: &Value) -> Error {
     let given = match value {
         Value::Int(count) => count.to_string(),
-        other => format!("{}", other.type_phrase()),
+        other => other.type_phrase().to_owned(),
     };
     Error::runtime(
         ErrorKind::ArgumentError,

@@ -124,7 +124,7 @@ impl Search {
                                 "the number of paths is a positive integer, not {}",
                                 match other {
                                     Value::Int(count) => count.to_string(),
-                                    other => format!("{}", other.type_phrase()),
+                                    other => other.type_phrase().to_owned(),
                                 }
                             ),
                         ));
