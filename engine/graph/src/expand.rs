@@ -1,11 +1,13 @@
 //! Expanding: the other ends of the edges of one vertex or of a whole batch, at the speed of arrays.
 //!
-//! Owned here: [`View::neighbours`] and [`View::expand`]. Called by `query` where only the other end matters: frontiers, degrees, reachability.
+//! Owned here: [`View::neighbours`], [`View::expand`] and [`View::expand_until`]. Called by `query` where only the other end matters: frontiers, degrees, reachability.
 //! Always holds: what is given is what [`View::edges`] gives, without ids and properties, in the same order; nothing is allocated; an
 //! edge that is seen has both its ends, so they are not looked at.
 //! A batch is worked through with the slots of vertices further on and the lists of those nearer asked for ahead, so that several misses
 //! are under way at once.
 //! Left to others: what is done with the vertices; edges one by one (`view`).
+
+use std::ops::ControlFlow;
 
 use crate::adjacency::{self, LISTS_AHEAD, SLOTS_AHEAD, TAILS_AHEAD};
 use crate::ids::{PAGE_SLOTS, PageId, TypeId, VertexId};
@@ -42,7 +44,10 @@ impl View<'_> {
         mut give: impl FnMut(VertexId),
     ) {
         if let Some(slot) = self.slot(vertex) {
-            self.neighbours_of_slot(slot, vertex, direction, types, &mut give);
+            let _ = self.neighbours_of_slot(slot, vertex, direction, types, &mut |neighbour| {
+                give(neighbour);
+                ControlFlow::Continue(())
+            });
         }
     }
 
@@ -53,6 +58,20 @@ impl View<'_> {
         direction: Direction,
         types: &[TypeId],
         mut give: impl FnMut(usize, VertexId),
+    ) {
+        self.expand_until(vertices, direction, types, |at, neighbour| {
+            give(at, neighbour);
+            ControlFlow::Continue(())
+        });
+    }
+
+    /// As [`View::expand`], but a vertex of which `Break` is said is left for the next one.
+    pub fn expand_until(
+        &self,
+        vertices: &[VertexId],
+        direction: Direction,
+        types: &[TypeId],
+        mut give: impl FnMut(usize, VertexId) -> ControlFlow<()>,
     ) {
         let mut done = 0;
         while done < vertices.len() {
@@ -79,7 +98,7 @@ impl View<'_> {
         vertices: &[VertexId],
         direction: Direction,
         types: &[TypeId],
-        give: &mut impl FnMut(usize, VertexId),
+        give: &mut impl FnMut(usize, VertexId) -> ControlFlow<()>,
     ) {
         let outgoing = direction != Direction::In;
         let slots = self.slots_of_page(vertices[0]);
@@ -95,7 +114,7 @@ impl View<'_> {
                 adjacency::prefetch_recent(nearer.list(outgoing), self.guard());
             }
             let give = &mut |neighbour| give(at, neighbour);
-            self.neighbours_of_slot(slot, vertices[at], direction, types, give);
+            let _ = self.neighbours_of_slot(slot, vertices[at], direction, types, give);
         }
     }
 
@@ -106,7 +125,7 @@ impl View<'_> {
         vertices: &[VertexId],
         direction: Direction,
         types: &[TypeId],
-        give: &mut impl FnMut(usize, VertexId),
+        give: &mut impl FnMut(usize, VertexId) -> ControlFlow<()>,
     ) {
         let outgoing = direction != Direction::In;
         // Neighbours in `vertices` often share a page.
@@ -138,7 +157,7 @@ impl View<'_> {
             }
             if let Some(slot) = present {
                 let give = &mut |neighbour| give(at, neighbour);
-                self.neighbours_of_slot(slot, vertex, direction, types, give);
+                let _ = self.neighbours_of_slot(slot, vertex, direction, types, give);
             }
         }
     }
@@ -159,21 +178,20 @@ impl View<'_> {
         vertex: VertexId,
         direction: Direction,
         types: &[TypeId],
-        give: &mut impl FnMut(VertexId),
-    ) {
+        give: &mut impl FnMut(VertexId) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         let (sight, guard) = (self.sight(), self.guard());
         match direction {
             Direction::Out => adjacency::neighbours(&slot.outgoing, sight, types, guard, give),
             Direction::In => adjacency::neighbours(&slot.incoming, sight, types, guard, give),
             Direction::Both => {
-                adjacency::neighbours(&slot.outgoing, sight, types, guard, give);
+                adjacency::neighbours(&slot.outgoing, sight, types, guard, give)?;
                 // A self loop stands in both lists.
-                let mut others = |neighbour: VertexId| {
-                    if neighbour != vertex {
-                        give(neighbour);
-                    }
+                let mut others = |neighbour: VertexId| match neighbour == vertex {
+                    true => ControlFlow::Continue(()),
+                    false => give(neighbour),
                 };
-                adjacency::neighbours(&slot.incoming, sight, types, guard, &mut others);
+                adjacency::neighbours(&slot.incoming, sight, types, guard, &mut others)
             }
         }
     }

@@ -17,7 +17,7 @@ use super::recent::RecentHead;
 use super::{Chunk, HIGH_BITS, Key, NO_RECORD, base};
 use crate::ids::{TypeId, VertexId};
 use crate::memory::{Charged, Link, MemoryOwner};
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::atomic::AtomicU64;
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -404,10 +404,14 @@ pub(super) fn keys<'g>(settled: Settled<'g>) -> impl Iterator<Item = Key> + use<
     })
 }
 
-/// The neighbours of a run.
+/// The neighbours of a run, until it is told to stop.
 #[inline(always)]
-pub(super) fn for_each_neighbour(run: Run, lows: &[u32], give: &mut impl FnMut(VertexId)) {
-    for &low in &lows[run.start..run.end] {
-        give(run.neighbour(low));
-    }
+pub(super) fn each_neighbour(
+    run: Run,
+    lows: &[u32],
+    give: &mut impl FnMut(VertexId) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    lows[run.start..run.end]
+        .iter()
+        .try_for_each(|&low| give(run.neighbour(low)))
 }

@@ -171,7 +171,10 @@ impl World {
         assert_eq!(sorted(walk(at, &[], None)), expected, "at {snapshot}");
         assert_eq!(walk(at, &[], None).count_all(), expected.len() as u64);
         let mut others = Vec::new();
-        neighbours(&self.list, &sight, &[], &guard, &mut |v| others.push(v));
+        let _ = neighbours(&self.list, &sight, &[], &guard, &mut |v| {
+            others.push(v);
+            std::ops::ControlFlow::Continue(())
+        });
         others.sort_unstable();
         let mut wanted: Vec<_> = expected.iter().map(|(key, _)| key.neighbour()).collect();
         wanted.sort_unstable();

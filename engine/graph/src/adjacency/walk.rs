@@ -6,14 +6,14 @@
 //! rest are read without looking at a stamp.
 //! Left to others: which list.
 
-use super::chunk::{Ordinals, Settled, for_each_neighbour};
+use super::chunk::{Ordinals, Settled, each_neighbour};
 use super::directory::{Branch, Wanted};
 use super::recent::{self, Columns, Tail};
 use super::{Chunk, HIGH_BITS, Key, List, NO_RECORD, base};
 use crate::ids::{TypeId, VertexId};
 use crate::memory::{Either, Guard};
 use crate::stamp::Sight;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 /// An entry that a reader sees.
 #[derive(Clone, Copy, Debug)]
@@ -238,31 +238,32 @@ impl Iterator for Walk<'_, '_> {
     }
 }
 
-/// Gives the other end of every edge that `sight` sees, of some types or (`types` empty) all.
+/// Gives the other end of every edge that `sight` sees, of some types or (`types` empty) all, until it is told to stop.
 #[inline(always)]
 pub(crate) fn neighbours(
     list: &List,
     sight: &Sight<'_>,
     types: &[TypeId],
     guard: &Guard<'_>,
-    give: &mut impl FnMut(VertexId),
-) {
+    give: &mut impl FnMut(VertexId) -> ControlFlow<()>,
+) -> ControlFlow<()> {
     let wanted = Wanted {
         types,
         towards: None,
     };
     match list.load(guard) {
         None => {}
-        Some(Either::First(chunk)) => neighbours_in(chunk, sight, wanted, guard, give),
+        Some(Either::First(chunk)) => neighbours_in(chunk, sight, wanted, guard, give)?,
         Some(Either::Second(directory)) => {
             let branches = wanted.branches(directory.items());
             for at in 0..branches.len() {
                 if wanted.may_be_in(branches, at) {
-                    neighbours_in(branches[at].chunk(guard), sight, wanted, guard, give);
+                    neighbours_in(branches[at].chunk(guard), sight, wanted, guard, give)?;
                 }
             }
         }
     }
+    ControlFlow::Continue(())
 }
 
 #[inline(always)]
@@ -271,8 +272,8 @@ fn neighbours_in(
     sight: &Sight<'_>,
     wanted: Wanted<'_>,
     guard: &Guard<'_>,
-    give: &mut impl FnMut(VertexId),
-) {
+    give: &mut impl FnMut(VertexId) -> ControlFlow<()>,
+) -> ControlFlow<()> {
     let settled = Settled::of(chunk);
     let recent = recent::of(chunk, guard);
     if recent.is_none()
@@ -281,19 +282,19 @@ fn neighbours_in(
         if wanted.type_(TypeId(tag >> HIGH_BITS)) {
             let base = base(tag);
             lows.iter()
-                .for_each(|&low| give(VertexId(base | u64::from(low))));
+                .try_for_each(|&low| give(VertexId(base | u64::from(low))))?;
         }
-        return;
+        return ControlFlow::Continue(());
     }
     let lows = settled.lows();
     let Some((tail, columns)) = recent else {
         for at in 0..settled.runs() {
             let run = settled.run(at);
             if wanted.type_(run.type_()) {
-                for_each_neighbour(run, lows, give);
+                each_neighbour(run, lows, give)?;
             }
         }
-        return;
+        return ControlFlow::Continue(());
     };
     for at in 0..settled.runs() {
         let run = settled.run(at);
@@ -301,12 +302,12 @@ fn neighbours_in(
             continue;
         }
         if columns.no_stamps() {
-            for_each_neighbour(run, lows, give);
+            each_neighbour(run, lows, give)?;
             continue;
         }
         for (&low, at) in lows[run.start..run.end].iter().zip(run.start..) {
             if sight.sees(columns.born(at)) && !sight.sees(columns.died(at)) {
-                give(run.neighbour(low));
+                give(run.neighbour(low))?;
             }
         }
     }
@@ -316,7 +317,8 @@ fn neighbours_in(
             && sight.sees(tail.created(at))
             && !sight.sees(tail.deleted(at))
         {
-            give(key.neighbour());
+            give(key.neighbour())?;
         }
     }
+    ControlFlow::Continue(())
 }

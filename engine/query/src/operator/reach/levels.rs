@@ -4,22 +4,26 @@
 //! edge that the witness of its beginning does not use proves its end. If the witness may use it, the end is in doubt: should nothing
 //! else prove it, [`Settle`] looks for a trail backwards, through the vertices of the levels before, all of which are proven.
 //!
+//! Where the vertices of the level before are many, the last level is asked the other way round: each vertex that may be an end is, along its edges
+//! backwards, until one of them comes from there.
+//!
 //! What always holds: when a level is done, its vertices are those that trails reach, no more and no fewer. A witness is the vertices that it comes
 //! through, no pair of which it may use twice by what arrows allow, so that any edges between them make a trail; where there is no such
 //! witness the edges themselves are kept (`tangled`), and so for all that is reached from there.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::rc::Rc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use quoit_cypher::error::Error;
 use quoit_graph::Direction;
-use quoit_graph::ids::VertexId;
+use quoit_graph::ids::{PAGE_SLOTS, PageId, VertexId};
 use quoit_graph::value::Value;
 use smallvec::SmallVec;
 
 use super::super::Context;
 use super::super::expand::{Types, type_ids};
+use super::super::scan::label_id;
 use super::settle::Settle;
 use super::vertex_set::VertexSet;
 use super::{EdgeIds, FIRST_VERTICES, Progress, VERTICES_PER_LOOK};
@@ -32,6 +36,13 @@ pub(super) type Member = u32;
 const NONE: Member = Member::MAX;
 /// So many members are looked for one by one before a level gets a table of its members.
 const LOOKED_FOR: u32 = 8;
+
+/// What following an edge to anywhere costs, beside ...
+const COST_OF_EDGE: u64 = 8;
+/// ... finding the list of the next vertex of a page ...
+const COST_OF_LIST: u64 = 12;
+/// ... and a look at an entry of it.
+const COST_OF_LOOK: u64 = 2;
 
 /// One edge of the chain.
 pub(super) struct Stage {
@@ -59,6 +70,10 @@ struct Level {
 enum Work {
     /// Following the edges of the members of a stage before: which, and how many of them are done.
     Expand(usize, usize),
+    /// Noting what the witnesses of the stage before use, from this member on, before ends are asked.
+    Bar(Member),
+    /// Asking the vertices of the pages whether an edge from the stage before leads to them, from this page on.
+    Ask(usize),
     /// Deciding what is in doubt.
     Settle,
     /// Asking the conditions of members, from this one on; those before `kept` stay.
@@ -86,6 +101,9 @@ pub(super) struct Levels {
     given: VertexSet,
     /// Buffers of one piece of work.
     piece: Vec<VertexId>,
+    /// Where ends are asked: the pages that have them, and the pairs of vertices that a witness of the first may have used.
+    pages: Vec<PageId>,
+    used: HashSet<(VertexId, VertexId)>,
     piece_members: Vec<Member>,
     barred: Vec<(u32, VertexId)>,
     scratch: Vec<Value>,
@@ -159,6 +177,8 @@ impl Levels {
             settle: None,
             given: VertexSet::default(),
             piece: Vec::new(),
+            pages: Vec::new(),
+            used: HashSet::new(),
             piece_members: Vec::new(),
             barred: Vec::new(),
             scratch: Vec::new(),
@@ -169,7 +189,10 @@ impl Levels {
     pub(super) fn bytes(&self) -> u64 {
         let tables = self.levels.iter().map(|level| level.table.capacity() * 16);
         let members = self.vertices.capacity() * 8 + self.parents.capacity() * 4;
-        let rest = self.tangled.capacity() * 96 + self.doubts.capacity() * 8;
+        let rest = self.tangled.capacity() * 96
+            + self.doubts.capacity() * 8
+            + self.pages.capacity() * 4
+            + self.used.capacity() * 17;
         let settle = self.settle.as_ref().map_or(0, Settle::bytes);
         (tables.sum::<usize>() + members + rest) as u64
             + settle
@@ -223,6 +246,8 @@ impl Levels {
     ) -> Result<Progress, Error> {
         match self.work {
             Work::Expand(before, done) => self.expand(before, done, found, cx),
+            Work::Bar(next) => self.bar(next, cx),
+            Work::Ask(page) => self.ask(page, found, cx),
             Work::Settle => {
                 if !self.settle_doubts(found, cx) {
                     return Ok(Progress::More);
@@ -236,14 +261,14 @@ impl Levels {
             }
             Work::Filter { next, kept } => {
                 if self.filter(next, kept, row, cx)? {
-                    return Ok(self.next_stage(found));
+                    return Ok(self.next_stage(found, cx));
                 }
             }
         }
         Ok(Progress::More)
     }
 
-    fn next_stage(&mut self, found: &mut VertexSet) -> Progress {
+    fn next_stage(&mut self, found: &mut VertexSet, cx: &Context<'_>) -> Progress {
         if self.stage == 0 && self.stages[0].is_last {
             for vertex in &self.vertices {
                 self.given.insert(*vertex);
@@ -256,19 +281,113 @@ impl Levels {
         }
         let first = self.vertices.len() as Member;
         self.levels[self.stage].members = first..first;
-        self.work = Work::Expand(0, 0);
+        self.work = match self.asks_ends(cx) {
+            Some(members) => Work::Bar(members.start),
+            None => Work::Expand(0, 0),
+        };
         Progress::More
+    }
+
+    /// Whether the ends of the stage at work are asked for their edges, instead of the members before them: those members.
+    fn asks_ends(&self, cx: &Context<'_>) -> Option<Range<Member>> {
+        let stage = &self.stages[self.stage];
+        let [source] = *stage.before.as_slice() else {
+            return None;
+        };
+        let conditions = &self.plan.segments[self.stages[source].segment].conditions;
+        // What has been reached there are the members only if no condition left some out.
+        let all_are_members = source == 0 || conditions.is_empty();
+        if stage.leads_on || !all_are_members || !self.tangled.is_empty() {
+            return None;
+        }
+        let members = self.levels[source].members.clone();
+        let (from, of) = (members.len() as u64, cx.view.graph().vertex_count());
+        let degree = cx.view.graph().edge_count() / of.max(1);
+        let followed = from * degree * COST_OF_EDGE;
+        let asked = of * (COST_OF_LIST + degree.min(of / from.max(1)) * COST_OF_LOOK);
+        (followed > asked).then_some(members)
+    }
+
+    /// Notes for some members of the stage before what their witnesses use.
+    fn bar(&mut self, next: Member, cx: &Context<'_>) {
+        let source = self.stages[self.stage].before[0];
+        let members = self.levels[source].members.clone();
+        if next == members.start {
+            self.used.clear();
+            let label = self.plan.labels.first();
+            self.pages = cx.view.pages(label.and_then(|label| label_id(label, cx)));
+        }
+        let direction = self.plan.segments[self.stages[self.stage].segment].direction;
+        let to = members.end.min(next + VERTICES_PER_LOOK as Member);
+        for member in next..to {
+            for target in self.used_from(member, source, direction) {
+                self.used.insert((self.vertices[member as usize], target));
+            }
+        }
+        self.work = match to == members.end {
+            true => Work::Ask(0),
+            false => Work::Bar(to),
+        };
+    }
+
+    /// Asks the vertices of a page whether an edge leads to them from the stage before that its witness does not use.
+    fn ask(&mut self, page: usize, found: &mut VertexSet, cx: &Context<'_>) {
+        let Stage {
+            segment, is_last, ..
+        } = self.stages[self.stage];
+        let source = self.stages[self.stage].before[0];
+        let (Some(page_id), Some(types)) = (self.pages.get(page).copied(), &self.types[segment])
+        else {
+            self.expanded();
+            return;
+        };
+        self.work = Work::Ask(page + 1);
+        let several = self.plan.ends_vary();
+        let (levels, at_work) = self.levels.split_at_mut(self.stage);
+        let (reached, seen) = (&levels[source].seen, &mut at_work[0].seen);
+        let vertices = (0..PAGE_SLOTS).map(|slot| VertexId::new(page_id, slot));
+        self.piece.clear();
+        self.piece
+            .extend(vertices.filter(|vertex| !seen.contains(*vertex)));
+        let (piece, used, given) = (&self.piece, &self.used, &mut self.given);
+        let doubts = &mut self.doubts;
+        let backwards = match self.plan.segments[segment].direction {
+            Direction::Out => Direction::In,
+            Direction::In => Direction::Out,
+            Direction::Both => Direction::Both,
+        };
+        cx.view
+            .expand_until(piece, backwards, types, |at, neighbour| {
+                if !reached.contains(neighbour) {
+                    return ControlFlow::Continue(());
+                }
+                let vertex = piece[at];
+                if !used.is_empty() && used.contains(&(neighbour, vertex)) {
+                    doubts.push(vertex);
+                    return ControlFlow::Continue(());
+                }
+                seen.insert(vertex);
+                if is_last && (!several || given.insert(vertex)) {
+                    found.insert(vertex);
+                }
+                ControlFlow::Break(())
+            });
+    }
+
+    /// All that edges lead to is known, proven or in doubt.
+    fn expanded(&mut self) {
+        let seen = &self.levels[self.stage].seen;
+        self.doubts.retain(|vertex| !seen.contains(*vertex));
+        self.doubts.sort_unstable();
+        self.doubts.dedup();
+        self.work = Work::Settle;
     }
 
     /// Follows the edges of some members of the stage number `before` among those that the stage at work may follow.
     fn expand(&mut self, before: usize, done: usize, found: &mut VertexSet, cx: &Context<'_>) {
         let stage = &self.stages[self.stage];
         let Some(source) = stage.before.get(before).copied() else {
-            let seen = &self.levels[self.stage].seen;
-            self.doubts.retain(|vertex| !seen.contains(*vertex));
-            self.doubts.sort_unstable();
-            self.doubts.dedup();
-            self.work = Work::Settle;
+            self.expanded();
             return;
         };
         let members = self.levels[source].members.clone();
@@ -296,7 +415,9 @@ impl Levels {
                 tangled.push(member);
                 continue;
             }
-            self.bar_used(member, source, direction);
+            let at = self.piece.len() as u32;
+            let used = self.used_from(member, source, direction);
+            self.barred.extend(used.into_iter().map(|to| (at, to)));
             self.piece.push(self.vertices[member as usize]);
             self.piece_members.push(member);
         }
@@ -306,15 +427,20 @@ impl Levels {
         }
     }
 
-    /// Notes to which neighbours an edge may be one that the witness of a member uses, for the next vertex of the piece.
-    fn bar_used(&mut self, member: Member, stage: usize, direction: Direction) {
+    /// To which neighbours of a member an edge may be one that its witness uses.
+    fn used_from(
+        &self,
+        member: Member,
+        stage: usize,
+        direction: Direction,
+    ) -> SmallVec<[VertexId; 4]> {
         let vertex = self.vertices[member as usize];
-        let at = self.piece.len() as u32;
+        let mut neighbours = SmallVec::new();
         let (mut member, mut stage) = (member, stage);
         loop {
             let parent = self.parents[member as usize];
             if parent == NONE {
-                return;
+                return neighbours;
             }
             let before = self.stage_before(stage, parent);
             let used = self.plan.segments[self.stages[stage].segment].direction;
@@ -325,10 +451,10 @@ impl Levels {
             if from == vertex || to == vertex {
                 for (source, target) in joined(from, to, used) {
                     if source == vertex && direction != Direction::In {
-                        self.barred.push((at, target));
+                        neighbours.push(target);
                     }
                     if target == vertex && direction != Direction::Out {
-                        self.barred.push((at, source));
+                        neighbours.push(source);
                     }
                 }
             }
