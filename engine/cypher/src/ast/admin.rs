@@ -460,3 +460,15 @@ pub enum TriggerEvent {
     /// `DELETE`.
     Delete,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ShowKind;
+
+    #[test]
+    fn what_is_shown_is_named_by_the_shortest_of_its_statements() {
+        assert_eq!(ShowKind::NextSnapshot.words(), "NEXT SNAPSHOT");
+        assert_eq!(ShowKind::Database.words(), "DATABASE");
+        assert_eq!(ShowKind::Metrics.words(), "METRICS");
+    }
+}
