@@ -18,7 +18,7 @@ use crate::{
     runtime::CoreState,
     wake::WakeBoard,
 };
-use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+use glommio::{LocalExecutorBuilder, Placement};
 use std::{
     future::Future,
     io,
@@ -28,6 +28,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -192,7 +193,7 @@ impl Lifecycle {
 
 /// The running cores of a process.
 pub struct Running {
-    threads: Vec<ExecutorJoinHandle<()>>,
+    threads: Vec<JoinHandle<io::Result<()>>>,
     stopper: Stopper,
 }
 
@@ -230,7 +231,7 @@ impl Running {
     pub fn join(self) -> Result<(), CoreFailed> {
         let mut outcome = Ok(());
         for (core, thread) in self.threads.into_iter().enumerate() {
-            if thread.join().is_err() && outcome.is_ok() {
+            if !matches!(thread.join(), Ok(Ok(()))) && outcome.is_ok() {
                 outcome = Err(CoreFailed(CoreId(core as u16)));
             }
         }
@@ -297,7 +298,7 @@ where
         let main = per_core(core);
         let (go_core, wait_for_all) = mpsc::channel::<()>();
         go.push(go_core);
-        let builder = executor(&config, core, placed.pinned.then_some(cpu));
+        let builder = executor(&config, placed.pinned.then_some(cpu));
         let (config, cores, lifecycle, report) = (
             config.clone(),
             cores.clone(),
@@ -321,13 +322,24 @@ where
             }
             drop(guard);
         };
-        match builder.spawn(body) {
+        // Not `LocalExecutorBuilder::spawn`, whose threads have the default stack.
+        let thread = thread::Builder::new()
+            .name(format!("quoit-core-{index}"))
+            .stack_size(STACK_BYTES)
+            .spawn(move || {
+                let executor = builder
+                    .make()
+                    .map_err(|e| io::Error::other(e.to_string()))?;
+                executor.run(body());
+                Ok(())
+            });
+        match thread {
             Ok(thread) => threads.push(thread),
             Err(e) => {
                 failed = Some(StartError::System {
                     core: core.0,
                     what: "start an executor",
-                    source: io::Error::other(e.to_string()),
+                    source: e,
                 });
                 break;
             }
@@ -353,20 +365,22 @@ where
     drop(go);
     for (core, thread) in threads.into_iter().enumerate() {
         // An executor that cannot make its own rings says so here.
-        if let Err(e) = thread.join() {
+        if let Ok(Err(source)) = thread.join() {
             failed = failed.or(Some(StartError::System {
                 core: core as u16,
                 what: "make the executor's rings",
-                source: io::Error::other(e.to_string()),
+                source,
             }));
         }
     }
     Err(failed.unwrap_or(StartError::NoCores))
 }
 
-fn executor(config: &Config, core: CoreId, cpu: Option<usize>) -> LocalExecutorBuilder {
+/// The stack of a core's thread, of which the kernel gives what is touched: deep queries recurse, within the bounds that their planner sets.
+const STACK_BYTES: usize = 256 << 20;
+
+fn executor(config: &Config, cpu: Option<usize>) -> LocalExecutorBuilder {
     LocalExecutorBuilder::new(cpu.map_or(Placement::Unbound, Placement::Fixed))
-        .name(&format!("quoit-core-{}", core.0))
         .io_memory(config.io_memory_bytes.clamp(64 << 10, 16 << 20))
         // Far away: we preempt by our own clock, since glommio's has a flaw (see `live::ReactorVisits`).
         .preempt_timer(Duration::from_secs(1))

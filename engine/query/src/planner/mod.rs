@@ -275,8 +275,9 @@ struct Planner<'c> {
     memory_limit: Option<MemoryBound>,
 }
 
-/// Operators that may stand below one another, subqueries added: bounds the stack that a pull takes.
-const PLAN_DEPTH_MAX: u32 = 400;
+/// Operators that may stand below one another, subqueries added: bounds the stack that planning, a pull and dropping take. A core's thread
+/// has 256 MiB (`rt`), so 64 KiB for each; `tests/depth.rs` gets along with a quarter of it.
+const PLAN_DEPTH_MAX: u32 = 4_000;
 
 /// A construct that is valid and not to be had yet.
 fn unsupported(what: &str, span: Span) -> Error {
