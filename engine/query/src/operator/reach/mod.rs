@@ -114,7 +114,7 @@ impl Out for Vec<VertexId> {
 }
 
 enum Walk {
-    Levels(Levels),
+    Levels(Box<Levels>),
     Nearest(Nearest),
 }
 
@@ -149,7 +149,7 @@ impl Reach {
         Reach {
             walk: match plan.is_nearest() {
                 true => Walk::Nearest(Nearest::new(plan.clone())),
-                false => Walk::Levels(Levels::new(plan.clone())),
+                false => Walk::Levels(Box::new(Levels::new(plan.clone()))),
             },
             plan,
             input,
