@@ -115,7 +115,7 @@ impl Out for Vec<VertexId> {
 
 enum Walk {
     Levels(Box<Levels>),
-    Nearest(Nearest),
+    Nearest(Box<Nearest>),
 }
 
 /// See the module.
@@ -148,7 +148,7 @@ impl Reach {
     pub fn new(plan: Rc<plan::Reach>, input: Running) -> Self {
         Reach {
             walk: match plan.is_nearest() {
-                true => Walk::Nearest(Nearest::new(plan.clone())),
+                true => Walk::Nearest(Box::new(Nearest::new(plan.clone()))),
                 false => Walk::Levels(Box::new(Levels::new(plan.clone()))),
             },
             plan,
