@@ -176,7 +176,7 @@ impl Prepared {
             // Not `self.columns()`: an EXPLAIN has a column of its own.
             (Some(planned), StatementBody::Query(query)) => {
                 let columns: Vec<&str> = query.columns.iter().map(|column| &*column.name).collect();
-                describe::lines(&planned.plan, &columns)
+                describe::lines(planned, &columns)
             }
             _ => {
                 let schema = self.schema().into_iter();
@@ -188,9 +188,10 @@ impl Prepared {
     /// The plan as a tree; `None` for what is the server's.
     pub(crate) fn plan_tree(&self, measured: &[Measured]) -> Option<PlanTree> {
         match &self.inner.planned {
-            Some(planned) => Some(describe::tree(&planned.plan, measured)),
+            Some(planned) => Some(describe::tree(planned, measured)),
             None => self.schema().map(|plan| PlanTree {
                 operator: plan.describe(),
+                identifiers: Vec::new(),
                 estimate: 1.0,
                 measured: measured.first().copied(),
                 children: Vec::new(),

@@ -209,7 +209,7 @@ impl QueryCore {
         let (planned, schema) = match &checked.statement.body {
             StatementBody::Query(query) => (
                 Some(divide(
-                    plan_query(query, &catalog, &callable.procedures)?,
+                    plan_query(query, &checked.variables, &catalog, &callable.procedures)?,
                     &self.options.division,
                     &catalog,
                 )),

@@ -428,6 +428,13 @@ fn a_limit_behind_a_sort_keeps_only_what_it_needs() {
 
 #[test]
 fn long_scripts_run_or_are_refused_and_never_exhaust_the_stack() {
+    // The stack that a core's thread has.
+    let thread = std::thread::Builder::new().stack_size(256 << 20);
+    let scripts = thread.spawn(run_long_scripts).expect("a thread starts");
+    scripts.join().expect("all of them ran or were refused");
+}
+
+fn run_long_scripts() {
     let db = Db::new();
     db.run(&"CREATE (:A {i: 1}) ".repeat(3000));
     assert_eq!(db.number("MATCH (n:A) RETURN count(n)"), 3000);
@@ -443,8 +450,8 @@ fn long_scripts_run_or_are_refused_and_never_exhaust_the_stack() {
     ] {
         let script =
             |clauses: usize| format!("WITH 1 AS x {} RETURN 1 AS one", clause.repeat(clauses));
-        db.run(&script(380 / operators));
-        let error = db.error(&script(2000));
+        db.run(&script(3_800 / operators));
+        let error = db.error(&script(20_000));
         assert_eq!(error.detail(), Detail::QueryTooLarge, "{clause}");
     }
 }

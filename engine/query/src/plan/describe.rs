@@ -1,5 +1,5 @@
 //! What a plan looks like: the lines of `EXPLAIN` and `PROFILE`, one an operator, topmost first, inner plans indented behind `|\`, and the
-//! same as a tree for Bolt's summary.
+//! same as a tree for Bolt's summary. Variables and expressions are in the query's words ([`super::words`]).
 //!
 //! Operators are numbered as [`crate::operator::build_measured`] numbers them: each before its inputs, inputs in their order.
 
@@ -8,8 +8,12 @@ use std::time::Duration;
 use quoit_graph::{Direction, Order};
 
 use super::automaton::Segment;
-use super::{KeyValue, NextKeyPlan, Op, Plan, RangePlan, Scan, Which};
-use crate::expression::NameRef;
+use super::words::{Words, arrows, names_of_types};
+use super::{
+    CreateItem, Frame, KeyValue, NameSource, NextKeyPlan, Op, Plan, RangePlan, Scan, Which,
+};
+use crate::expression::{Expr, NameRef, Slot};
+use crate::planner::PlannedQuery;
 
 /// One line of a plan's text.
 #[derive(Debug)]
@@ -35,6 +39,8 @@ impl Line {
 pub struct PlanTree {
     /// What it does.
     pub operator: String,
+    /// The query's variables that its rows have.
+    pub identifiers: Vec<String>,
     /// Rows expected.
     pub estimate: f64,
     /// What it did, if it was measured.
@@ -55,31 +61,85 @@ pub struct Measured {
 }
 
 /// The lines of a plan whose rows begin with the columns, which are the query's own.
-pub fn lines(plan: &Plan, columns: &[&str]) -> Vec<Line> {
+pub fn lines(planned: &PlannedQuery, columns: &[&str]) -> Vec<Line> {
     let mut lines = Vec::new();
-    if !matches!(plan.op, Op::Consume) {
+    if !matches!(planned.plan.op, Op::Consume) {
         lines.push(Line {
             text: format!(" * Produce {{{}}}", columns.join(", ")),
             operator: None,
         });
     }
-    write(plan, 0, 0, &mut lines);
+    write(planned, Place::top(&planned.plan), 0, &mut lines);
     lines
 }
 
 /// A plan as a tree; `measured` by operators' numbers, empty if it did not run.
-pub fn tree(plan: &Plan, measured: &[Measured]) -> PlanTree {
-    branch(plan, 0, measured)
+pub fn tree(planned: &PlannedQuery, measured: &[Measured]) -> PlanTree {
+    branch(planned, Place::top(&planned.plan), measured)
 }
 
-fn branch(plan: &Plan, number: usize, measured: &[Measured]) -> PlanTree {
+fn branch(planned: &PlannedQuery, place: Place<'_>, measured: &[Measured]) -> PlanTree {
+    let words = place.words(planned);
     PlanTree {
-        operator: operator(&plan.op),
-        estimate: plan.estimate,
-        measured: measured.get(number).copied(),
-        children: shown(plan, number)
-            .map(|(input, number)| branch(input, number, measured))
+        operator: operator(place.plan, &words, planned),
+        identifiers: words.variables(),
+        estimate: place.plan.estimate,
+        measured: measured.get(place.number).copied(),
+        children: place
+            .inputs()
+            .map(|input| branch(planned, input, measured))
             .collect(),
+    }
+}
+
+/// An operator, with its number and the frame of what stands above, which is its own if nothing says otherwise.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    plan: &'a Plan,
+    number: usize,
+    frame: Option<&'a Frame>,
+}
+
+impl<'a> Place<'a> {
+    fn top(plan: &'a Plan) -> Place<'a> {
+        Place {
+            plan,
+            number: 0,
+            frame: frame_of(plan),
+        }
+    }
+
+    fn words<'w>(&self, planned: &'w PlannedQuery) -> Words<'w>
+    where
+        'a: 'w,
+    {
+        Words {
+            plan: Some(self.plan),
+            frame: self.frame,
+            names: &planned.names,
+            parameters: &planned.parameters,
+        }
+    }
+
+    /// The inputs that run.
+    fn inputs(self) -> impl Iterator<Item = Place<'a>> {
+        shown(self.plan, self.number).map(move |(plan, number)| Place {
+            plan,
+            number,
+            frame: frame_of(plan).or(self.frame),
+        })
+    }
+}
+
+/// The frame of a plan's rows.
+pub(super) fn frame_of(plan: &Plan) -> Option<&Frame> {
+    match &plan.op {
+        Op::Unit(width) | Op::Argument(width) => Some(width),
+        Op::Project(project) => Some(&project.width),
+        Op::Aggregate(aggregate) => Some(&aggregate.width),
+        Op::ColumnAggregate(aggregate) => Some(&aggregate.width),
+        Op::MorselScan(scan) => Some(&scan.width),
+        _ => frame_of(plan.inputs.first()?),
     }
 }
 
@@ -98,32 +158,32 @@ fn shown(plan: &Plan, number: usize) -> impl Iterator<Item = (&Plan, usize)> {
     })
 }
 
-fn write(plan: &Plan, number: usize, depth: usize, lines: &mut Vec<Line>) {
+fn write(planned: &PlannedQuery, place: Place<'_>, depth: usize, lines: &mut Vec<Line>) {
     let indent = " |".repeat(depth);
     lines.push(Line {
         text: format!(
             "{indent} * {}  (~{} rows)",
-            operator(&plan.op),
-            plan.estimate.ceil()
+            operator(place.plan, &place.words(planned), planned),
+            place.plan.estimate.ceil()
         ),
-        operator: Some(number),
+        operator: Some(place.number),
     });
-    let mut inputs: Vec<(&Plan, usize)> = shown(plan, number).collect();
+    let mut inputs: Vec<Place<'_>> = place.inputs().collect();
     // All inputs of a union are alike; else the first stands below, as the one that rows come from.
-    let first = match plan.op {
+    let first = match place.plan.op {
         Op::Union => None,
         _ if inputs.is_empty() => None,
         _ => Some(inputs.remove(0)),
     };
-    for (inner, number) in inputs {
+    for inner in inputs {
         lines.push(Line {
             text: format!("{indent} |\\"),
             operator: None,
         });
-        write(inner, number, depth + 1, lines);
+        write(planned, inner, depth + 1, lines);
     }
-    if let Some((first, number)) = first {
-        write(first, number, depth, lines);
+    if let Some(first) = first {
+        write(planned, first, depth, lines);
     }
 }
 
@@ -136,48 +196,41 @@ fn names(names: &[NameRef], between: &str) -> String {
 }
 
 /// What of an index is read.
-fn part(range: &RangePlan) -> String {
-    let mut words: Vec<String> = range
+fn part(range: &RangePlan, words: &Words<'_>) -> String {
+    let mut parts: Vec<String> = range
         .equal
         .iter()
         .map(|value| match value {
-            KeyValue::Is(_) => "=".into(),
-            KeyValue::AnyOf(_) => "IN".into(),
+            KeyValue::Is(value) => format!("= {}", words.expr(value)),
+            KeyValue::AnyOf(values) => format!("IN {}", words.expr(values)),
         })
         .collect();
     match &range.next {
         NextKeyPlan::Any => {}
-        NextKeyPlan::Present => words.push("IS NOT NULL".into()),
-        NextKeyPlan::StartsWith(_) => words.push("STARTS WITH".into()),
+        NextKeyPlan::Present => parts.push("IS NOT NULL".into()),
+        NextKeyPlan::StartsWith(prefix) => {
+            parts.push(format!("STARTS WITH {}", words.expr(prefix)));
+        }
         NextKeyPlan::Between(lower, upper) => {
-            let sign = |included: bool, sign: &str| match included {
-                true => format!("{sign}="),
-                false => sign.to_owned(),
+            let bound = |(bound, included): &(Expr, bool), sign: &str| {
+                let equal = if *included { "=" } else { "" };
+                format!("{sign}{equal} {}", words.expr(bound))
             };
-            let lower = lower.iter().map(|(_, included)| sign(*included, ">"));
-            let upper = upper.iter().map(|(_, included)| sign(*included, "<"));
-            words.push(lower.chain(upper).collect::<Vec<_>>().join(" "));
+            let lower = lower.iter().map(|lower| bound(lower, ">"));
+            let upper = upper.iter().map(|upper| bound(upper, "<"));
+            parts.push(lower.chain(upper).collect::<Vec<_>>().join(" AND "));
         }
     }
     let order = match range.order {
         Order::Ascending => "",
         Order::Descending => ", descending",
     };
-    format!(", {}{order}", words.join(", "))
+    format!(", {}{order}", parts.join(", "))
 }
 
 fn hop(direction: Direction, types: &[NameRef], range: &str) -> String {
-    let types = if types.is_empty() {
-        String::new()
-    } else {
-        format!(":{}", names(types, "|"))
-    };
-    let (left, right) = match direction {
-        Direction::Out => ("-", "->"),
-        Direction::In => ("<-", "-"),
-        Direction::Both => ("-", "-"),
-    };
-    format!("{left}[{types}{range}]{right}")
+    let (left, right) = arrows(direction);
+    format!("{left}[{}{range}]{right}", names_of_types(types))
 }
 
 /// The hops of a part of a pattern, with how often it is repeated.
@@ -196,17 +249,71 @@ fn segment(segment: &Segment) -> String {
     }
 }
 
-fn operator(op: &Op) -> String {
+/// The first word of an operator.
+pub(super) fn name(op: &Op) -> &'static str {
     match op {
+        Op::Unit(_) => "Once",
+        Op::Argument(_) => "Argument",
+        Op::Scan(scan) if scan.label.is_none() => "ScanAll",
+        Op::Scan(_) => "ScanAllByLabel",
+        Op::IndexScan(_) => "ScanAllByLabelProperties",
+        Op::EdgeScan(_) => "ScanAllByEdgeType",
+        Op::IdSeek(_) => "ScanAllById",
+        Op::Expand(expand) if expand.into => "ExpandInto",
+        Op::Expand(_) => "Expand",
+        Op::Intersect(_) => "ExpandIntersect",
+        Op::VarExpand(_) => "ExpandVariable",
+        Op::Reach(_) => "ExpandDistinct",
+        Op::TrailCount(_) => "CountTrails",
+        Op::Search(_) => "ShortestPath",
+        Op::Repeat(_) => "RepeatPath",
+        Op::SelectPaths(_) => "SelectPaths",
+        Op::BoundEdge(_) => "BoundEdge",
+        Op::Filter(_) => "Filter",
+        Op::Compute(_) => "ComputeInTurns",
+        Op::Extend(_) => "Compute",
+        Op::Project(_) => "Project",
+        Op::Aggregate(_) => "Aggregate",
+        Op::ColumnAggregate(_) => "AggregateByColumns",
+        Op::Distinct(_) => "Distinct",
+        Op::Sort(_) => "OrderBy",
+        Op::Skip(_) => "Skip",
+        Op::Limit(_) => "Limit",
+        Op::Unwind(_) => "Unwind",
+        Op::Optional(_) => "Optional",
+        Op::Apply(_) => "Apply",
+        Op::HashJoin(_) => "HashJoin",
+        Op::Union => "Union",
+        Op::Procedure(_) => "CallProcedure",
+        _ => "…",
+    }
+}
+
+fn operator(plan: &Plan, words: &Words<'_>, planned: &PlannedQuery) -> String {
+    // What new rows are made of stands in the frame below.
+    let below = Words {
+        plan: plan.inputs.first(),
+        frame: plan.inputs.first().and_then(frame_of),
+        names: &planned.names,
+        parameters: &planned.parameters,
+    };
+    let named = |slot: usize, text: String| {
+        let name = words.slot(slot as Slot);
+        match name == text || name.starts_with("anon_") {
+            true => text,
+            false => format!("{text} AS {name}"),
+        }
+    };
+    match &plan.op {
         Op::Unit(_) => "Once".into(),
         Op::Argument(_) => "Argument".into(),
-        Op::Scan(found) => scan("ScanAll", found),
+        Op::Scan(found) => scan("ScanAll", found, words),
         Op::IndexScan(scan) => format!(
-            "ScanAllByLabelProperties (#{} :{} {{{}}}){}{}",
-            scan.slot,
+            "ScanAllByLabelProperties ({} :{} {{{}}}){}{}",
+            words.slot(scan.slot),
             scan.label.name,
             names(&scan.keys, ", "),
-            part(&scan.range),
+            part(&scan.range, words),
             if scan.is_unique { ", unique" } else { "" }
         ),
         Op::EdgeScan(scan) => {
@@ -219,21 +326,28 @@ fn operator(op: &Op) -> String {
                 false => format!(" {{{}}}", names(&scan.keys, ", ")),
             };
             format!(
-                "{name} (#{}){}(#{}){}",
-                scan.from,
+                "{name} ({}){}({}){}",
+                words.slot(scan.from),
                 hop(scan.direction, std::slice::from_ref(&scan.type_), &keys),
-                scan.to,
-                scan.range.as_ref().map(part).unwrap_or_default()
+                words.slot(scan.to),
+                scan.range
+                    .as_ref()
+                    .map(|range| part(range, words))
+                    .unwrap_or_default()
             )
         }
-        Op::IdSeek(seek) => format!("ScanAllById (#{})", seek.slot),
+        Op::IdSeek(seek) => format!(
+            "ScanAllById ({}), id = {}",
+            words.slot(seek.slot),
+            words.expr(&seek.id)
+        ),
         Op::Expand(expand) => {
             let name = if expand.into { "ExpandInto" } else { "Expand" };
             format!(
-                "{name} (#{}){}(#{})",
-                expand.from,
+                "{name} ({}){}({})",
+                words.slot(expand.from),
                 hop(expand.direction, &expand.types, ""),
-                expand.to
+                words.slot(expand.to)
             )
         }
         Op::Intersect(intersect) => {
@@ -244,12 +358,12 @@ fn operator(op: &Op) -> String {
                 Direction::Both => Direction::Both,
             };
             format!(
-                "ExpandIntersect (#{}){}(#{}){}(#{})",
-                one.from,
+                "ExpandIntersect ({}){}({}){}({})",
+                words.slot(one.from),
                 hop(one.direction, &one.types, ""),
-                intersect.to,
+                words.slot(intersect.to),
                 hop(back, &two.types, ""),
-                two.from
+                words.slot(two.from)
             )
         }
         Op::VarExpand(expand) => {
@@ -265,10 +379,10 @@ fn operator(op: &Op) -> String {
                 "ExpandVariable"
             };
             format!(
-                "{name} (#{}){}(#{})",
-                expand.from,
+                "{name} ({}){}({})",
+                words.slot(expand.from),
                 hop(expand.direction, &expand.types, &range),
-                expand.to
+                words.slot(expand.to)
             )
         }
         Op::Reach(reach) => {
@@ -285,13 +399,14 @@ fn operator(op: &Op) -> String {
                 false => "ExpandDistinct",
             };
             let labels = reach.labels.iter().map(|label| format!(" :{}", label.name));
-            let conditions = reach.filter.iter().map(|filter| filter.predicates.len());
-            let conditions = conditions.map(|count| format!(", {count} conditions"));
+            let conditions = reach.filter.iter();
+            let conditions =
+                conditions.map(|filter| format!(", {}", words.all(&filter.predicates, " AND ")));
             format!(
-                "{name} (#{}){}(#{}{}){}",
-                reach.from,
+                "{name} ({}){}({}{}){}",
+                words.slot(reach.from),
                 hops.collect::<Vec<_>>().join("()"),
-                reach.to,
+                words.slot(reach.to),
                 labels.collect::<String>(),
                 conditions.collect::<String>()
             )
@@ -306,11 +421,11 @@ fn operator(op: &Op) -> String {
             let hops = hops.map(|step| hop(step.direction, &step.types, &range));
             let labels = count.labels.iter().map(|label| format!(":{}", label.name));
             format!(
-                "CountTrails (#{}){}({}) into #{}",
-                count.from,
+                "CountTrails ({}){}({}) into {}",
+                words.slot(count.from),
                 hops.collect::<Vec<_>>().join("()"),
                 labels.collect::<String>(),
-                count.count
+                words.slot(count.count)
             )
         }
         Op::Search(search) => {
@@ -329,65 +444,97 @@ fn operator(op: &Op) -> String {
                 max => max.to_string(),
             };
             format!(
-                "{name}{} (#{}){}(#{})",
+                "{name}{} ({}){}({})",
                 if search.into { "Into" } else { "" },
-                search.from,
+                words.slot(search.from),
                 hop(
                     search.direction,
                     &search.types,
                     &format!("*{}..{max}", search.min)
                 ),
-                search.to
+                words.slot(search.to)
             )
         }
         Op::Repeat(repeat) => format!(
-            "RepeatPath{} (#{}){}(#{})",
+            "RepeatPath{} ({}){}({})",
             if repeat.into { "Into" } else { "" },
-            repeat.from,
+            words.slot(repeat.from),
             segment(&repeat.segment),
-            repeat.to
+            words.slot(repeat.to)
         ),
         Op::SelectPaths(select) => {
             let segments: Vec<String> = select.segments.iter().map(segment).collect();
             format!(
-                "{}{} (#{}){}(#{})",
+                "{}{} ({}){}({})",
                 if select.groups {
                     "SelectPathGroups"
                 } else {
                     "SelectPaths"
                 },
                 if select.into { "Into" } else { "" },
-                select.from,
+                words.slot(select.from),
                 segments.concat(),
-                select.to
+                words.slot(select.to)
             )
         }
         Op::BoundEdge(bound) => {
             format!(
-                "BoundEdge (#{}){}(#{})",
-                bound.from,
+                "BoundEdge ({}){}({})",
+                words.slot(bound.from),
                 hop(bound.direction, &bound.types, ""),
-                bound.to
+                words.slot(bound.to)
             )
         }
-        Op::Filter(predicates) => format!("Filter ({} conditions)", predicates.len()),
-        Op::Compute(items) => format!("ComputeInTurns ({} values)", items.len()),
-        Op::Extend(items) => format!("Compute ({} values)", items.len()),
-        Op::Project(project) => format!("Project ({} values)", project.items.len()),
+        Op::Filter(predicates) => format!("Filter ({})", words.all(&**predicates, " AND ")),
+        Op::Compute(items) => format!("ComputeInTurns ({})", computed(items, words)),
+        Op::Extend(items) => format!("Compute ({})", computed(items, words)),
+        Op::Project(project) => {
+            let items = project.items.iter().enumerate();
+            let items: Vec<String> = items
+                .map(|(slot, item)| named(slot, below.expr(item)))
+                .collect();
+            format!("Project ({})", items.join(", "))
+        }
         Op::Aggregate(aggregate) => {
+            let keys = aggregate.keys.iter().map(|key| below.expr(key));
+            let keys: Vec<String> = keys.enumerate().map(|(at, key)| named(at, key)).collect();
+            let results = aggregate.calls.iter().map(|call| below.folded(call));
+            let results: Vec<String> = results
+                .zip(keys.len()..)
+                .map(|(result, at)| named(at, result))
+                .collect();
             format!(
-                "Aggregate ({} keys, {} results)",
-                aggregate.keys.len(),
-                aggregate.calls.len()
+                "Aggregate ({{{}}} {{{}}})",
+                keys.join(", "),
+                results.join(", ")
             )
         }
         Op::ColumnAggregate(aggregate) => {
             let label = aggregate.label.as_ref();
+            let keys: Vec<String> = aggregate
+                .keys
+                .iter()
+                .enumerate()
+                .map(|(at, key)| named(at, format!(".{}", key.name)))
+                .collect();
+            let results = aggregate.calls.iter().map(|call| {
+                let key = call
+                    .key
+                    .as_ref()
+                    .map_or("*".into(), |key| format!(".{}", key.name));
+                let distinct = if call.distinct { "DISTINCT " } else { "" };
+                let function = call.function.map_or("count", |function| function.name());
+                format!("{function}({distinct}{key})")
+            });
+            let results: Vec<String> = results
+                .zip(keys.len()..)
+                .map(|(result, at)| named(at, result))
+                .collect();
             format!(
-                "AggregateByColumns ({}{} keys, {} results{})",
-                label.map_or(String::new(), |label| format!(":{}, ", label.name)),
-                aggregate.keys.len(),
-                aggregate.calls.len(),
+                "AggregateByColumns ({}{{{}}} {{{}}}{})",
+                label.map_or(String::new(), |label| format!(":{} ", label.name)),
+                keys.join(", "),
+                results.join(", "),
                 if aggregate.filter.is_some() {
                     ", filtered"
                 } else {
@@ -396,41 +543,104 @@ fn operator(op: &Op) -> String {
             )
         }
         Op::Distinct(_) => "Distinct".into(),
-        Op::Sort(sort) if sort.top.is_empty() => format!("OrderBy ({} keys)", sort.keys.len()),
-        Op::Sort(sort) => format!("TopOrderBy ({} keys)", sort.keys.len()),
-        Op::Skip(_) => "Skip".into(),
-        Op::Limit(_) => "Limit".into(),
-        Op::Unwind(_) => "Unwind".into(),
+        Op::Sort(sort) => {
+            let keys = sort.keys.iter().map(|(key, descending)| {
+                let order = if *descending { " DESC" } else { "" };
+                format!("{}{order}", words.expr(key))
+            });
+            let name = if sort.top.is_empty() {
+                "OrderBy"
+            } else {
+                "TopOrderBy"
+            };
+            format!("{name} ({})", keys.collect::<Vec<_>>().join(", "))
+        }
+        Op::Skip(rows) => format!("Skip ({})", words.expr(rows)),
+        Op::Limit(rows) => format!("Limit ({})", words.expr(rows)),
+        Op::Unwind(unwind) => format!(
+            "Unwind ({} AS {})",
+            words.expr(&unwind.list),
+            words.slot(unwind.slot)
+        ),
         Op::Optional(_) => "Optional".into(),
         Op::Apply(_) => "Apply".into(),
         Op::HashJoin(join) if join.left_keys.is_empty() => "Cartesian".into(),
-        Op::HashJoin(join) => format!("HashJoin ({} keys)", join.left_keys.len()),
+        Op::HashJoin(join) => format!(
+            "HashJoin ({} = {})",
+            words.all(&join.left_keys, ", "),
+            words.all(&join.right_keys, ", ")
+        ),
         Op::Union => "Union".into(),
-        Op::Create(create) => format!("Create ({} entities)", create.items.len()),
+        Op::Create(create) => {
+            let made = create.items.iter().map(|item| match item {
+                CreateItem::Vertex { slot, labels, .. } => {
+                    let labels = labels.iter().map(|label| match label {
+                        NameSource::Static(name) => format!(":{}", name.name),
+                        NameSource::Dynamic(expr, _) => format!(":$({})", words.expr(expr)),
+                    });
+                    format!("({}{})", words.slot(*slot), labels.collect::<String>())
+                }
+                CreateItem::Edge {
+                    source,
+                    target,
+                    type_,
+                    ..
+                } => {
+                    let type_ = match type_ {
+                        NameSource::Static(name) => name.name.to_string(),
+                        NameSource::Dynamic(expr, _) => format!("$({})", words.expr(expr)),
+                    };
+                    format!(
+                        "({})-[:{type_}]->({})",
+                        words.slot(*source),
+                        words.slot(*target)
+                    )
+                }
+            });
+            format!("Create {}", made.collect::<Vec<_>>().join(", "))
+        }
         Op::Merge(_) => "Merge".into(),
         Op::Set(items) => format!("Set ({} changes)", items.len()),
         Op::Delete(delete) if delete.detach => "DetachDelete".into(),
         Op::Delete(_) => "Delete".into(),
         Op::Foreach(_) => "Foreach".into(),
-        Op::Procedure(call) => format!("CallProcedure {}", call.procedure.name),
+        Op::Procedure(call) => format!(
+            "CallProcedure {}({})",
+            call.procedure.name,
+            words.all(&call.args, ", ")
+        ),
         Op::InTransactions(_) => "InTransactions".into(),
         Op::Load(_) => "LoadCsv".into(),
         Op::Given => "RowsOfTransaction".into(),
         Op::Gather(gather) => format!("Gather (over {} cores)", gather.cores),
-        Op::MorselScan(morsels) => scan("ScanParallel", &morsels.scan),
+        Op::MorselScan(morsels) => scan("ScanParallel", &morsels.scan, words),
         Op::Eager => "Accumulate".into(),
         Op::Consume => "EmptyResult".into(),
     }
 }
 
+/// Values and the slots that they go to.
+fn computed(items: &[(Slot, Expr)], words: &Words<'_>) -> String {
+    let items = items.iter().map(|(slot, expr)| {
+        let (name, text) = (words.slot(*slot), words.expr(expr));
+        if name == text || name.starts_with("anon_") {
+            text
+        } else {
+            format!("{text} AS {name}")
+        }
+    });
+    items.collect::<Vec<_>>().join(", ")
+}
+
 /// A scan of all vertices, or those of a label, under its name.
-fn scan(name: &str, scan: &Scan) -> String {
-    let conditions = scan.filter.iter().map(|filter| filter.predicates.len());
+fn scan(name: &str, scan: &Scan, words: &Words<'_>) -> String {
+    let conditions = scan.filter.iter();
     let conditions: String = conditions
-        .map(|conditions| format!(", {conditions} conditions"))
+        .map(|filter| format!(", {}", words.all(&filter.predicates, " AND ")))
         .collect();
+    let vertex = words.slot(scan.slot);
     match &scan.label {
-        None => format!("{name} (#{}){conditions}", scan.slot),
-        Some(label) => format!("{name}ByLabel (#{} :{}){conditions}", scan.slot, label.name),
+        None => format!("{name} ({vertex}){conditions}"),
+        Some(label) => format!("{name}ByLabel ({vertex} :{}){conditions}", label.name),
     }
 }

@@ -10,6 +10,7 @@ pub mod automaton;
 mod columns;
 pub mod describe;
 mod expand;
+mod frame;
 mod gather;
 mod join;
 pub mod limits;
@@ -18,9 +19,11 @@ mod rows;
 mod scan;
 mod search;
 mod update;
+pub mod words;
 
 pub use columns::{ColumnAggregate, ColumnCall, ColumnFilter, ColumnTest, ScanFilter};
 pub use expand::{BoundEdge, ComputedBounds, Expand, Intersect, IntersectSide, Other, VarExpand};
+pub use frame::{Frame, Width};
 pub use gather::{Gather, Merging, MorselScan};
 pub use join::HashJoin;
 pub use reach::{Reach, Segment, Step, TrailCount};
@@ -31,15 +34,11 @@ pub use scan::{EdgeScan, IdSeek, IndexScan, KeyValue, NextKeyPlan, RangePlan, Sc
 pub use search::{Search, StepExpr, Which};
 pub use update::{Create, CreateItem, Delete, Merge, NameSource, PropertySource, SetItem, Sought};
 
-use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
 
 use crate::expression::{Expr, LabelTest, NameRef, Slot};
 use automaton::{Repeat, SelectPaths};
-
-/// Slots in the rows of a frame; final when planning is done.
-pub type Width = Rc<Cell<u32>>;
 
 /// One operator with its inputs.
 #[derive(Clone)]

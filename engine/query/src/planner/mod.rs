@@ -36,6 +36,7 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 use quoit_cypher::ast::{self, Clause, ClauseKind, Imports, Query, SingleQuery, UnionKind, Yield};
+use quoit_cypher::check::VariableInfo;
 use quoit_cypher::error::{Detail, Error};
 use quoit_cypher::span::Span;
 use quoit_graph::ids::{LabelId, TypeId};
@@ -47,6 +48,7 @@ pub use parallel::{Division, divide};
 
 use crate::expression::{Expr, Place};
 use crate::plan::limits::{Count, MemoryBound};
+use crate::plan::words::Names as PlanNames;
 use crate::plan::{Apply, Load, Op, Plan, ProcedureCall, Project, Unwind};
 use crate::procedure::Procedures;
 use estimate::KnownLabels;
@@ -60,6 +62,8 @@ pub struct PlannedQuery {
     pub plan: Plan,
     /// Where values of parameters come from, by their numbers.
     pub parameters: Vec<ParameterSource>,
+    /// What the query calls its variables.
+    pub names: PlanNames,
     /// Locals of comprehensions and subqueries.
     pub locals: u32,
     /// Subqueries within expressions.
@@ -179,6 +183,7 @@ impl Catalog {
 /// Constructs that the engine does not have yet, at compile time.
 pub fn plan_query(
     query: &Query,
+    variables: &[VariableInfo],
     catalog: &Catalog,
     procedures: &Procedures,
 ) -> Result<PlannedQuery, Error> {
@@ -208,7 +213,8 @@ pub fn plan_query(
         hops_limit: None,
         loaded: None,
     };
-    let (mut plan, columns) = planner.query(query, &Scope::new())?;
+    let outermost = Scope::new();
+    let (mut plan, columns) = planner.query(query, &outermost)?;
     if columns == 0 {
         plan = Plan::over(Op::Consume, plan);
     } else if plan.writes() && matches!(plan.op, Op::Union) {
@@ -220,6 +226,7 @@ pub fn plan_query(
     Ok(PlannedQuery {
         plan,
         parameters: planner.parameters,
+        names: PlanNames::new(variables, outermost.called().into_iter()),
         locals: planner.locals,
         subqueries: planner.subqueries,
         advice: planner.advice,

@@ -1,6 +1,6 @@
 //! What a piece of a query can name: variables and where their values are.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use hashbrown::HashMap;
@@ -17,6 +17,8 @@ pub struct Scope {
     /// Columns of the projection whose `ORDER BY` is being planned.
     pub columns: HashMap<VarId, u32>,
     width: Width,
+    /// What locals are called, in all frames of the plan.
+    called: Rc<RefCell<Vec<(u32, VarId)>>>,
     /// Where aggregates go while a projection is planned.
     pub aggregates: Option<Vec<AggregateCall>>,
 }
@@ -31,6 +33,7 @@ impl Scope {
     pub fn next_frame(&self) -> Scope {
         Scope {
             locals: self.locals.clone(),
+            called: self.called.clone(),
             ..Scope::default()
         }
     }
@@ -54,17 +57,25 @@ impl Scope {
         }
         let slot = self.hidden_slot();
         self.slots.insert(id, slot);
+        self.width.call(slot, id);
         slot
     }
 
     /// Names a slot that there is.
     pub fn bind_to(&mut self, id: VarId, slot: Slot) {
         self.slots.insert(id, slot);
+        self.width.call(slot, id);
     }
 
     /// Names a local.
     pub fn bind_local(&mut self, id: VarId, local: u32) {
         self.locals.insert(id, local);
+        self.called.borrow_mut().push((local, id));
+    }
+
+    /// What locals are called, in all frames of the plan.
+    pub fn called(&self) -> Vec<(u32, VarId)> {
+        self.called.borrow().clone()
     }
 
     /// The slot of a variable that is in this frame.
@@ -96,6 +107,7 @@ impl Scope {
     pub fn apart(&self) -> Scope {
         Scope {
             locals: self.locals.clone(),
+            called: self.called.clone(),
             width: self.width.clone(),
             ..Scope::default()
         }
@@ -105,7 +117,8 @@ impl Scope {
     pub fn subquery(&self) -> Scope {
         Scope {
             locals: self.locals.clone(),
-            width: Rc::new(Cell::new(0)),
+            called: self.called.clone(),
+            width: Width::default(),
             ..Scope::default()
         }
     }

@@ -196,7 +196,7 @@ fn plan_branch(plan: &PlanTree) -> PlanNode {
         .unwrap_or((&plan.operator, ""));
     PlanNode {
         operator: name.to_owned(),
-        identifiers: Vec::new(),
+        identifiers: plan.identifiers.clone(),
         arguments: vec![
             ("Details".to_owned(), PlanArgument::Text(details.to_owned())),
             (
