@@ -440,7 +440,7 @@ fn scans_that_ask_whole_pages_find_what_asking_each_vertex_finds() {
     run(
         104_729,
         150,
-        &[", 1 conditions", ", 2 conditions", ", 3 conditions"],
+        &["ScanAll (n), ", "ByLabel (n :A), ", "ByLabel (n :B), "],
         scan,
     );
 }

@@ -85,7 +85,10 @@ fn what_is_asked_of_ends_is_asked_with_them() {
     let text = "MATCH (a:L {i: 1})-->()-->(n:L) WHERE n.p > 3 AND n.q = 'q1' RETURN DISTINCT n.p";
     let plan = db.explain(text);
     assert!(plan.contains("ExpandDistinct"), "{plan}");
-    assert!(plan.contains("2 conditions"), "{plan}");
+    assert!(
+        plan.contains("n.p > 3") && plan.contains("n.q = "),
+        "{plan}"
+    );
     assert!(!plan.contains("Filter"), "{plan}");
 }
 
