@@ -292,6 +292,7 @@ def stopped(directory, table, options):
         register(main, replica, "r", "SYNC")
         wait_in_step(main, "r")
         os.kill(replica.process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, replica.process.pid, os.WSTOPPED | os.WNOWAIT)
         first = {}
 
         def write():

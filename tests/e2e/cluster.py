@@ -123,7 +123,9 @@ class Server:
         return self.process.returncode
 
     def pause(self):
+        """SIGSTOP; returns when every thread stands, which sending the signal does not promise."""
         self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOWAIT)
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)

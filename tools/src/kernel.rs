@@ -92,6 +92,7 @@ pub enum Signal {
 }
 
 /// Sends a signal to a child that has not been waited for, so that its number is still its own.
+/// After [`Signal::Stop`] it returns when every thread of the child stands.
 pub fn signal_child(child: &std::process::Child, signal: Signal) -> io::Result<()> {
     let number = match signal {
         Signal::Terminate => libc::SIGTERM,
@@ -102,10 +103,25 @@ pub fn signal_child(child: &std::process::Child, signal: Signal) -> io::Result<(
     let pid =
         libc::pid_t::try_from(child.id()).map_err(|_| io::Error::from_raw_os_error(libc::ESRCH))?;
     // SAFETY: kill takes no pointers; `pid` is positive, so it names one process.
-    match unsafe { libc::kill(pid, number) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
+    if unsafe { libc::kill(pid, number) } != 0 {
+        return Err(io::Error::last_os_error());
     }
+    if signal == Signal::Stop {
+        // A thread on another core runs on for a moment after the signal is sent; the child counts as
+        // stopped when the last one stands. WNOWAIT leaves the news there, so asking twice is fine.
+        let id = libc::id_t::from(child.id());
+        let options = libc::WSTOPPED | libc::WNOWAIT;
+        // SAFETY: zeroes are a valid siginfo_t, a plain structure of integers and pointers.
+        let mut news: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        // SAFETY: `news` is valid for writes of one siginfo_t, which is all that waitid writes.
+        while unsafe { libc::waitid(libc::P_PID, id, &raw mut news, options) } != 0 {
+            let error = io::Error::last_os_error();
+            if error.kind() != io::ErrorKind::Interrupted {
+                return Err(error);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Makes the child that `command` will start end with SIGKILL when the thread that starts it ends,
