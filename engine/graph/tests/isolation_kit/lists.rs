@@ -72,6 +72,12 @@ impl Names {
     }
 }
 
+/// Place and element of a record that was found a moment ago. Whoever reads what is not committed may find it rolled back by now:
+/// then it has no properties any more, and is not in the list.
+fn placed(place: Option<ValueRef<'_>>, element: Option<ValueRef<'_>>) -> Option<(i64, Element)> {
+    (place.is_some() && element.is_some()).then(|| (int(place), int(element) as Element))
+}
+
 fn int(value: Option<ValueRef<'_>>) -> i64 {
     match value {
         Some(ValueRef::Int(value)) => value,
@@ -306,11 +312,8 @@ impl Lists {
                 let read = |edges: &mut dyn Iterator<Item = Incidence>| {
                     let mut found: Vec<(i64, Element)> = edges
                         .filter_map(|found| view.edge_at(found.edge))
-                        .map(|edge| {
-                            (
-                                int(edge.property(names.place)),
-                                int(edge.property(names.element)) as Element,
-                            )
+                        .filter_map(|edge| {
+                            placed(edge.property(names.place), edge.property(names.element))
                         })
                         .collect();
                     found.sort_unstable();
@@ -331,10 +334,10 @@ impl Lists {
         let mut found: Vec<(i64, Element)> = ids
             .into_iter()
             .filter_map(|id| view.vertex(id))
-            .map(|vertex| {
-                (
-                    int(vertex.property(self.names.place)),
-                    int(vertex.property(self.names.element)) as Element,
+            .filter_map(|vertex| {
+                placed(
+                    vertex.property(self.names.place),
+                    vertex.property(self.names.element),
                 )
             })
             .collect();
