@@ -63,6 +63,8 @@ pub struct Graph {
     /// Bytes of names as some core has counted them last.
     pub(crate) counted_names: AtomicI64,
     ordinals: AtomicU32,
+    /// One more than the largest page number that was ever given out.
+    pages_given: AtomicU32,
     /// The entries of the schema once more, for whoever has no epoch: showing and planning.
     pub(crate) listed: Mutex<Vec<Arc<Item>>>,
     names: Names,
@@ -97,6 +99,7 @@ impl Graph {
             parts_per_hold: AtomicUsize::new(PARTS_PER_HOLD),
             counted_names: AtomicI64::new(0),
             ordinals: AtomicU32::new(EdgeId::ORDINALS),
+            pages_given: AtomicU32::new(0),
             listed: Mutex::default(),
             names: Names::default(),
             door: Door::new(config.journal, config.cores),
@@ -126,6 +129,11 @@ impl Graph {
     /// The shard of a vertex.
     pub fn shard_of(&self, vertex: VertexId) -> ShardId {
         vertex.page().shard(self.shard_count())
+    }
+
+    /// One more than the largest page number that was ever given out.
+    pub(crate) fn pages_given(&self) -> &AtomicU32 {
+        &self.pages_given
     }
 
     pub(crate) fn listed(&self) -> Vec<Arc<Item>> {

@@ -239,6 +239,11 @@ impl CoreState {
         n
     }
 
+    /// Folds a page of vertices that has just been loaded from an image; nobody holds its shard.
+    pub(crate) fn fold_page(&self, id: PageId, guard: &Guard<'_>) {
+        self.fold(Place::Vertices(id), CommitSeq(0), guard);
+    }
+
     /// Folds a page up to the horizon.
     fn fold(&self, place: Place, horizon: CommitSeq, guard: &Guard<'_>) {
         let graph = &self.graph;

@@ -54,6 +54,7 @@ mod graph;
 mod growing;
 mod horizon;
 mod housekeeping;
+pub mod image;
 mod index;
 mod labels;
 mod lend;

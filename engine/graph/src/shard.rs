@@ -146,6 +146,7 @@ impl ShardState {
     ) -> Page<'g> {
         debug_assert_eq!(id.shard(self.shards).0, self.number);
         self.next_page = self.next_page.max(id.0 + u32::from(self.shards));
+        graph.pages_given().fetch_max(id.0 + 1, Ordering::AcqRel);
         let page = graph.directory.create(id, labels, guard);
         self.close_full(graph, labels, guard);
         self.open.entry(labels).or_default().push(id);
@@ -155,6 +156,14 @@ impl ShardState {
             lists.of_or_make(label).push(id, guard);
         }
         page
+    }
+
+    /// Pages below `next` have been given out, whether they are there or not.
+    pub(crate) fn give_pages_from(&mut self, graph: &Graph, next: u32) {
+        graph.pages_given().fetch_max(next, Ordering::AcqRel);
+        while self.next_page < next {
+            self.next_page = self.next_page.saturating_add(u32::from(self.shards));
+        }
     }
 
     /// Lists a page for labels that one of its vertices gets.

@@ -70,6 +70,12 @@ impl Tally {
         }
     }
 
+    /// Edges of a type, whose ends are counted apart.
+    pub(crate) fn edges_of_type(&mut self, type_: TypeId, by: i64) {
+        self.edges += by;
+        self.types.add(type_, by);
+    }
+
     /// Ends of edges alone: those at a vertex that changes its labels.
     pub(crate) fn end(&mut self, end: EndKey, by: i64) {
         self.ends.add(end, by);

@@ -113,7 +113,7 @@ fn at_rest<'g>(list: &List, guard: &'g Guard<'_>) -> Option<Chunk<'g>> {
 }
 
 /// Moves lists from the front of `slots` into one slab, as many as it holds; how many slots were looked at.
-fn fill_slab(slots: &[Slot], outgoing: bool, guard: &Guard<'_>) -> usize {
+pub(super) fn fill_slab(slots: &[Slot], outgoing: bool, guard: &Guard<'_>) -> usize {
     let (mut room, mut looked_at) = (0, 0);
     for slot in slots {
         if let Some(chunk) = at_rest(slot.list(outgoing), guard) {

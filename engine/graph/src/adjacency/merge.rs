@@ -238,6 +238,25 @@ fn parts(kept: &[Kept]) -> SmallVec<[Range<usize>; 4]> {
     parts
 }
 
+/// Gives a list without entries these, which are in order and everyone's.
+pub(super) fn build_settled(list: &List, kept: &[Kept], words: &mut Vec<u32>, guard: &Guard<'_>) {
+    let heap = guard.heap();
+    let parts = parts(kept);
+    let old = if parts.len() == 1 {
+        list.set_first(build(kept, (None, false), words, heap))
+    } else {
+        let branch = |at: usize| {
+            let part = &kept[parts[at].clone()];
+            Branch {
+                bound: if at == 0 { Key::FIRST } else { part[0].key },
+                link: Link::owning(build(part, (None, false), words, heap)),
+            }
+        };
+        list.set_second(heap.block(DirectoryHead, parts.len(), branch))
+    };
+    debug_assert!(old.is_none(), "the list had no entries");
+}
+
 /// Builds one chunk of the list anew, and the directory if their number changes. `room` is for an entry of `place.key` that is to come;
 /// without it a list without entries goes.
 pub(super) fn merge(list: &List, place: Place, room: Option<Room>, keeper: &Keeper<'_>) {

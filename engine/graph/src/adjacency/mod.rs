@@ -3,7 +3,7 @@
 //! Owned here, one file a subject: [`chunk`] (the settled part: sorted, dense, without stamps), [`recent`] (what hangs in front of it:
 //! the tail of new entries, and stamps beside settled ones), [`directory`] (the chunks of a long list), [`entry`] (what a writer has found),
 //! [`merge`] (recent becomes settled; chunks split and join), [`ordinals`] (those of dead edges are used again), [`walk`] (readers), [`quiet`] (lists that wait to be
-//! merged), [`layout`] (lists of a page side by side). Called by `view` (reads), `write`, `settle` and `core` (under the token of the vertex's shard).
+//! merged), [`layout`] (lists of a page side by side), [`settling`] (lists read from an image). Called by `view` (reads), `write`, `settle` and `core` (under the token of the vertex's shard).
 //!
 //! ```text
 //! list ──▶ chunk ──▶ recent ──▶ beside ──▶ born, died, records      up to CHUNK entries
@@ -27,6 +27,7 @@ mod merge;
 mod ordinals;
 mod quiet;
 mod recent;
+mod settling;
 mod walk;
 
 #[cfg(all(test, not(loom)))]
@@ -36,6 +37,7 @@ pub(crate) use entry::{Entry, entries, find, find_where, insert};
 pub(crate) use merge::{free, retire};
 pub(crate) use ordinals::{Ordinals, Source};
 pub(crate) use quiet::{Keeper, QuietLists};
+pub(crate) use settling::{Settling, lay_out};
 pub(crate) use walk::{Walk, neighbours};
 
 use crate::ids::{EdgeId, ORDINAL_BITS, TypeId, VertexId};
