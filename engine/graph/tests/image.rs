@@ -265,7 +265,7 @@ fn scribble(live: &Live, dice: &mut Dice, known: &mut Vec<VertexId>, writes: usi
                     ];
                     if dice.roll(20) == 0 {
                         properties
-                            .push((long, Value::string(&"x".repeat(dice.roll(40_000) as usize))));
+                            .push((long, Value::string("x".repeat(dice.roll(40_000) as usize))));
                     }
                     properties.sort_by_key(|(key, _)| *key);
                     known.push(txn.create_vertex(&labels, &properties).unwrap());

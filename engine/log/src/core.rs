@@ -29,7 +29,7 @@ use crate::leader::Unwaited;
 use crate::ledger::Ledger;
 use crate::log::{CoreLink, Log};
 use crate::options::Durability;
-use crate::position::GroupSeq;
+use crate::position::{GroupSeq, LogPosition};
 use crate::segment::SegmentNumber;
 use crate::sink::GroupSink;
 
@@ -162,6 +162,52 @@ impl LogCore {
             key: None,
         }
         .await
+    }
+
+    /// Where the log stands with all that was written of it: the last group, and the last commit in it. On a replica, the last
+    /// group that readers see. What a snapshot begins from.
+    pub async fn written(&self) -> LogPosition {
+        if self.log.role() == Role::Follower {
+            return self.log.visible();
+        }
+        let writer = self.acquire(&self.log.writer).await;
+        let tail = writer.tail;
+        self.let_go_and_nudge(writer);
+        tail
+    }
+
+    /// Ready when commit `seq` is written here and synced, whatever the durability. What a snapshot that has it waits for before it counts.
+    ///
+    /// # Errors
+    /// [`LogError::Stopped`], [`LogError::Io`].
+    pub async fn written_and_synced(&self, seq: CommitSeq) -> Result<(), LogError> {
+        /// A group is written when none came for 10 ms.
+        const PAUSE: std::time::Duration = std::time::Duration::from_millis(5);
+        self.durable(seq).await?;
+        while self.written().await.commit < seq {
+            if self.log.role() == Role::Stopped {
+                return Err(LogError::Stopped);
+            }
+            self.rt.sleep(PAUSE).await;
+        }
+        if self.log.options.durability == Durability::Commit {
+            return Ok(());
+        }
+        let disk = self.rt.disk();
+        let directory = &self.log.options.directory;
+        let segments = crate::cut::segments_after(&disk, directory, SegmentNumber(0)).await?;
+        for segment in segments {
+            let path = self.log.path(segment);
+            let mode = OpenMode {
+                create: quoit_rt::Create::Never,
+                ..OpenMode::read_write()
+            };
+            let synced = async { disk.open(&path, mode).await?.sync().await };
+            synced
+                .await
+                .map_err(|error| crate::scan::io_error(&path, &error))?;
+        }
+        Ok(())
     }
 
     pub(crate) fn link(&self) -> &CoreLink {

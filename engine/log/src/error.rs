@@ -7,6 +7,7 @@ use thiserror::Error;
 use crate::fatal::Fatal;
 use crate::group::NotFollowing;
 use crate::position::{GroupSeq, LogPosition};
+use crate::snapshot::SnapshotError;
 
 /// What a log is doing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,6 +63,9 @@ pub enum LogError {
         /// The system's words.
         error: String,
     },
+    /// Bytes of a snapshot are not those that were written, or do not fit this log.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// The log stops the server for this reason.
     #[error(transparent)]
     Fatal(#[from] Fatal),

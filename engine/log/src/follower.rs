@@ -262,9 +262,20 @@ impl LogCore {
 
 /// Gives a group's transactions to the graph, in order.
 pub(crate) fn apply_group(ledger: &dyn crate::Ledger, group: &Group) -> Result<(), String> {
+    apply_group_above(ledger, group, crate::CommitSeq(0))
+}
+
+/// As [`apply_group`], but for those up to commit `known`, which the graph has.
+pub(crate) fn apply_group_above(
+    ledger: &dyn crate::Ledger,
+    group: &Group,
+    known: crate::CommitSeq,
+) -> Result<(), String> {
     let mut seq = group.first_commit();
     for frame in group.frames() {
-        if frame.kind.is_numbered() {
+        if frame.kind.is_numbered() && seq <= known {
+            seq = crate::CommitSeq(seq.0 + 1);
+        } else if frame.kind.is_numbered() {
             ledger
                 .apply(seq, frame.body)
                 .map_err(|error| format!("commit {}: {error}", seq.0))?;

@@ -9,7 +9,7 @@
 //!
 //! Modules in reading order: [`position`] (where a history stands), [`frame`], [`group`] (the bytes
 //! that are equal on every node), [`segment`] (a node's own bytes around them), [`recovery`] (what
-//! they mean after a stop) — pure so far; then `log` (what cores share), `baton`, `space`, `core`,
+//! they mean after a stop) — pure so far; [`snapshot`]; then `log` (what cores share), `baton`, `space`, `core`,
 //! `leader`, `keeper` (writing), `role`, `follower`, `catch_up`, `cut`, `open`.
 //!
 //! # The interface
@@ -74,6 +74,7 @@ mod role;
 mod scan;
 pub mod segment;
 mod sink;
+pub mod snapshot;
 mod space;
 mod watermark;
 
@@ -90,3 +91,4 @@ pub use options::{Durability, LogOptions};
 pub use position::{Chain, GroupSeq, Incarnation, LogPosition, Term};
 pub use quoit_graph::ids::CommitSeq;
 pub use sink::GroupSink;
+pub use snapshot::{SnapshotError, SnapshotHead, SnapshotInfo, SnapshotStore};

@@ -275,6 +275,11 @@ impl Log {
         *self.log_id.get().expect("the log was recovered")
     }
 
+    /// What tells the records of this log from those of another, once it was recovered.
+    pub fn log_id(&self) -> u64 {
+        self.id().0
+    }
+
     pub(crate) fn path(&self, segment: SegmentNumber) -> PathBuf {
         self.options.directory.join(segment.file_name())
     }

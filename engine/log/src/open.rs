@@ -19,12 +19,13 @@ use std::time::Duration;
 
 use quoit_rt::{Disk, OpenMode, Rt};
 
+use crate::CommitSeq;
 use crate::cut::{
     Cut, Rescue, behind, carry_out, cuts_behind, read_intent, remove_intent, segments_after,
 };
 use crate::error::{LogError, Role};
 use crate::fatal::Fatal;
-use crate::follower::apply_group;
+use crate::follower::apply_group_above;
 use crate::group::Group;
 use crate::index::Place;
 use crate::ledger::Ledger;
@@ -35,6 +36,7 @@ use crate::recovery::{
 };
 use crate::scan::{Scanner, io_error};
 use crate::segment::{BLOCK, LogId, RECORD_HEADER, SegmentNumber, Slot, peek_log_id, record_bytes};
+use crate::snapshot::{SnapshotError, SnapshotInfo};
 
 /// How much of the log is given to the graph at recovery.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,6 +90,23 @@ impl Log {
         ledger: &dyn Ledger,
         recover_as: RecoverAs,
     ) -> Result<RecoveryReport, LogError> {
+        self.recover_from(rt, ledger, recover_as, None).await
+    }
+
+    /// As [`Log::recover`], where `ledger` has a snapshot already: what is in it is walked and not given again.
+    ///
+    /// # Errors
+    /// As [`Log::recover`]; [`LogError::Snapshot`] when the snapshot is of another history, or the log ends below it.
+    ///
+    /// # Panics
+    /// When the log was recovered before.
+    pub async fn recover_from(
+        self: &Arc<Log>,
+        rt: &Rt,
+        ledger: &dyn Ledger,
+        recover_as: RecoverAs,
+        snapshot: Option<&SnapshotInfo>,
+    ) -> Result<RecoveryReport, LogError> {
         assert_eq!(self.role(), Role::Closed, "a log is recovered once");
         let started = rt.now();
         let disk = rt.disk();
@@ -129,6 +148,8 @@ impl Log {
             rt,
             ledger,
             recover_as,
+            snapshot,
+            covered: GroupSeq::NONE,
             scanner: Scanner::new(disk.clone(), directory.clone()),
             walk: Walk::from_start(),
             end: None,
@@ -141,6 +162,7 @@ impl Log {
         let stop = recovery.walk_segments(&segments).await?;
         let (rescued, cut_reason) = recovery.settle_end(&disk, &segments, stop).await?;
         recovery.apply_rest().await?;
+        recovery.reaches_snapshot()?;
         let Recovery {
             walk,
             end,
@@ -306,6 +328,10 @@ struct Recovery<'a> {
     rt: &'a Rt,
     ledger: &'a dyn Ledger,
     recover_as: RecoverAs,
+    /// What the graph has already.
+    snapshot: Option<&'a SnapshotInfo>,
+    /// The last group of which the snapshot has something.
+    covered: GroupSeq,
     scanner: Scanner,
     walk: Walk,
     /// Behind the last accepted record; `None` before the first.
@@ -316,6 +342,15 @@ struct Recovery<'a> {
     /// Groups were left out of `pending` for want of room.
     pending_cut: bool,
     segment_ends: Vec<(SegmentNumber, GroupSeq)>,
+}
+
+fn unfit(snapshot: &SnapshotInfo, what: String) -> LogError {
+    let path = snapshot.path.clone();
+    LogError::Snapshot(SnapshotError {
+        path,
+        offset: 0,
+        what,
+    })
 }
 
 impl Recovery<'_> {
@@ -365,6 +400,12 @@ impl Recovery<'_> {
 
     /// Applies an accepted group, or keeps it until the mark allows it.
     async fn take(&mut self, group: Group) -> Result<(), LogError> {
+        if self.snapshot.is_some_and(|snapshot| {
+            let head = &snapshot.head;
+            group.seq() <= head.position.group || group.first_commit() <= head.commit
+        }) {
+            self.covered = group.seq();
+        }
         let bytes = group.bytes().len();
         if self.pending_bytes + bytes > PENDING_BYTES_MAX && !self.pending.is_empty() {
             self.pending_cut = true;
@@ -375,7 +416,7 @@ impl Recovery<'_> {
         }
         while let Some(group) = self.pending.pop_front_if(|group| match self.recover_as {
             RecoverAs::Main => true,
-            RecoverAs::Replica => group.seq() <= self.walk.marks.published,
+            RecoverAs::Replica => group.seq() <= self.walk.marks.published.max(self.covered),
         }) {
             self.pending_bytes -= group.bytes().len();
             self.apply(&group).await?;
@@ -387,7 +428,28 @@ impl Recovery<'_> {
         let fits = group
             .follows(&self.applied)
             .map_err(|error| error.to_string());
-        fits.and_then(|()| apply_group(self.ledger, group))
+        if fits.is_ok()
+            && let Some(snapshot) = self.snapshot
+            && group.seq() <= snapshot.head.position.group
+        {
+            let position = group.position();
+            if position.group == snapshot.head.position.group && position != snapshot.head.position
+            {
+                return Err(unfit(
+                    snapshot,
+                    format!(
+                        "it is of another history: {position} stands in the log where it has {}",
+                        snapshot.head.position
+                    ),
+                ));
+            }
+            self.applied = position;
+            return Ok(());
+        }
+        let known = self
+            .snapshot
+            .map_or(CommitSeq(0), |snapshot| snapshot.head.commit);
+        fits.and_then(|()| apply_group_above(self.ledger, group, known))
             .map_err(|error| Fatal::Apply {
                 group: group.seq(),
                 error,
@@ -397,11 +459,28 @@ impl Recovery<'_> {
         Ok(())
     }
 
+    /// Whether the log has all that the snapshot has.
+    fn reaches_snapshot(&self) -> Result<(), LogError> {
+        match self.snapshot {
+            Some(snapshot) if self.applied.commit < snapshot.head.commit => {
+                let what = format!(
+                    "it has commits up to {}, and the log ends at {}; restore the log, or move the snapshot aside to go back to what the log has",
+                    snapshot.head.commit.0, self.applied
+                );
+                Err(unfit(snapshot, what))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Applies what the last mark allows and was not applied on the way.
     async fn apply_rest(&mut self) -> Result<(), LogError> {
         let target = match self.recover_as {
             RecoverAs::Main => self.walk.position.group,
-            RecoverAs::Replica => self.walk.marks.published.min(self.walk.position.group),
+            RecoverAs::Replica => {
+                let shown = self.walk.marks.published.min(self.walk.position.group);
+                shown.max(self.covered)
+            }
         };
         while self.applied.group < target
             && let Some(group) = self.pending.pop_front()
