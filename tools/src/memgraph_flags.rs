@@ -111,9 +111,6 @@ pub const ACCEPTED_WITHOUT_EFFECT: &[(&str, Takes)] = &[
     ("storage-rocksdb-enable-thread-tracking", Bool),
     ("storage-rocksdb-info-log-level", Value),
     ("storage-snapshot-interval", Value),
-    ("storage-snapshot-interval-sec", Value),
-    ("storage-snapshot-on-exit", Bool),
-    ("storage-snapshot-retention-count", Value),
     ("storage-snapshot-thread-count", Value),
     ("storage-snapshot-writeback-window-mib", Value),
     ("storage-wal-enabled", Bool),
@@ -175,10 +172,11 @@ mod tests {
             normalized.args,
             [
                 "--bolt-port=7687",
+                "--storage-snapshot-interval-sec=300",
                 "--log-level=WARNING",
                 "--memory-limit=0"
             ]
         );
-        assert_eq!(normalized.ignored.len(), 4);
+        assert_eq!(normalized.ignored.len(), 3);
     }
 }

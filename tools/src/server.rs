@@ -44,6 +44,10 @@ fn options(args: ServerArgs) -> Options {
         load_csv_directory: args.load_csv_directory.filter(|_| args.allow_load_csv),
         query_parallelism: args.query_parallelism,
         memory_limit: (args.memory_limit > 0).then(|| args.memory_limit.saturating_mul(1 << 20)),
+        snapshot_interval: (args.storage_snapshot_interval_sec > 0)
+            .then(|| Duration::from_secs(args.storage_snapshot_interval_sec)),
+        snapshot_on_exit: args.storage_snapshot_on_exit,
+        snapshots_kept: args.storage_snapshot_retention_count as usize,
         connections_max: args.bolt_connections_max as usize,
         message_bytes_max: defaults.message_bytes_max,
         log_level: match args.log_level {

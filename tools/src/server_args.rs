@@ -115,6 +115,32 @@ pub struct ServerArgs {
     )]
     pub memory_limit: u64,
 
+    /// Seconds between snapshots, each written if something was committed since the last; 0: only on demand
+    #[arg(
+        long,
+        env = "QUOIT_STORAGE_SNAPSHOT_INTERVAL_SEC",
+        value_name = "SECONDS",
+        default_value_t = 300
+    )]
+    pub storage_snapshot_interval_sec: u64,
+
+    /// Whether a snapshot is written at shutdown
+    #[arg(
+        long,
+        env = "QUOIT_STORAGE_SNAPSHOT_ON_EXIT",
+        value_name = "BOOL",
+        default_value_t = false,
+        action = clap::ArgAction::Set,
+        num_args = 0..=1,
+        default_missing_value = "true"
+    )]
+    pub storage_snapshot_on_exit: bool,
+
+    /// How many snapshots are kept
+    #[arg(long, env = "QUOIT_STORAGE_SNAPSHOT_RETENTION_COUNT", value_name = "N", default_value_t = 3,
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub storage_snapshot_retention_count: u32,
+
     /// Most Bolt connections at once
     #[arg(long, env = "QUOIT_BOLT_CONNECTIONS_MAX", value_name = "N", default_value_t = 10_000,
           value_parser = clap::value_parser!(u32).range(1..))]

@@ -131,6 +131,10 @@ impl Log {
             .await?
             .unwrap_or(LogId(rt.random()));
         self.log_id.set(log_id).expect("a log is recovered once");
+        if let Some(snapshot) = snapshot.filter(|snapshot| snapshot.head.log_id != log_id.0) {
+            let what = "it belongs to another log than the one in this data directory; restore its log, or move the snapshots aside";
+            return Err(unfit(snapshot, what.to_owned()));
+        }
 
         if let Some(place) = read_intent(&disk, &directory, log_id).await? {
             let later: Vec<_> = segments

@@ -22,7 +22,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Keeps house for ever.
 pub(crate) async fn keep(node: Rc<Node>) {
     let mut next_look = node.rt.now();
+    let mut job_seen = 0;
     loop {
+        job_seen = crate::snapshot::help(&node, job_seen);
         let more = node.core.maintain(PIECES);
         if node.rt.now() >= next_look {
             look(&node);

@@ -65,6 +65,14 @@ impl Global {
         }
     }
 
+    /// The level that a statement has set for everybody, if one has.
+    pub(crate) fn set_level(&self) -> Option<Isolation> {
+        match self.set.load(Ordering::Relaxed) {
+            0 => None,
+            set => Some(LEVELS[(set & 3) as usize]),
+        }
+    }
+
     /// A setting that has committed.
     pub(crate) fn committed(&self, level: Isolation, commit: u64) {
         let place = LEVELS.iter().position(|&known| known == level);

@@ -22,6 +22,7 @@ pub mod options;
 mod peers;
 pub mod report;
 mod session;
+mod snapshot;
 mod start;
 mod wire;
 

@@ -112,6 +112,8 @@ pub(crate) struct Shared {
     pub(crate) connections: AtomicUsize,
     /// The last connection id given out.
     pub(crate) connection_id: AtomicU64,
+    /// The snapshot that is being written.
+    pub(crate) snapshots: crate::snapshot::Board,
     /// Old transactions of every core.
     pub(crate) board: Board,
     /// Bolt sessions that ended in a panic: a defect, and an operator's first question.
@@ -125,6 +127,7 @@ impl Shared {
             isolation: Global::new(options.isolation),
             connections: AtomicUsize::new(0),
             connection_id: AtomicU64::new(0),
+            snapshots: crate::snapshot::Board::default(),
             board: Board::new(cores),
             panics: AtomicU64::new(0),
         }

@@ -43,6 +43,12 @@ pub struct Options {
     pub query_parallelism: u16,
     /// The most that the process may hold, in bytes. `None`: no limit.
     pub memory_limit: Option<u64>,
+    /// How often a snapshot is written, if something was committed since the last. `None`: only on demand.
+    pub snapshot_interval: Option<Duration>,
+    /// Whether one is written at shutdown.
+    pub snapshot_on_exit: bool,
+    /// How many are kept, at least one.
+    pub snapshots_kept: usize,
     /// Most connections at once.
     pub connections_max: usize,
     /// Largest message of a client that is logged in, in bytes.
@@ -71,6 +77,9 @@ impl Default for Options {
             load_csv_directory: None,
             query_parallelism: 0,
             memory_limit: None,
+            snapshot_interval: Some(Duration::from_secs(300)),
+            snapshot_on_exit: false,
+            snapshots_kept: 3,
             connections_max: 10_000,
             message_bytes_max: quoit_protocol::chunk::MESSAGE_LEN_AFTER_LOGIN,
             log_level: crate::report::Level::Info,

@@ -13,10 +13,13 @@ use crate::node::{Node, Shared};
 use crate::options::Options;
 use crate::peers::{self, Peers};
 use crate::report;
+use crate::snapshot;
+use crate::snapshot::load::{LoadError, Loading};
 use quoit_graph::door::Journal;
-use quoit_graph::{Graph, GraphConfig};
+use quoit_graph::{Core, Graph, GraphConfig};
 use quoit_log::{
     GraphLedger, Ledger, Log, LogCore, LogError, LogOptions, RecoverAs, RecoveryReport,
+    SnapshotInfo, SnapshotStore,
 };
 use quoit_query::parallel::Offer;
 use quoit_query::{Division, QueryCore, QueryOptions};
@@ -30,7 +33,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 /// How long a taken port is tried again.
@@ -88,6 +91,9 @@ pub enum StartError {
     /// The log could not be recovered.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A snapshot could not be loaded.
+    #[error(transparent)]
+    Snapshot(#[from] LoadError),
     /// The recorded role could not be taken up.
     #[error(transparent)]
     Role(#[from] quoit_replication::StartError),
@@ -109,6 +115,9 @@ impl StartError {
             StartError::Replication(_) => 18,
             StartError::Runtime(error) => error.exit_code(),
             StartError::Log(LogError::Fatal(fatal)) => fatal.exit_code() as u8,
+            StartError::Log(LogError::Snapshot(_)) | StartError::Snapshot(_) => {
+                quoit_log::EXIT_LOG_DAMAGED as u8
+            }
             StartError::Log(_) => 1,
             StartError::Role(quoit_replication::StartError::Listen { error, .. })
                 if error.kind() == io::ErrorKind::AddrInUse =>
@@ -226,6 +235,8 @@ impl Server {
             graph,
             shared,
             gate: Gate::default(),
+            chosen: OnceLock::new(),
+            loading: Loading::default(),
             failure: Mutex::new(None),
         });
 
@@ -392,6 +403,9 @@ struct Start {
     graph: Arc<Graph>,
     shared: Arc<Shared>,
     gate: Gate,
+    /// The snapshot to start from, once it is known which.
+    chosen: OnceLock<Option<SnapshotInfo>>,
+    loading: Loading,
     /// The first thing that went wrong.
     failure: Mutex<Option<StartError>>,
 }
@@ -409,13 +423,15 @@ struct Gate {
     arrived: [AtomicUsize; STEPS],
 }
 
-const STEPS: usize = 6;
-const RECOVERED: usize = 0;
-const HANDLES: usize = 1;
-const ROLE_TAKEN: usize = 2;
-const LISTENING: usize = 3;
-const SESSIONS_ENDED: usize = 4;
-const LOG_CLOSED: usize = 5;
+const STEPS: usize = 8;
+const SNAPSHOT_CHOSEN: usize = 0;
+const SNAPSHOT_LOADED: usize = 1;
+const RECOVERED: usize = 2;
+const HANDLES: usize = 3;
+const ROLE_TAKEN: usize = 4;
+const LISTENING: usize = 5;
+const SESSIONS_ENDED: usize = 6;
+const LOG_CLOSED: usize = 7;
 
 impl Gate {
     fn arrive(&self, step: usize) {
@@ -472,12 +488,23 @@ impl Start {
             core.clone(),
             Rc::new(move |setting| shared.isolation.applied(&setting)),
         ));
+        if !self.load_snapshot(rt, &core, home).await? {
+            return Ok(());
+        }
         if home {
+            for setting in self.loading.settings() {
+                self.shared.isolation.applied(&setting);
+            }
             let recover_as = match self.replication.role() {
                 Role::Main => RecoverAs::Main,
                 Role::Replica => RecoverAs::Replica,
             };
-            let report = self.log.recover(rt, &*ledger, recover_as).await?;
+            let report = {
+                let snapshot = self.chosen.get().and_then(Option::as_ref);
+                self.log
+                    .recover_from(rt, &*ledger, recover_as, snapshot)
+                    .await?
+            };
             tell_recovery(&report);
             self.gate.arrive(RECOVERED);
         }
@@ -513,6 +540,9 @@ impl Start {
         rt.spawn(Priority::Latency, peers::answer(node.clone(), asked));
         rt.spawn(Priority::Latency, mates::help(node.clone(), offers));
         rt.spawn(Priority::Background, housekeeping::keep(node.clone()));
+        if home {
+            rt.spawn(Priority::Background, snapshot::keep(node.clone()));
+        }
         rt.spawn(
             Priority::Latency,
             listener::serve_dealt(node.clone(), dealt),
@@ -531,6 +561,38 @@ impl Start {
         rt.shutdown_requested().await;
         accepting.cancel();
         self.end(node, home).await
+    }
+
+    /// Gives the graph the newest good snapshot, if there is one; false when the start was given up.
+    async fn load_snapshot(&self, rt: &Rt, core: &Core, home: bool) -> Result<bool, StartError> {
+        let store = SnapshotStore::new(self.options.data_directory.join("snapshots"));
+        let began = rt.now();
+        if home {
+            let chosen = snapshot::load::choose(rt, &store).await?;
+            self.chosen.set(chosen).expect("it is chosen once");
+            self.gate.arrive(SNAPSHOT_CHOSEN);
+        }
+        if !self.gate.pass(SNAPSHOT_CHOSEN, 1, rt).await {
+            return Ok(false);
+        }
+        let Some(info) = self.chosen.get().and_then(Option::as_ref) else {
+            return Ok(true);
+        };
+        self.loading.load(rt, core, &store, info).await?;
+        self.gate.arrive(SNAPSHOT_LOADED);
+        if !self.gate.pass(SNAPSHOT_LOADED, self.cores, rt).await {
+            return Ok(false);
+        }
+        if home {
+            report::info(format_args!(
+                "loaded snapshot {} of commit {}: {} bytes, verified and read within {:?}",
+                info.name,
+                info.head.commit.0,
+                info.bytes(),
+                rt.now() - began
+            ));
+        }
+        Ok(true)
     }
 
     fn query_options(&self) -> QueryOptions {
@@ -560,11 +622,22 @@ impl Start {
         self.gate.arrive(SESSIONS_ENDED);
         if home {
             self.gate.pass_down(SESSIONS_ENDED, self.cores, rt).await;
+            if self.options.snapshot_on_exit
+                && let Err(error) = snapshot::create(&node).await
+            {
+                report::warning(format_args!("{error}; the log has everything"));
+            }
             node.replication.stop();
             node.log_core.close().await?;
             self.gate.arrive(LOG_CLOSED);
         }
-        // The other cores stay until the log is closed: home may need them to let go of it.
+        // The other cores stay until the log is closed: home may need them to let go of it, and for their parts of a snapshot.
+        while self.options.snapshot_on_exit
+            && !self.gate.is_passed(LOG_CLOSED, 1)
+            && (self.shared.snapshots.is_running() || rt.now() < deadline)
+        {
+            rt.sleep(Duration::from_millis(2)).await;
+        }
         self.gate.pass_down(LOG_CLOSED, 1, rt).await;
         Ok(())
     }

@@ -18,7 +18,7 @@ mod store;
 mod writer;
 
 pub use layout::SnapshotHead;
-pub use reader::PartReader;
+pub use reader::{Block, PartReader};
 pub use store::{Listed, SnapshotDraft, SnapshotInfo, SnapshotStore};
 pub use writer::{PartSummary, PartWriter};
 

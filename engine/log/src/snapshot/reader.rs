@@ -15,6 +15,9 @@ use crate::scan::io_error;
 /// Bytes read at once.
 const WINDOW_BYTES: usize = 1 << 20;
 
+/// A block's kind and payload.
+pub type Block = (u16, Bytes);
+
 /// One part that is being read.
 pub struct PartReader {
     file: File,
@@ -93,7 +96,7 @@ impl PartReader {
     ///
     /// # Errors
     /// [`LogError::Snapshot`]: it is not what was written; [`LogError::Io`].
-    pub async fn next(&mut self) -> Result<Option<(u16, Bytes)>, LogError> {
+    pub async fn next(&mut self) -> Result<Option<Block>, LogError> {
         if self.is_done {
             return Ok(None);
         }

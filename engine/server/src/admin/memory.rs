@@ -31,7 +31,7 @@ fn degree(statistics: &Statistics) -> f64 {
 }
 
 /// Bytes in the text of Memgraph.
-fn size(bytes: u64) -> String {
+pub(super) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let unit = (bytes.max(1).ilog2() / 10).min(4) as usize;
     match unit {

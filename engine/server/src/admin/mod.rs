@@ -8,6 +8,7 @@ mod memory;
 mod replication;
 mod schema;
 mod show;
+mod snapshot;
 mod transactions;
 
 pub(crate) use show::{config_rows, durability};
@@ -109,6 +110,9 @@ pub(crate) async fn run(
         | S::ShowReplicationLag => replication::run(node, statement, parameters, explicit).await,
         S::ShowTransactions { states } => Ok(transactions::show(node, states).await),
         S::TerminateTransactions { ids } => transactions::terminate(node, ids, parameters).await,
+        S::CreateSnapshot => snapshot::create(node, explicit).await,
+        S::Show(ShowKind::Snapshots) => snapshot::show(node).await,
+        S::Show(ShowKind::NextSnapshot) => Ok(snapshot::show_next(node)),
         S::Show(ShowKind::ActiveUsers) => Ok(transactions::users(node).await),
         S::Show(kind) => show::run(node, *kind, chosen),
         S::ShowStorageInfoOn { database } => match database {
@@ -145,7 +149,6 @@ fn name_of(statement: &AdminStatement) -> &'static str {
         S::EdgeImportMode { .. } => "EDGE IMPORT MODE",
         S::ShowDatabaseSetting { .. } => "SHOW DATABASE SETTING",
         S::SetDatabaseSetting { .. } => "SET DATABASE SETTING",
-        S::CreateSnapshot => "CREATE SNAPSHOT",
         S::RecoverSnapshot { .. } => "RECOVER SNAPSHOT",
         S::LockDataDirectory | S::UnlockDataDirectory | S::DataDirectoryLockStatus => {
             "DATA DIRECTORY LOCK"

@@ -284,6 +284,26 @@ pub(crate) fn config_rows(node: &Node) -> Vec<[Value; 4]> {
             |options| options.spin_max.as_micros().to_string(),
             "Microseconds that an idle core waits awake for the next request, where that pays",
         ),
+        row(
+            "storage_snapshot_interval_sec",
+            |options| {
+                let interval = options.snapshot_interval;
+                interval
+                    .map_or(0, |interval| interval.as_secs())
+                    .to_string()
+            },
+            "Seconds between snapshots, each written if something was committed since the last; 0: only on demand",
+        ),
+        row(
+            "storage_snapshot_on_exit",
+            |options| options.snapshot_on_exit.to_string(),
+            "Whether a snapshot is written at shutdown",
+        ),
+        row(
+            "storage_snapshot_retention_count",
+            |options| options.snapshots_kept.to_string(),
+            "How many snapshots are kept",
+        ),
     ]
 }
 
