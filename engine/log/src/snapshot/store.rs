@@ -205,22 +205,30 @@ impl SnapshotStore {
         names.sort_by(|a, b| b.cmp(a));
         let mut listed = Vec::with_capacity(names.len());
         for name in names {
-            listed.push(self.read_manifest(disk, &name).await?);
+            listed.extend(self.read_manifest(disk, &name).await?);
         }
         Ok(listed)
     }
 
-    async fn read_manifest(&self, disk: &Disk, file_name: &str) -> Result<Listed, LogError> {
+    /// What a manifest says; `None` if it has just been removed.
+    async fn read_manifest(
+        &self,
+        disk: &Disk,
+        file_name: &str,
+    ) -> Result<Option<Listed>, LogError> {
         let path = self.directory.join(file_name);
         let failed = |error: std::io::Error| io_error(&path, &error);
-        let file = disk.open(&path, OpenMode::read()).await.map_err(failed)?;
+        let file = match disk.open(&path, OpenMode::read()).await {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(failed)?,
+        };
         let size = file.size().await.map_err(failed)?;
         let bad = |offset, what| {
-            Ok(Listed::Bad(SnapshotError {
+            Ok(Some(Listed::Bad(SnapshotError {
                 path: path.clone(),
                 offset,
                 what,
-            }))
+            })))
         };
         if size > MANIFEST_BYTES_MAX as u64 {
             return bad(0, format!("a manifest of {size} bytes"));
@@ -228,12 +236,12 @@ impl SnapshotStore {
         let (read, mut buffer) = file.read_at(AlignedBuf::zeroed(size as usize), 0).await;
         buffer.truncate(read.map_err(failed)?);
         match decode_manifest(&buffer) {
-            Ok((head, parts)) => Ok(Listed::Good(SnapshotInfo {
+            Ok((head, parts)) => Ok(Some(Listed::Good(SnapshotInfo {
                 name: file_name.trim_end_matches(MANIFEST).to_owned(),
                 path,
                 head,
                 parts,
-            })),
+            }))),
             Err((offset, what)) => bad(offset, what),
         }
     }
