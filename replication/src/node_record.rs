@@ -264,6 +264,18 @@ impl NodeRecordFile {
         ))
     }
 
+    /// Reads the record in `directory` and changes nothing; `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`NodeRecordFile::open_or_create`].
+    pub fn read(directory: &Path) -> Result<Option<NodeRecord>, NodeRecordError> {
+        if !directory.join(FILE_NAME).exists() {
+            return Ok(None);
+        }
+        let opened = Self::open_or_create(directory, || unreachable!("the file is there"));
+        opened.map(|(_, record)| Some(record))
+    }
+
     fn create(
         directory: &Path,
         path: &Path,

@@ -45,10 +45,10 @@ def test_an_unknown_flag_is_refused_with_a_suggestion():
 
 
 def test_memgraph_flags_that_are_not_implemented_start_with_one_warning(tmp_path):
-    server = Server("main", tmp_path / "data", arguments=["--storage-snapshot-interval-sec=300", "--log_level=WARNING"]).start()
+    server = Server("main", tmp_path / "data", arguments=["--storage-wal-enabled=true", "--log_level=WARNING"]).start()
     try:
         assert server.rows("RETURN 1") == [[1]]
-        assert "storage-snapshot-interval-sec" in server.log()
+        assert "storage-wal-enabled" in server.log()
     finally:
         server.stop()
 

@@ -3,6 +3,7 @@
 //! Called by `main` alone. Arguments pass through [`gflags`](crate::gflags) first, then clap. Errors go
 //! to standard error as lines that begin with `error:`, warnings with `warning:`.
 
+use crate::check::CheckArgs;
 use crate::cluster::ClusterArgs;
 use crate::console::{self, ConsoleArgs};
 use crate::exit::{Exit, Failure, Outcome};
@@ -29,6 +30,8 @@ pub enum Command {
     Server(ServerArgs),
     /// Check whether a server would start here
     Doctor(ServerArgs),
+    /// Verify a data directory that no server uses, without changing it
+    Check(CheckArgs),
     /// Type Cypher, or run statements from a file or a pipe
     Console(ConsoleArgs),
     /// Run a main and replicas on this machine
@@ -98,6 +101,7 @@ fn run(cli: Cli) -> Outcome {
     match cli.command {
         Command::Server(args) => crate::server::run(args),
         Command::Doctor(args) => crate::doctor::run(&args),
+        Command::Check(args) => crate::check::run(&args),
         Command::Console(args) => console::run(&args),
         Command::Cluster(args) => crate::cluster::run(&args),
         Command::Load(args) => crate::load::run(&args),

@@ -4,6 +4,7 @@
 //! nothing here runs on its cores. `quoit` with no configuration works for every subcommand.
 
 pub mod bolt;
+pub mod check;
 pub mod cli;
 pub mod cluster;
 pub mod console;

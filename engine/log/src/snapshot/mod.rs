@@ -10,9 +10,10 @@
 //! snapshot-<commit>-<milliseconds>.manifest                                      the last to get its name
 //! ```
 //!
-//! [`layout`] has the bytes, [`writer`] and [`reader`] one part, [`store`] the directory.
+//! [`layout`] has the bytes, [`offline`] checks a part without a runtime, [`writer`] and [`reader`] one part, [`store`] the directory.
 
 pub mod layout;
+pub mod offline;
 mod reader;
 mod store;
 mod writer;
