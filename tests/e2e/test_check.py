@@ -53,7 +53,7 @@ def test_what_is_damaged_is_named_with_its_place_and_what_to_do(alone):
     [part] = (alone.directory / "snapshots").glob("*.part-0000")
     [manifest] = (alone.directory / "snapshots").glob("*.manifest")
     for path, at, what, words in [
-        (segment, 4096 + 200, "log", ("offset 4096", "Restore")),
+        (segment, 4096 + 100, "log", ("offset 4096", "Restore")),
         (part, 3000, "snapshot", (part.name, "offset", "passes it over")),
         (manifest, 41, "snapshot", (manifest.name, "passes it over")),
         (alone.directory / "node", 70_000, "node", ("node",)),
