@@ -27,8 +27,8 @@ use crate::machine::waiters::{Outcome, Patience, Submission, Waiters, submission
 use crate::message::Ack;
 use crate::shared::{HOME, Replication};
 use crate::statement::{
-    Confirmation, DataInfo, Mode, Notice, Reason, Refusal, Registration, ReplicaRow, ReplicaStatus,
-    Role, StatementError, Warning,
+    Confirmation, DataInfo, Mode, Notice, Reason, Receipt, Receipted, Refusal, Registration,
+    ReplicaRow, ReplicaStatus, Role, StatementError, Warning,
 };
 use crate::words::ReplicaWords;
 
@@ -136,6 +136,7 @@ pub(crate) struct LocalReplica {
 struct Ticket {
     pending: Rc<RefCell<Pending>>,
     replica: Arc<ReplicaWords>,
+    since: Time,
 }
 
 #[derive(Default)]
@@ -143,6 +144,17 @@ struct Pending {
     outstanding: usize,
     confirmation: Confirmation,
     waker: Option<Waker>,
+}
+
+/// Notes what became of a commit at a replica.
+fn receipt(pending: &RefCell<Pending>, words: &ReplicaWords, outcome: Receipted, took: Duration) {
+    let receipt = Receipt {
+        replica: words.name.clone(),
+        mode: words.mode.as_str(),
+        outcome,
+        took,
+    };
+    pending.borrow_mut().confirmation.receipts.push(receipt);
 }
 
 /// Replication on one core. `!Send`.
@@ -258,13 +270,20 @@ impl ReplicationCore {
                 words.acked_commit(),
                 words.effective.spell(),
             ) {
-                Submission::Nothing => {}
-                Submission::Warn(reason) => self.warn(&pending, words, reason),
+                Submission::Nothing => {
+                    let outcome = match local.patience {
+                        Some(_) => Receipted::Confirmed,
+                        None => Receipted::NotWaited,
+                    };
+                    receipt(&pending, words, outcome, Time::ZERO);
+                }
+                Submission::Warn(reason) => self.warn(&pending, words, reason, Time::ZERO),
                 Submission::Wait(spell) => {
                     pending.borrow_mut().outstanding += 1;
                     let ticket = Ticket {
                         pending: pending.clone(),
                         replica: words.clone(),
+                        since: self.now(),
                     };
                     local
                         .waiters
@@ -310,7 +329,7 @@ impl ReplicationCore {
             _ => self.shared.lag.age_ns(acked, now_ns),
         });
         ReplicaRow {
-            name: words.name.clone(),
+            name: words.name.to_string(),
             socket_address: words.endpoint.to_string(),
             sync_mode: words.mode.as_str(),
             data_info: DataInfo {
@@ -334,7 +353,7 @@ impl ReplicationCore {
     pub fn peers(&self) -> Vec<Peer> {
         let (_, roster) = self.shared.roster();
         let peer = |words: &Arc<ReplicaWords>| Peer {
-            name: words.name.clone(),
+            name: words.name.to_string(),
             host: match words.endpoint.host() {
                 crate::endpoint::Host::Address(ip) => ip.to_string(),
                 crate::endpoint::Host::Name(name) => name.clone(),
@@ -497,8 +516,14 @@ impl ReplicationCore {
             words.acked_commit(),
             words.effective.spell(),
             |ticket, outcome| {
-                if let Outcome::GivenUp(reason) = outcome {
-                    self.warn(&ticket.pending, &ticket.replica, reason);
+                let took = self.now().saturating_sub(ticket.since);
+                match outcome {
+                    Outcome::Confirmed => {
+                        receipt(&ticket.pending, &ticket.replica, Receipted::Confirmed, took)
+                    }
+                    Outcome::GivenUp(reason) => {
+                        self.warn(&ticket.pending, &ticket.replica, reason, took)
+                    }
                 }
                 let mut pending = ticket.pending.borrow_mut();
                 pending.outstanding -= 1;
@@ -514,10 +539,17 @@ impl ReplicationCore {
         }
     }
 
-    fn warn(&self, pending: &RefCell<Pending>, words: &ReplicaWords, reason: Reason) {
+    fn warn(
+        &self,
+        pending: &RefCell<Pending>,
+        words: &ReplicaWords,
+        reason: Reason,
+        took: Duration,
+    ) {
+        receipt(pending, words, Receipted::Unconfirmed(reason), took);
         self.shared.counts.warned.fetch_add(1, SeqCst);
         let warning = Warning {
-            replica: words.name.clone(),
+            replica: words.name.to_string(),
             reason,
         };
         pending.borrow_mut().confirmation.warnings.push(warning);

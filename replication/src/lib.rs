@@ -53,7 +53,7 @@ pub use endpoint::{DEFAULT_REPLICATION_PORT, Endpoint, EndpointError};
 pub use identity::{ClusterId, Fingerprint, NodeId};
 pub use shared::{Counters, Identity, OpenError, Replication, ReplicationConfig};
 pub use statement::{
-    Confirmation, DataInfo, Mode, ModeWord, Notice, REPLICAS_COLUMNS, ROLE_COLUMN, Reason, Refusal,
-    RegisterFailure, Registration, ReplicaRow, ReplicaStatus, Role, Severity, StatementError,
-    Warning,
+    Confirmation, DataInfo, Mode, ModeWord, Notice, REPLICAS_COLUMNS, ROLE_COLUMN, Reason, Receipt,
+    Receipted, Refusal, RegisterFailure, Registration, ReplicaRow, ReplicaStatus, Role, Severity,
+    StatementError, Warning,
 };

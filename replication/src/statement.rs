@@ -6,6 +6,7 @@
 //! Always: `Display` of an error is the text for the client. Parsing the statements is left to `cypher`.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::durability::Shortfall;
@@ -360,6 +361,43 @@ impl Notice {
 pub struct Confirmation {
     /// One for each replica that should have confirmed and did not.
     pub warnings: Vec<Warning>,
+    /// One for each registered replica: what became of the commit there, as far as its answer knows. Reports what was decided, decides nothing.
+    pub receipts: Vec<Receipt>,
+}
+
+/// What the answer to a commit knows of one replica.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The replica's name.
+    pub replica: Arc<str>,
+    /// Its mode as registered: `sync` or `async`.
+    pub mode: &'static str,
+    /// Whether it has the commit on its disk.
+    pub outcome: Receipted,
+    /// From the commit to that.
+    pub took: Duration,
+}
+
+/// See [`Receipt`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipted {
+    /// It has.
+    Confirmed,
+    /// Nobody asked: an ASYNC replica.
+    NotWaited,
+    /// It was waited for no longer, for this reason; it may have it all the same.
+    Unconfirmed(Reason),
+}
+
+impl Receipted {
+    /// The value of `outcome` in a receipt.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Receipted::Confirmed => "confirmed",
+            Receipted::NotWaited => "not waited for",
+            Receipted::Unconfirmed(_) => "unconfirmed",
+        }
+    }
 }
 
 /// A replica that did not confirm a commit that stands.

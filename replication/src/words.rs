@@ -5,10 +5,10 @@
 //! them); nothing here is ever waited for. Orderings are sequentially consistent where a core decides "nobody
 //! else will tell me" (acknowledged against waiting, as in the classic two-flag hand-shake); statistics are relaxed.
 
-use std::sync::Mutex;
 use std::sync::atomic::{
     AtomicBool, AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed, Ordering::SeqCst,
 };
+use std::sync::{Arc, Mutex};
 
 use quoit_log::{CommitSeq, GroupSeq, LogPosition};
 
@@ -23,7 +23,7 @@ use crate::statement::{Mode, Reason, ReplicaStatus};
 pub(crate) struct ReplicaWords {
     /// Tells registrations apart, also of the same name.
     pub id: u64,
-    pub name: String,
+    pub name: Arc<str>,
     pub mode: Mode,
     pub endpoint: Endpoint,
     pub effective: Effective,
@@ -52,7 +52,7 @@ impl ReplicaWords {
     pub fn new(id: u64, name: String, mode: Mode, endpoint: Endpoint, cores: u16) -> ReplicaWords {
         ReplicaWords {
             id,
-            name,
+            name: name.into(),
             mode,
             endpoint,
             effective: Effective::new(),

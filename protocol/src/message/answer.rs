@@ -161,18 +161,20 @@ impl SendBuffer {
         self.success(|map| home_database(map, database));
     }
 
-    /// Writes the answer to COMMIT. Notifications are Memgraph's: Neo4j has none here, and drivers pass them over.
+    /// Writes the answer to COMMIT. Notifications are Memgraph's: Neo4j has none here, and drivers pass them over; so is what `extra` adds.
     pub fn commit_success(
         &mut self,
         bookmark: Option<&str>,
         notifications: &[Notification<'_>],
         filter: NotificationFilter,
+        extra: impl FnOnce(&mut MapWriter<'_>),
     ) {
         self.success(|map| {
             if let Some(bookmark) = bookmark {
                 map.string("bookmark", bookmark);
             }
             notification::write_classic(map, notifications, filter);
+            extra(map);
         });
     }
 

@@ -232,11 +232,11 @@ impl ReplicationCore {
             }));
         }
         let (_, roster) = self.shared.roster();
-        if roster.iter().any(|words| words.name == name) {
+        if roster.iter().any(|words| *words.name == *name) {
             return Err(refuse(RegisterFailure::NameExists));
         }
         if let Some(words) = roster.iter().find(|words| words.endpoint == endpoint) {
-            return Err(refuse(RegisterFailure::EndpointExists(words.name.clone())));
+            return Err(refuse(RegisterFailure::EndpointExists(words.name.to_string())));
         }
         if roster.len() >= REPLICAS_MAX {
             return Err(refuse(RegisterFailure::TooMany));
@@ -301,7 +301,7 @@ impl ReplicationCore {
             return Err(StatementError::DropOnReplica);
         }
         let (_, roster) = self.shared.roster();
-        let Some(words) = roster.iter().find(|words| words.name == name).cloned() else {
+        let Some(words) = roster.iter().find(|words| *words.name == *name).cloned() else {
             return Err(StatementError::DropUnknown(name));
         };
         let dropped = name.clone();

@@ -442,7 +442,7 @@ impl ReplicationCore {
             };
             let Some(fingerprint) = pin else { return };
             let registered = RegisteredReplica {
-                name: words.name.clone(),
+                name: words.name.to_string(),
                 mode: words.mode,
                 endpoint: words.endpoint.clone(),
                 node,

@@ -80,10 +80,46 @@ pub(super) async fn run(
                 rows.into_iter().map(replica_row).collect(),
             ))
         }
-        _ => Err(Error::unsupported(
-            "SHOW REPLICATION LAG is answered by coordinators, which this server has none of; SHOW REPLICAS shows each replica's lag",
-        )),
+        _ => Ok(lag(node)),
     }
+}
+
+/// `SHOW REPLICATION LAG`: first this instance, with where it stands (what an operator needs to choose whom to promote); on a main, then
+/// its replicas as it knows them. A replica knows what it holds and does not show yet, and not what its main has taken since.
+fn lag(node: &Node) -> Answer {
+    let standing = node.replication.standing();
+    let (durable, visible) = (standing.durable, standing.visible);
+    let behind = durable.commit.0.saturating_sub(visible.commit.0);
+    let own = [
+        Value::string(standing.role.as_str()),
+        Value::Int(durable.term.counter as i64),
+        Value::Int(durable.commit.0 as i64),
+        Value::Int(visible.commit.0 as i64),
+        Value::Int(behind as i64),
+        Value::Null,
+    ];
+    let replicas = node.replication.show_replicas().unwrap_or_default();
+    let rows = replicas.into_iter().map(|row| {
+        [
+            Value::string(&row.name),
+            Value::Null,
+            Value::from(row.data_info.ts.map(|ts| ts as i64)),
+            Value::Null,
+            Value::from(row.lag_transactions.map(|lag| lag as i64)),
+            Value::from(row.lag_seconds),
+        ]
+    });
+    Answer::table(
+        [
+            "instance",
+            "term",
+            "durable_commit",
+            "visible_commit",
+            "lag_transactions",
+            "lag_seconds",
+        ],
+        std::iter::once(own).chain(rows).collect(),
+    )
 }
 
 fn refused(error: StatementError) -> Error {

@@ -18,8 +18,9 @@ use quoit_protocol::message::notification::{
     Category, Notification, NotificationFilter, OutcomeStatus, Position, Severity,
 };
 use quoit_protocol::message::summary::{QueryKind, Stats, Summary};
+use quoit_protocol::packstream::MapWriter;
 use quoit_query::Kind;
-use quoit_replication::Notice;
+use quoit_replication::{Notice, Receipt, Receipted};
 use std::borrow::Cow;
 
 /// Failures that are the server's own, with codes that no kind of the engine's errors has.
@@ -135,6 +136,7 @@ impl Session {
         stream: &Stream,
         commit: Option<CommitSeq>,
         filter: NotificationFilter,
+        receipts: &[Receipt],
     ) {
         self.now = self.node.rt.now();
         let bookmark =
@@ -161,7 +163,7 @@ impl Session {
                 notifications: &stream.notices,
                 filter,
             },
-            |_| {},
+            |map| write_receipts(map, commit, receipts),
         );
         self.state.stream_ended();
     }
@@ -174,6 +176,35 @@ impl Session {
             Next::Go
         }
     }
+}
+
+/// `quoit_commit` in the summary of a write: the commit's number, and what became of it at each registered replica.
+pub(super) fn write_receipts(
+    map: &mut MapWriter<'_>,
+    commit: Option<CommitSeq>,
+    receipts: &[Receipt],
+) {
+    let Some(commit) = commit.filter(|_| !receipts.is_empty()) else {
+        return;
+    };
+    map.key("quoit_commit").map(|map| {
+        map.int("commit", commit.0 as i64);
+        map.key("replicas").list(|list| {
+            for receipt in receipts {
+                list.item().map(|map| {
+                    map.string("name", &receipt.replica);
+                    map.string("mode", receipt.mode);
+                    map.string("outcome", receipt.outcome.as_str());
+                    if let Receipted::Unconfirmed(reason) = receipt.outcome {
+                        map.string("reason", &reason.to_string());
+                    }
+                    if receipt.outcome != Receipted::NotWaited {
+                        map.int("microseconds", receipt.took.as_micros() as i64);
+                    }
+                });
+            }
+        });
+    });
 }
 
 fn counts(stats: &WriteStats) -> Stats {

@@ -16,7 +16,7 @@ use quoit_graph::ids::CommitSeq;
 use quoit_graph::{CommitError, Txn};
 use quoit_protocol::message::notification::{Notification, NotificationFilter};
 use quoit_protocol::state::TransactionChange;
-use quoit_replication::Confirming;
+use quoit_replication::{Confirming, Receipt};
 use quoit_rt::Instant;
 use std::fmt::Display;
 
@@ -116,7 +116,7 @@ impl Session {
                 if settle.confirming.is_none()
                     && settle.seq <= self.node.core.graph().door().visible()
                 {
-                    self.settled(settle, Vec::new());
+                    self.settled(settle, Vec::new(), Vec::new());
                 } else {
                     self.pending = Some(Work::Settle(settle));
                 }
@@ -177,28 +177,26 @@ impl Session {
             (Ok(()), Some(confirming)) => {
                 Ok(self.await_confirmed(confirming, intake, transport).await)
             }
-            (durable, _) => durable.map(|()| Vec::new()),
+            (durable, _) => durable.map(|()| (Vec::new(), Vec::new())),
         };
         match outcome {
-            Ok(notices) => self.settled(settle, notices),
+            Ok((notices, receipts)) => self.settled(settle, notices, receipts),
             // The log stops the server with this; a client that is still told learns that nobody knows.
             Err(error) => self.fail(&unknown_outcome(&error), None),
         }
     }
 
-    /// Waits for the replicas as their modes say; a notification for each that did not confirm.
+    /// Waits for the replicas as their modes say; a notification for each that did not confirm, and a receipt for each.
     async fn await_confirmed(
         &mut self,
         confirming: Confirming,
         intake: &mut Intake,
         transport: &mut Transport,
-    ) -> Vec<Notification<'static>> {
+    ) -> (Vec<Notification<'static>>, Vec<Receipt>) {
         let confirmed = self.attend(intake, transport, confirming).await;
-        confirmed
-            .warnings
-            .iter()
-            .map(|warning| answer::notification(warning.notice()))
-            .collect()
+        let warnings = confirmed.warnings.iter();
+        let notices = warnings.map(|warning| answer::notification(warning.notice()));
+        (notices.collect(), confirmed.receipts)
     }
 
     /// Commits a transaction within a statement and waits as its promises ask: its number, with a notification for each replica that did not
@@ -241,17 +239,22 @@ impl Session {
             return Some(Err(unknown_outcome(&error)));
         }
         let notices = match confirming {
-            Some(confirming) => self.await_confirmed(confirming, intake, transport).await,
+            Some(confirming) => self.await_confirmed(confirming, intake, transport).await.0,
             None => Vec::new(),
         };
         Some(Ok((committed.seq, notices)))
     }
 
-    fn settled(&mut self, settle: Settle, notices: Vec<Notification<'static>>) {
+    fn settled(
+        &mut self,
+        settle: Settle,
+        notices: Vec<Notification<'static>>,
+        receipts: Vec<Receipt>,
+    ) {
         match settle.ask {
             Ask::Stream(mut stream) => {
                 stream.notices.extend(notices);
-                self.summarise(&stream, Some(settle.seq), settle.filter);
+                self.summarise(&stream, Some(settle.seq), settle.filter, &receipts);
                 self.spare_text = stream.into_text();
             }
             Ask::Message => {
@@ -259,8 +262,11 @@ impl Session {
                 let bookmark = self
                     .bookmarks
                     .write(Session::bookmark(&self.node, settle.seq));
+                let commit = Some(settle.seq);
                 self.out
-                    .commit_success(Some(bookmark), &notices, settle.filter);
+                    .commit_success(Some(bookmark), &notices, settle.filter, |map| {
+                        answer::write_receipts(map, commit, &receipts);
+                    });
             }
             Ask::Text { started } => {
                 self.next_qid = 0;

@@ -522,7 +522,7 @@ impl Session {
             .then(|| self.transaction.take())
             .flatten()
             .map(|tx| tx.txn.snapshot());
-        self.summarise(&stream, seen, filter);
+        self.summarise(&stream, seen, filter, &[]);
         self.spare_text = stream.into_text();
     }
 
