@@ -271,9 +271,10 @@ impl ReplicationCore {
                 words.effective.spell(),
             ) {
                 Submission::Nothing => {
-                    let outcome = match local.patience {
-                        Some(_) => Receipted::Confirmed,
-                        None => Receipted::NotWaited,
+                    // ASYNC, or counting as that for now; unless it has been there already.
+                    let outcome = match words.acked_commit() >= commit {
+                        true => Receipted::Confirmed,
+                        false => Receipted::NotWaited,
                     };
                     receipt(&pending, words, outcome, Time::ZERO);
                 }

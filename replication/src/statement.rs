@@ -383,7 +383,7 @@ pub struct Receipt {
 pub enum Receipted {
     /// It has.
     Confirmed,
-    /// Nobody asked: an ASYNC replica.
+    /// Nobody waits for it: it is ASYNC, or counts as that until it has caught up.
     NotWaited,
     /// It was waited for no longer, for this reason; it may have it all the same.
     Unconfirmed(Reason),

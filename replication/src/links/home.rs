@@ -236,7 +236,9 @@ impl ReplicationCore {
             return Err(refuse(RegisterFailure::NameExists));
         }
         if let Some(words) = roster.iter().find(|words| words.endpoint == endpoint) {
-            return Err(refuse(RegisterFailure::EndpointExists(words.name.to_string())));
+            return Err(refuse(RegisterFailure::EndpointExists(
+                words.name.to_string(),
+            )));
         }
         if roster.len() >= REPLICAS_MAX {
             return Err(refuse(RegisterFailure::TooMany));
