@@ -1,9 +1,11 @@
 """Partitions between hosts: each server in a network namespace of its own, on one bridge."""
 
+import contextlib
+import itertools
+import os
 import subprocess
 
 import pytest
-from neo4j import GraphDatabase
 
 from cluster import Cluster, Server, eventually
 from journal import Journal
@@ -11,19 +13,30 @@ from load import Load, found
 from test_kill import agrees, judged
 
 
+# What goes is gone only a while later, so nothing has a name or an address twice.
+NUMBERS = itertools.count(1)
+
+
 def ip(*arguments):
-    subprocess.run(["ip", *arguments], check=True)
+    done = subprocess.run(["ip", *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, f"ip {' '.join(arguments)}: {done.stderr}"
+
+
+def made(stack, *arguments, gone):
+    """Makes something that goes with the stack."""
+    ip(*arguments)
+    stack.callback(subprocess.run, ["ip", *gone], capture_output=True)
 
 
 class Host:
     """A network namespace with an address that this process reaches."""
 
-    def __init__(self, net, number):
+    def __init__(self, stack, net, prefix, number):
         self.name = f"{net}-{number}"
-        self.address = f"10.77.61.{number + 1}"
+        self.address = f"{prefix}.{number + 1}"
         veth = f"{net}v{number}"
-        ip("netns", "add", self.name)
-        ip("link", "add", veth, "type", "veth", "peer", "name", "eth0", "netns", self.name)
+        made(stack, "netns", "add", self.name, gone=["netns", "del", self.name])
+        made(stack, "link", "add", veth, "type", "veth", "peer", "name", "eth0", "netns", self.name, gone=["link", "del", veth])
         ip("link", "set", veth, "master", net, "up")
         for command in (["addr", "add", f"{self.address}/24", "dev", "eth0"], ["link", "set", "eth0", "up"], ["link", "set", "lo", "up"]):
             ip("-n", self.name, *command)
@@ -58,22 +71,18 @@ class HostServer(Server):
 @pytest.fixture
 def hosts(tmp_path):
     """A main and a replica on hosts of their own: the cluster, and the two hosts."""
-    net = "quoitbr"
-    made, group = [], Cluster(tmp_path)
-    ip("link", "add", net, "type", "bridge")
-    try:
-        ip("addr", "add", "10.77.61.1/24", "dev", net)
+    number = next(NUMBERS)
+    net, prefix = f"qb{os.getpid() % 100_000}x{number}", f"10.77.{number}"
+    with contextlib.ExitStack() as stack:
+        made(stack, "link", "add", net, "type", "bridge", gone=["link", "del", net])
+        ip("addr", "add", f"{prefix}.1/24", "dev", net)
         ip("link", "set", net, "up")
-        for number, name in enumerate(["main", "one"], start=1):
-            made.append(Host(net, number))
-            group.servers[name] = HostServer(name, tmp_path / name, made[-1]).start()
-        yield group, *made
-    finally:
-        group.stop()
-        for host in made:
-            subprocess.run(["ip", "netns", "pids", host.name], check=False, capture_output=True)
-            subprocess.run(["ip", "netns", "del", host.name], check=False)
-        subprocess.run(["ip", "link", "del", net], check=False)
+        both = [Host(stack, net, prefix, number) for number in (1, 2)]
+        group = Cluster(tmp_path)
+        stack.callback(group.stop)
+        for name, host in zip(["main", "one"], both):
+            group.servers[name] = HostServer(name, tmp_path / name, host).start()
+        yield group, *both
 
 
 @pytest.mark.root
